@@ -1,0 +1,30 @@
+//! Frames, identities, ticks, the clock and the books: what every other room speaks about.
+//!
+//! A [`Frame`] is the rows of one stream of one target at one [`Tick`]. It is the one thing that flows through a
+//! node, is replicated, stored and delivered, and it is always whole: an Arrow record batch plus its identity.
+//!
+//! This crate promises that
+//! - a tick is the same instant on every node ([`Schedule`]), whoever computes it;
+//! - the books balance by construction ([`Books`]): a frame that is dropped without a word is counted too;
+//! - a frame survives the way to bytes and back ([`ipc`]) with its identity.
+//!
+//! It never does I/O and never knows a database, a protocol or a processor.
+
+mod batch;
+mod books;
+mod clock;
+mod columns;
+mod frame;
+mod identity;
+pub mod ipc;
+mod resource;
+mod tick;
+
+pub use batch::Batch;
+pub use books::{Books, BooksSnapshot, DropReason};
+pub use clock::Clock;
+pub use columns::{Cell, ColumnType, Columns, ColumnsError, ROLE_ATTRIBUTE, ROLE_KEY, is_attribute};
+pub use frame::{Frame, FrameMeta};
+pub use identity::{Epoch, FrameId, StreamId, TargetId};
+pub use resource::{Resource, Value};
+pub use tick::{Schedule, ScheduleError, Tick};
