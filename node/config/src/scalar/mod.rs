@@ -1,0 +1,9 @@
+//! Scalars with a meaning: what a plain string in the file becomes.
+
+mod duration;
+mod endpoint;
+mod secret;
+
+pub use duration::{Duration, parse_duration};
+pub use endpoint::{Endpoint, EndpointError};
+pub use secret::Secret;

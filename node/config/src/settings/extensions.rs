@@ -1,0 +1,20 @@
+//! Section `extensions`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scalar::Endpoint;
+
+/// Answers whether the node is well, on `/`, `/health`, `/health/live`, `/health/ready` and `/ready`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthCheck {
+    /// Where to listen.
+    pub endpoint: Endpoint,
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self { endpoint: Endpoint { host: "127.0.0.1".into(), port: 13133 } }
+    }
+}

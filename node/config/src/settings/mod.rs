@@ -1,0 +1,77 @@
+//! The settings: one type for each section of the file. The doc comments here are the documentation that
+//! `docs/configuration.md` and `ringwatch config schema` show.
+
+mod cluster;
+mod component;
+mod exporters;
+mod extensions;
+mod postgresql;
+mod processors;
+mod service;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use cluster::{Cluster, Grpc};
+pub use component::{ComponentId, Exporter, Extension, Processor, Receiver};
+pub use exporters::{
+    Compression, DebugExporter, OtlpExporter, PrometheusExporter, RetryOnFailure, SendingQueue, Verbosity,
+};
+pub use extensions::HealthCheck;
+pub use postgresql::{Activity, PostgresqlReceiver, Statements, Switch, Target};
+pub use processors::{AttributeAction, AttributeActionKind, AttributesProcessor, Batch, MemoryLimiter, ResourceProcessor, Scalar};
+pub use service::{
+    LogEncoding, LogLevel, LogTelemetry, MetricLevel, MetricTelemetry, OtlpProtocol, OtlpTelemetry, Pipeline,
+    PeriodicReader, ReaderEntry, Service, SpanBatch, SpanProcessorEntry, Telemetry, TelemetryExporter, TraceTelemetry,
+};
+
+use crate::scalar::Secret;
+
+/// The whole configuration of a node.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What this node is called and where it listens for other nodes and clients. Without it, the node is a
+    /// cluster of one.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// What is read. The key is `type` or `type/name`.
+    #[schemars(extend("x-components" = "receivers"))]
+    pub receivers: BTreeMap<ComponentId, Receiver>,
+    /// What happens to frames on their way. The key is `type` or `type/name`.
+    #[serde(default)]
+    #[schemars(extend("x-components" = "processors"))]
+    pub processors: BTreeMap<ComponentId, Processor>,
+    /// Where frames go. The key is `type` or `type/name`.
+    #[schemars(extend("x-components" = "exporters"))]
+    pub exporters: BTreeMap<ComponentId, Exporter>,
+    /// What runs beside the pipelines. The key is `type` or `type/name`.
+    #[serde(default)]
+    #[schemars(extend("x-components" = "extensions"))]
+    pub extensions: BTreeMap<ComponentId, Extension>,
+    /// Which of the above run, and how they are connected.
+    pub service: Service,
+}
+
+/// Transport security, in the Collector's words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// `true` speaks without encryption.
+    pub insecure: bool,
+    /// `true` encrypts but does not check whom it speaks to.
+    pub insecure_skip_verify: bool,
+    /// Certificates of the authorities to trust (PEM file), in place of the system's.
+    pub ca_file: Option<String>,
+    /// This side's certificate (PEM file).
+    pub cert_file: Option<String>,
+    /// This side's private key (PEM file).
+    pub key_file: Option<String>,
+    /// The name to expect in the server's certificate, where it is not the endpoint's host.
+    pub server_name_override: Option<String>,
+}
+
+/// Request headers; each value is a secret.
+pub type Headers = BTreeMap<String, Secret>;
