@@ -1,1 +1,39 @@
-fn main(){}
+//! `ringwatch`: the node, and what one does with its configuration.
+
+mod cli;
+mod commands;
+mod grpc;
+mod health;
+mod own_metrics;
+mod run;
+mod telemetry;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+/// What the default allocator keeps for itself on many threads would not fit into the memory that a node may take.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(files) => run::node(&files),
+        Command::Validate(files) => commands::validate(&files),
+        Command::Config { what } => commands::config(&what),
+        Command::Catalogue { what } => commands::catalogue(&what),
+        Command::Completions { shell } => commands::completions(shell),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "ringwatch: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Whether the node is well: one JSON document on several paths.
+//!
+//! Live means that the process works. Ready means that every part is up, the queues accept and the pipelines run.
+//! Neither ever asks a database: a dead one must not restart the node that reports it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use ringwatch_frame::Clock;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::own_metrics::cpu_seconds;
+use crate::telemetry::timestamp;
+
+/// How one component is.
+pub(crate) struct Condition {
+    /// Whether it does its work.
+    pub(crate) healthy: bool,
+    /// What can be said of it in figures.
+    pub(crate) metrics: Value,
+}
+
+type Probe = Box<dyn Fn() -> Condition + Send + Sync>;
+
+/// What the health endpoint and the gRPC health service answer from.
+#[derive(Clone)]
+pub(crate) struct Health(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    started: Instant,
+    ready: AtomicBool,
+    memory_limit_mib: Option<u64>,
+    components: Mutex<Vec<(String, Probe)>>,
+    processor: Mutex<(Instant, f64)>,
+}
+
+impl Health {
+    /// A node that has just started and is not ready.
+    pub(crate) fn new(clock: &Clock, started: Instant, memory_limit_mib: Option<u64>) -> Self {
+        Self(Arc::new(Inner {
+            clock: clock.clone(),
+            started,
+            ready: AtomicBool::new(false),
+            memory_limit_mib,
+            components: Mutex::default(),
+            processor: Mutex::new((started, 0.0)),
+        }))
+    }
+
+    /// Adds a component; `probe` is asked at every request and must answer at once.
+    pub(crate) fn watch(&self, name: impl Into<String>, probe: impl Fn() -> Condition + Send + Sync + 'static) {
+        lock(&self.0.components).push((name.into(), Box::new(probe)));
+    }
+
+    /// Whether all parts are up and none is stopping.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.0.ready.store(ready, Ordering::Release);
+    }
+
+    /// The routes of the endpoint.
+    pub(crate) fn router(&self) -> Router {
+        let whole = self.clone();
+        let ready = self.clone();
+        let live = self.clone();
+        let health = get(move || std::future::ready(whole.answer(false)));
+        let readiness = get(move || std::future::ready(ready.answer(true)));
+        Router::new()
+            .route("/", health.clone())
+            .route("/health", health)
+            .route("/health/live", get(move || std::future::ready((StatusCode::OK, Json(live.document(None))))))
+            .route("/health/ready", readiness.clone())
+            .route("/ready", readiness)
+    }
+
+    fn answer(&self, readiness: bool) -> (StatusCode, Json<Value>) {
+        let mut sick = self.first_sick();
+        if readiness && !self.0.ready.load(Ordering::Acquire) {
+            sick = sick.or_else(|| Some("node".to_owned()));
+        }
+        let status = if sick.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        (status, Json(self.document(sick)))
+    }
+
+    fn first_sick(&self) -> Option<String> {
+        let components = lock(&self.0.components);
+        components.iter().find(|(_, probe)| !probe().healthy).map(|(name, _)| name.clone())
+    }
+
+    fn document(&self, sick: Option<String>) -> Value {
+        let components: Map<String, Value> = lock(&self.0.components)
+            .iter()
+            .map(|(name, probe)| {
+                let condition = probe();
+                (name.clone(), json!({ "healthy": condition.healthy, "metrics": condition.metrics }))
+            })
+            .collect();
+        let mut document = json!({
+            "healthy": sick.is_none(),
+            "status": if sick.is_none() { "healthy" } else { "unhealthy" },
+            "timestamp": timestamp(&self.0.clock),
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime": self.0.started.elapsed().as_secs_f64(),
+            "components": components,
+            "resource_usage": {
+                "memory_usage_mb": ringwatch_pipeline::memory_limiter::process_rss().map(|bytes| bytes / (1024 * 1024)),
+                "memory_limit_mb": self.0.memory_limit_mib,
+                "cpu_usage_percent": self.cpu_usage_percent(),
+            },
+        });
+        if let (Some(sick), Some(map)) = (sick, document.as_object_mut()) {
+            map.insert("component".into(), Value::from(sick));
+        }
+        document
+    }
+
+    /// Share of one processor since the last question, or since the start.
+    fn cpu_usage_percent(&self) -> Option<f64> {
+        let used = cpu_seconds()?;
+        let now = Instant::now();
+        let (at, before) = std::mem::replace(&mut *lock(&self.0.processor), (now, used));
+        let passed = now.duration_since(at).as_secs_f64();
+        (passed > 0.0).then(|| (used - before).max(0.0) / passed * 100.0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwatch_frame::Tick;
+
+    use super::*;
+
+    fn health() -> Health {
+        Health::new(&Clock::simulated(Tick::from_unix_nanos(0)), Instant::now(), Some(512))
+    }
+
+    #[tokio::test]
+    async fn a_node_is_ready_when_it_says_so_and_every_component_is_well() {
+        let health = health();
+        health.watch("exporters/otlp", || Condition { healthy: true, metrics: json!({ "queue": 3 }) });
+        let (status, Json(document)) = health.answer(true);
+        assert_eq!((status.as_u16(), &document["component"]), (503, &json!("node")));
+        assert_eq!(health.answer(false).0.as_u16(), 200);
+        health.set_ready(true);
+        let (status, Json(document)) = health.answer(true);
+        assert_eq!((status.as_u16(), &document["status"]), (200, &json!("healthy")));
+        assert_eq!(document["components"]["exporters/otlp"]["metrics"]["queue"], 3);
+        assert_eq!(document["resource_usage"]["memory_limit_mb"], 512);
+    }
+
+    #[tokio::test]
+    async fn the_first_sick_component_is_named() {
+        let health = health();
+        health.set_ready(true);
+        health.watch("exporters/otlp", || Condition { healthy: false, metrics: Value::Null });
+        let (status, Json(document)) = health.answer(false);
+        assert_eq!(status.as_u16(), 503);
+        assert_eq!((&document["status"], &document["component"]), (&json!("unhealthy"), &json!("exporters/otlp")));
+    }
+}

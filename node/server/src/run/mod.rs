@@ -1,0 +1,53 @@
+//! `ringwatch run`: the parts of a node, started in order and stopped in reverse.
+
+mod exporters;
+mod parts;
+mod pipelines;
+mod router;
+mod signals;
+
+use std::time::Duration;
+
+use ringwatch_config::Settings;
+use ringwatch_frame::Clock;
+use tokio::time::Instant;
+
+use crate::cli::ConfigFiles;
+use crate::commands;
+use crate::run::parts::Node;
+use crate::run::signals::Signals;
+use crate::telemetry::start_telemetry;
+
+/// A node that was told to stop has gone after this time, whatever its backends do.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Runs a node until it is told to stop.
+pub(crate) fn node(files: &ConfigFiles) -> anyhow::Result<()> {
+    let settings = commands::load(files)?;
+    // The first one wins; a second installation can only be the same provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ringwatch").build()?;
+    runtime.block_on(run(settings))
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let clock = Clock::system();
+    let mut signals = Signals::listen()?;
+    let telemetry = start_telemetry(&settings.service.telemetry, &clock)?;
+    let node = Node::start(settings, &clock, started).await?;
+    tracing::info!(
+        seconds = started.elapsed().as_secs_f64(),
+        version = env!("CARGO_PKG_VERSION"),
+        "ready"
+    );
+    let signal = signals.next().await;
+    tracing::info!(signal, "Shutdown signal received");
+    let deadline = Instant::now() + DRAIN;
+    tokio::select! {
+        () = node.stop(deadline) => tracing::info!("stopped"),
+        signal = signals.next() => tracing::warn!(signal, "a second signal: leaving at once"),
+    }
+    telemetry.stop();
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! From the collector to the pipelines: which frames go where.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ringwatch_catalogue::{Projection, Projections};
+use ringwatch_collect::Sink;
+use ringwatch_deliver::Signal;
+use ringwatch_frame::{DropReason, Frame};
+use ringwatch_pipeline::PipelineInput;
+
+/// The ways that frames of one receiver may take.
+#[derive(Default)]
+pub(super) struct Ways {
+    metrics: Vec<PipelineInput>,
+    logs: Vec<PipelineInput>,
+}
+
+impl Ways {
+    /// Adds a pipeline of this signal.
+    pub(super) fn add(&mut self, signal: Signal, input: PipelineInput) {
+        match signal {
+            Signal::Metrics => self.metrics.push(input),
+            Signal::Logs => self.logs.push(input),
+        }
+    }
+
+    /// The pipelines that want a frame with this projection.
+    fn for_projection(&self, projection: &Projection) -> impl Iterator<Item = &PipelineInput> {
+        let metrics = if projection.metrics.is_empty() { &[][..] } else { &self.metrics[..] };
+        let logs = if projection.event.is_none() { &[][..] } else { &self.logs[..] };
+        metrics.iter().chain(logs)
+    }
+}
+
+/// Offers each frame to every pipeline that its receiver is connected to and that wants the stream's signal.
+pub(super) struct Router {
+    ways: HashMap<String, Ways>,
+    projections: Arc<Projections>,
+}
+
+impl Router {
+    /// A router over `ways`, by receiver.
+    pub(super) fn new(ways: HashMap<String, Ways>, projections: Arc<Projections>) -> Self {
+        Self { ways, projections }
+    }
+}
+
+impl Sink for Router {
+    fn offer(&self, frame: Frame) {
+        let source = &*frame.meta().source;
+        let known = self.projections.get(source, frame.id().stream.name()).zip(self.ways.get(source));
+        let Some((projection, ways)) = known else {
+            frame.discard(DropReason::Invalid);
+            return;
+        };
+        let mut inputs = ways.for_projection(projection).peekable();
+        let mut frame = Some(frame);
+        while let Some(input) = inputs.next() {
+            let one = if inputs.peek().is_some() { frame.as_ref().map(Frame::copy) } else { frame.take() };
+            if let Some(one) = one {
+                input.offer(one);
+            }
+        }
+        if let Some(frame) = frame {
+            frame.discard(DropReason::Invalid);
+        }
+    }
+}

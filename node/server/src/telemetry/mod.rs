@@ -1,0 +1,8 @@
+//! What the node says of itself: its log, and its own traces and metrics over OTLP where configured.
+
+mod json;
+mod log;
+mod otlp;
+
+pub(crate) use log::{Telemetry, start_telemetry};
+pub(crate) use otlp::start_metric_readers;
