@@ -80,7 +80,7 @@ fn bridge(meter: &Meter, registry: &Registry) {
     for family in registry.gather() {
         let name = family.name().to_owned();
         match family.get_field_type() {
-            MetricType::COUNTER => counter(meter, registry, &name, &name, |m| m.get_counter().value()),
+            MetricType::COUNTER => counter(meter, registry, &name, &name, |m| m.get_counter().get_value()),
             MetricType::HISTOGRAM => {
                 counter(meter, registry, &name, &format!("{name}_sum"), |m| m.get_histogram().get_sample_sum());
                 #[expect(clippy::cast_precision_loss, reason = "a count below 2^53 is exact")]
@@ -92,7 +92,7 @@ fn bridge(meter: &Meter, registry: &Registry) {
                 let registry = registry.clone();
                 let family_name = name.clone();
                 let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<f64>| {
-                    each(&registry, &family_name, |labels, metric| observer.observe(metric.get_gauge().value(), labels));
+                    each(&registry, &family_name, |labels, metric| observer.observe(metric.get_gauge().get_value(), labels));
                 };
                 drop(meter.f64_observable_gauge(name).with_callback(observe).build());
             }
