@@ -21,7 +21,12 @@ impl Projection {
     pub fn of(engine: &str, stream: &Stream, metric_on: impl Fn(&Metric) -> bool) -> Self {
         Self {
             scope: format!("ringwatch.{engine}"),
-            metrics: stream.metrics.iter().filter(|metric| metric_on(metric)).cloned().collect(),
+            metrics: stream
+                .metrics
+                .iter()
+                .filter(|metric| metric_on(metric))
+                .cloned()
+                .collect(),
             event: stream.event.clone(),
         }
     }
@@ -39,7 +44,10 @@ pub struct Projections(HashMap<Arc<str>, HashMap<String, Arc<Projection>>>);
 impl Projections {
     /// Sets the projection of `stream` (its catalogue name) as the receiver `source` collects it.
     pub fn insert(&mut self, source: &str, stream: &str, projection: Projection) {
-        self.0.entry(source.into()).or_default().insert(stream.to_owned(), Arc::new(projection));
+        self.0
+            .entry(source.into())
+            .or_default()
+            .insert(stream.to_owned(), Arc::new(projection));
     }
 
     /// The projection of `stream` of `source`.

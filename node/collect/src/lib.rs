@@ -1,1 +1,44 @@
-//! placeholder
+//! Reading databases: the only room that knows sqlx and a database.
+//!
+//! A target has up to three lanes: one for streams read more often than every five seconds, one for the others
+//! of the whole server, one for those of single databases. A lane is one task, asks one question at a time and keeps
+//! its connections open. This crate promises that
+//! - every tick of every stream ends exactly once, as collected or as missed for a reason that is counted;
+//! - nothing is sent to a target before [`Ownership`] said yes;
+//! - every round trip has a deadline on this side, and a connection that missed one is never used again;
+//! - a target that hangs cannot take the places of those that answer;
+//! - deltas never count twice, and what cannot be known is counted as uncertain ([`delta`]);
+//! - text that is SQL leaves only after it was obfuscated, and a password is never printed.
+//!
+//! It never writes to a database, and it never decides who owns a target.
+
+mod clean;
+mod collector;
+pub mod delta;
+mod fault;
+mod gate;
+mod health;
+mod lane;
+mod meters;
+mod ownership;
+mod plan;
+mod postgres;
+mod reading;
+mod reconcile;
+mod report;
+mod session;
+#[cfg(test)]
+mod simulation;
+mod sessions;
+mod target;
+mod targets_file;
+mod texts;
+mod timeline;
+mod watched;
+
+pub use collector::{Collector, CollectorParts, StartError, TargetStatus, start_collector};
+pub use fault::{Fault, FaultKind};
+pub use ownership::{Ownership, Refusal, Sink, SoleOwner};
+pub use plan::{PlannedStream, ReceiverPlan, Wants, projections_of};
+pub use target::{TargetSpec, Targets, targets_of};
+pub use targets_file::{TargetsFileError, TargetsWatch, parse_targets_file, start_targets};

@@ -4,9 +4,31 @@
 //! JSON Schema, the documentation and the checks. This crate promises that settings which it hands out are valid, that
 //! every fault of a file is told at once with its place and the nearest key that exists, and that a secret is
 //! never printed. It never opens a connection and never changes a file.
+//!
+//! The way of a file: text, a tree with places ([`load()`] merges overlays and `--set` into one), a walk along the
+//! schema that substitutes and types, the settings, and the checks that need all of them.
 
+mod checks;
+mod fault;
+mod load;
+mod reference;
 pub mod scalar;
+mod schema;
+mod set;
 pub mod settings;
+mod shape;
+mod show;
+mod substitute;
+mod tree;
+mod typed;
+mod veil;
+mod walk;
+mod yaml;
 
+pub use fault::{Complaint, Fault, Faults, Place};
+pub use load::{Request, load};
+pub use reference::reference;
 pub use scalar::{Duration, Endpoint, Secret};
+pub use schema::schema;
 pub use settings::Settings;
+pub use show::show;

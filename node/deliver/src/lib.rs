@@ -1,1 +1,40 @@
-//! placeholder
+//! The last room of a frame: queue, retry and exporters.
+//!
+//! An exporter takes batches through an outlet that never waits, and ends every row in the books: delivered, or
+//! dropped for a reason. Only here does a frame become metric points, log records or samples, by the projection
+//! that the catalogue gives; `otlp` writes protobuf bytes straight from the columns.
+//!
+//! This crate promises that
+//! - what a queue takes is delivered or counted, also when its consumer ends in the middle of it;
+//! - no wait for a backend has a time limit, and no memory for it is without one;
+//! - words of a backend are escaped and cut before they reach the log.
+//!
+//! It never knows a database, a processor or a pipeline.
+
+mod admit;
+mod debug;
+mod error;
+mod metrics;
+pub mod otlp;
+mod project;
+mod prometheus;
+pub mod queue;
+mod retry;
+#[cfg(test)]
+mod testing;
+mod throttle;
+
+pub use crate::debug::{DebugHandle, debug};
+pub use crate::error::DeliverError;
+pub use crate::otlp::{OtlpHandle, OtlpOutlet, start_otlp};
+pub use crate::prometheus::{PrometheusHandle, PrometheusOutlet, start_prometheus};
+pub use crate::retry::Backoff;
+
+/// What a pipeline carries, and so which way an exporter projects the rows of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// Rows become metric points.
+    Metrics,
+    /// Rows become log records.
+    Logs,
+}

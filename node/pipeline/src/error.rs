@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The memory of the machine is not known, so a percentage of it means nothing.
-    #[error("processor `{0}`: the memory of this machine cannot be read; give `limit_mib` in place of `limit_percentage`")]
+    #[error(
+        "processor `{0}`: the memory of this machine cannot be read; give `limit_mib` in place of `limit_percentage`"
+    )]
     Memory(String),
     /// Neither limit is given.
     #[error("processor `{0}`: give `limit_mib` or `limit_percentage`")]

@@ -40,7 +40,13 @@ fn register<C: Collector + Clone + 'static>(
     constant: &[(&str, &str)],
     made: Result<C, Error>,
 ) -> Result<C, PipelineError> {
-    let whose = || constant.iter().map(|(_, value)| *value).collect::<Vec<_>>().join("/");
+    let whose = || {
+        constant
+            .iter()
+            .map(|(_, value)| *value)
+            .collect::<Vec<_>>()
+            .join("/")
+    };
     let metric = made.map_err(|error| PipelineError::Metric(whose(), error))?;
     match registry.register(Box::new(metric.clone())) {
         Ok(()) => Ok(metric),

@@ -54,7 +54,9 @@ impl PipelineHandle {
         let abort = self.task.abort_handle();
         match timeout_at(deadline, self.task).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(pipeline = self.name, %error, "the pipeline ended before it was stopped"),
+            Ok(Err(error)) => {
+                tracing::error!(pipeline = self.name, %error, "the pipeline ended before it was stopped")
+            }
             Err(_) => {
                 abort.abort();
                 tracing::warn!(pipeline = self.name, "the pipeline was not empty at the deadline");
@@ -76,13 +78,32 @@ pub fn start_pipeline(
     registry: &Registry,
 ) -> Result<(PipelineInput, PipelineHandle), PipelineError> {
     let steps = steps(name, processors, registry)?;
-    let help = ("ringwatch_pipeline_seconds", "Time of a frame in the processors of the pipeline, in seconds");
-    let seconds = histograms(registry, help, &[("pipeline", name)], exponential_buckets(1e-5, 4.0, 9).unwrap_or_default())?;
+    let help = (
+        "ringwatch_pipeline_seconds",
+        "Time of a frame in the processors of the pipeline, in seconds",
+    );
+    let seconds = histograms(
+        registry,
+        help,
+        &[("pipeline", name)],
+        exponential_buckets(1e-5, 4.0, 9).unwrap_or_default(),
+    )?;
     let (sender, input) = mpsc::channel(capacity.max(1));
     let stop = CancellationToken::new();
-    let pipeline = Pipeline { steps, outlets, seconds: seconds.with_label_values::<&str>(&[]) };
+    let pipeline = Pipeline {
+        steps,
+        outlets,
+        seconds: seconds.with_label_values::<&str>(&[]),
+    };
     let task = tokio::spawn(pipeline.run(input, stop.clone()));
-    Ok((PipelineInput(sender), PipelineHandle { name: name.to_owned(), stop, task }))
+    Ok((
+        PipelineInput(sender),
+        PipelineHandle {
+            name: name.to_owned(),
+            stop,
+            task,
+        },
+    ))
 }
 
 /// A processor with its counters.
@@ -92,9 +113,16 @@ struct Step {
     outgoing: IntCounter,
 }
 
-fn steps(name: &str, processors: Vec<Box<dyn Processor>>, registry: &Registry) -> Result<Vec<Step>, PipelineError> {
+fn steps(
+    name: &str,
+    processors: Vec<Box<dyn Processor>>,
+    registry: &Registry,
+) -> Result<Vec<Step>, PipelineError> {
     let constant = [("pipeline", name)];
-    let incoming = ("otelcol_processor_incoming_items", "Rows that entered the processor");
+    let incoming = (
+        "otelcol_processor_incoming_items",
+        "Rows that entered the processor",
+    );
     let incoming = counters(registry, incoming, &constant, &["processor"])?;
     let outgoing = ("otelcol_processor_outgoing_items", "Rows that left the processor");
     let outgoing = counters(registry, outgoing, &constant, &["processor"])?;
@@ -115,7 +143,11 @@ struct Pipeline {
 impl Pipeline {
     async fn run(mut self, mut input: Receiver<Frame>, stop: CancellationToken) {
         loop {
-            let deadline = self.steps.iter().filter_map(|step| step.processor.deadline()).min();
+            let deadline = self
+                .steps
+                .iter()
+                .filter_map(|step| step.processor.deadline())
+                .min();
             let wake = async {
                 match deadline {
                     Some(deadline) => sleep_until(deadline).await,
@@ -153,12 +185,19 @@ impl Pipeline {
             step.outgoing.inc_by(out.iter().map(Batch::rows).sum());
             batches = out;
         }
-        batches.into_iter().filter(|batch| !batch.is_empty()).for_each(|batch| self.give(batch));
+        batches
+            .into_iter()
+            .filter(|batch| !batch.is_empty())
+            .for_each(|batch| self.give(batch));
     }
 
     fn on_deadline(&mut self, now: Instant) {
         for at in 0..self.steps.len() {
-            if self.steps[at].processor.deadline().is_some_and(|deadline| deadline <= now) {
+            if self.steps[at]
+                .processor
+                .deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
                 let mut out = Vec::new();
                 self.steps[at].processor.on_deadline(now, &mut out);
                 self.leave(at, out);
@@ -202,7 +241,7 @@ mod tests {
     use ringwatch_frame::Books;
 
     fn batch_of(registry: &Registry, yaml: &str) -> Box<dyn Processor> {
-        Box::new(BatchProcessor::new("batch", &settings(yaml), registry).unwrap())
+        Box::new(BatchProcessor::new("metrics", "batch", &settings(yaml), registry).unwrap())
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,19 +260,31 @@ mod tests {
         input.offer(frame(&books, 2));
         let end = books.snapshot();
         assert!(end.balanced(), "{end:?}");
-        assert_eq!((end.copied_rows, end.delivered_rows, end.dropped_total(), end.in_flight_rows), (15, 30, 2, 0));
+        assert_eq!(
+            (
+                end.copied_rows,
+                end.delivered_rows,
+                end.dropped_total(),
+                end.in_flight_rows
+            ),
+            (15, 30, 2, 0)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_full_input_drops_and_counts() {
         let (books, registry) = (Arc::new(Books::default()), Registry::new());
         let outlet = Arc::new(Collected::default());
-        let (input, handle) = start_pipeline("metrics", Vec::new(), vec![outlet.clone()], 2, &registry).unwrap();
+        let (input, handle) =
+            start_pipeline("metrics", Vec::new(), vec![outlet.clone()], 2, &registry).unwrap();
         // The task has not run yet: the input is all there is.
         for _ in 0..5 {
             input.offer(frame(&books, 1));
         }
-        assert_eq!(books.snapshot().dropped_rows[DropReason::PipelineFull as usize], 3);
+        assert_eq!(
+            books.snapshot().dropped_rows[DropReason::PipelineFull as usize],
+            3
+        );
         handle.stop(Instant::now() + Duration::from_secs(1)).await;
         assert_eq!(outlet.rows(), 2);
         assert!(books.snapshot().balanced());
@@ -244,7 +295,8 @@ mod tests {
         let (books, registry) = (Arc::new(Books::default()), Registry::new());
         let outlet = Arc::new(Collected::default());
         let processors = vec![batch_of(&registry, "timeout: 1s")];
-        let (input, handle) = start_pipeline("metrics", processors, vec![outlet.clone()], 16, &registry).unwrap();
+        let (input, handle) =
+            start_pipeline("metrics", processors, vec![outlet.clone()], 16, &registry).unwrap();
         for _ in 0..25 {
             input.offer(frame(&books, 1));
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use ringwatch_frame::{
-    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, TargetId, Tick,
+    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, TargetId,
+    Tick,
 };
 use serde::de::DeserializeOwned;
 
@@ -37,11 +38,21 @@ impl Outlet for Collected {
 
 /// A frame of `rows` rows with the columns `calls` (int), `mean` (double) and `query` (text, null in every third row).
 pub(crate) fn frame(books: &Arc<Books>, rows: usize) -> Frame {
-    let columns = [("calls", ColumnType::Int), ("mean", ColumnType::Double), ("query", ColumnType::Text)];
+    let columns = [
+        ("calls", ColumnType::Int),
+        ("mean", ColumnType::Double),
+        ("query", ColumnType::Text),
+    ];
     let mut columns = Columns::new(columns);
     for row in 0..rows {
-        let query = if row % 3 == 2 { Cell::Null } else { Cell::Text(["select ?", "update ?"][row % 3]) };
-        columns.push(&[Cell::Int(row as i64), Cell::Double(row as f64 / 2.0), query]).unwrap();
+        let query = if row % 3 == 2 {
+            Cell::Null
+        } else {
+            Cell::Text(["select ?", "update ?"][row % 3])
+        };
+        columns
+            .push(&[Cell::Int(row as i64), Cell::Double(row as f64 / 2.0), query])
+            .unwrap();
     }
     let id = FrameId {
         target: TargetId::new("postgresql", "db1:5432"),
@@ -50,6 +61,10 @@ pub(crate) fn frame(books: &Arc<Books>, rows: usize) -> Frame {
         epoch: Epoch(1),
     };
     let resource: Resource = [("server.address".into(), "db1".into())].into_iter().collect();
-    let meta = FrameMeta { id, source: "postgresql".into(), resource: Arc::new(resource) };
+    let meta = FrameMeta {
+        id,
+        source: "postgresql".into(),
+        resource: Arc::new(resource),
+    };
     Frame::collected(books, meta, columns.finish().unwrap())
 }

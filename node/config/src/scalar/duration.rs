@@ -44,29 +44,45 @@ const UNITS: [(&str, u128); 6] = [
 /// # Errors
 /// When the text is anything else; a bare number other than 0 has no unit and is refused.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration: write a number with a unit, such as 500ms, 10s, 5m or 1h30m");
+    let wrong =
+        || format!("`{text}` is not a duration: write a number with a unit, such as 500ms, 10s, 5m or 1h30m");
     if text == "0" {
         return Ok(Duration::default());
     }
     let mut rest = text;
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(wrong)?;
         let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
         rest = &rest[digits..];
-        let (unit, factor) = UNITS.iter().find(|(unit, _)| starts_with_unit(rest, unit)).ok_or_else(wrong)?;
+        let (unit, factor) = UNITS
+            .iter()
+            .find(|(unit, _)| starts_with_unit(rest, unit))
+            .ok_or_else(wrong)?;
         rest = &rest[unit.len()..];
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number is not negative, and a nanosecond more or less is nothing to a person who writes `1.5s`")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the number is not negative, and a nanosecond more or less is nothing to a person who writes `1.5s`"
+        )]
         let part = (number * *factor as f64).round() as u128;
         nanos = nanos.saturating_add(part);
     }
     let nanos = u64::try_from(nanos).map_err(|_| wrong())?;
-    if text.is_empty() { Err(wrong()) } else { Ok(Duration(std::time::Duration::from_nanos(nanos))) }
+    if text.is_empty() {
+        Err(wrong())
+    } else {
+        Ok(Duration(std::time::Duration::from_nanos(nanos)))
+    }
 }
 
 /// Whether `text` begins with `unit` and the unit ends there: `m` does not match the beginning of `ms`.
 fn starts_with_unit(text: &str, unit: &str) -> bool {
-    text.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+    text.strip_prefix(unit)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 impl FromStr for Duration {
@@ -96,7 +112,9 @@ impl fmt::Display for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -126,12 +144,28 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_as_people_write_them() {
-        for (text, millis) in [("10s", 10_000), ("1m30s", 90_000), ("100ms", 100), ("1.5h", 5_400_000), ("0", 0)] {
+        for (text, millis) in [
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("100ms", 100),
+            ("1.5h", 5_400_000),
+            ("0", 0),
+        ] {
             let read = parse_duration(text).unwrap();
             assert_eq!(read, Duration::from_millis(millis), "{text}");
             assert_eq!(parse_duration(&read.to_string()).unwrap(), read);
         }
-        for text in ["", "10", "s", "10 s", "-1s", "1d", "10sec", "1..5s", "99999999999h"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "10 s",
+            "-1s",
+            "1d",
+            "10sec",
+            "1..5s",
+            "99999999999h",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -30,10 +30,14 @@ impl FromStr for Endpoint {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let odd = |c: char| c.is_whitespace() || c.is_control() || "/@[]?#".contains(c);
         match bare {
-            Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => Ok(Self { host: v6.to_owned(), port }),
-            None if !host.is_empty() && !host.contains(':') && !host.contains(odd) => {
-                Ok(Self { host: host.to_owned(), port })
-            }
+            Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => Ok(Self {
+                host: v6.to_owned(),
+                port,
+            }),
+            None if !host.is_empty() && !host.contains(':') && !host.contains(odd) => Ok(Self {
+                host: host.to_owned(),
+                port,
+            }),
             _ => Err(wrong()),
         }
     }
@@ -51,7 +55,9 @@ impl fmt::Display for Endpoint {
 
 impl<'de> Deserialize<'de> for Endpoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -84,7 +90,18 @@ mod tests {
         for text in ["db1.internal:5432", "127.0.0.1:0", "[::1]:5432"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
-        for text in ["", "db1", "db1:", ":5432", "::1:5432", "[::1]", "db1:70000", "http://db1:80", "a b:1", "[x]:1"] {
+        for text in [
+            "",
+            "db1",
+            "db1:",
+            ":5432",
+            "::1:5432",
+            "[::1]",
+            "db1:70000",
+            "http://db1:80",
+            "a b:1",
+            "[x]:1",
+        ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
     }

@@ -19,7 +19,11 @@ pub struct Cluster {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { name: "ringwatch".into(), node_id: None, grpc: Grpc::default() }
+        Self {
+            name: "ringwatch".into(),
+            node_id: None,
+            grpc: Grpc::default(),
+        }
     }
 }
 
@@ -33,6 +37,11 @@ pub struct Grpc {
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { listen: Endpoint { host: "127.0.0.1".into(), port: 7947 } }
+        Self {
+            listen: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 7947,
+            },
+        }
     }
 }

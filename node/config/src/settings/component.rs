@@ -31,9 +31,14 @@ impl FromStr for ComponentId {
         };
         let fits = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
         if fits(kind) && name.is_none_or(fits) {
-            Ok(Self { kind: kind.into(), name: name.map(Into::into) })
+            Ok(Self {
+                kind: kind.into(),
+                name: name.map(Into::into),
+            })
         } else {
-            Err(format!("`{text}` is not the name of a component: write `type` or `type/name`"))
+            Err(format!(
+                "`{text}` is not the name of a component: write `type` or `type/name`"
+            ))
         }
     }
 }
@@ -49,7 +54,9 @@ impl fmt::Display for ComponentId {
 
 impl<'de> Deserialize<'de> for ComponentId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 

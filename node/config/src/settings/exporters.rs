@@ -99,7 +99,12 @@ pub struct SendingQueue {
 
 impl Default for SendingQueue {
     fn default() -> Self {
-        Self { enabled: true, num_consumers: 10, queue_size: 1000, max_age: Duration::from_secs(6 * 3600) }
+        Self {
+            enabled: true,
+            num_consumers: 10,
+            queue_size: 1000,
+            max_age: Duration::from_secs(6 * 3600),
+        }
     }
 }
 
@@ -138,7 +143,11 @@ pub struct DebugExporter {
 
 impl Default for DebugExporter {
     fn default() -> Self {
-        Self { verbosity: Verbosity::Basic, sampling_initial: 2, sampling_thereafter: 1 }
+        Self {
+            verbosity: Verbosity::Basic,
+            sampling_initial: 2,
+            sampling_thereafter: 1,
+        }
     }
 }
 
@@ -164,5 +173,8 @@ fn five_minutes() -> Duration {
 }
 
 fn prometheus_endpoint() -> Endpoint {
-    Endpoint { host: "127.0.0.1".into(), port: 8889 }
+    Endpoint {
+        host: "127.0.0.1".into(),
+        port: 8889,
+    }
 }

@@ -15,6 +15,11 @@ pub struct HealthCheck {
 
 impl Default for HealthCheck {
     fn default() -> Self {
-        Self { endpoint: Endpoint { host: "127.0.0.1".into(), port: 13133 } }
+        Self {
+            endpoint: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 13133,
+            },
+        }
     }
 }

@@ -21,10 +21,14 @@ pub use exporters::{
 };
 pub use extensions::HealthCheck;
 pub use postgresql::{Activity, PostgresqlReceiver, Statements, Switch, Target};
-pub use processors::{AttributeAction, AttributeActionKind, AttributesProcessor, Batch, MemoryLimiter, ResourceProcessor, Scalar};
+pub use processors::{
+    AttributeAction, AttributeActionKind, AttributesProcessor, Batch, MemoryLimiter, ResourceProcessor,
+    Scalar,
+};
 pub use service::{
-    LogEncoding, LogLevel, LogTelemetry, MetricLevel, MetricTelemetry, OtlpProtocol, OtlpTelemetry, Pipeline,
-    PeriodicReader, ReaderEntry, Service, SpanBatch, SpanProcessorEntry, Telemetry, TelemetryExporter, TraceTelemetry,
+    LogEncoding, LogLevel, LogTelemetry, MetricLevel, MetricTelemetry, OtlpProtocol, OtlpTelemetry,
+    PeriodicReader, Pipeline, ReaderEntry, Service, SpanBatch, SpanProcessorEntry, Telemetry,
+    TelemetryExporter, TraceTelemetry,
 };
 
 use crate::scalar::Secret;

@@ -80,7 +80,10 @@ pub struct Statements {
 
 impl Default for Statements {
     fn default() -> Self {
-        Self { enabled: true, interval: Duration::from_secs(30) }
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(30),
+        }
     }
 }
 
@@ -99,7 +102,11 @@ pub struct Activity {
 
 impl Default for Activity {
     fn default() -> Self {
-        Self { enabled: true, interval: Duration::from_secs(1), max_rows: 1000 }
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(1),
+            max_rows: 1000,
+        }
     }
 }
 

@@ -103,7 +103,11 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { timeout: Duration::from_millis(200), send_batch_size: 8192, send_batch_max_size: 0 }
+        Self {
+            timeout: Duration::from_millis(200),
+            send_batch_size: 8192,
+            send_batch_max_size: 0,
+        }
     }
 }
 

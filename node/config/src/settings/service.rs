@@ -16,6 +16,7 @@ pub struct Service {
     #[serde(default)]
     pub extensions: Vec<ComponentId>,
     /// The pipelines. The key is `metrics`, `metrics/name`, `logs` or `logs/name`.
+    #[schemars(extend("x-keys" = "component"))]
     pub pipelines: BTreeMap<ComponentId, Pipeline>,
     /// What the node says of itself.
     #[serde(default)]
@@ -112,7 +113,10 @@ impl Default for MetricTelemetry {
     fn default() -> Self {
         Self {
             level: MetricLevel::Normal,
-            address: Endpoint { host: "127.0.0.1".into(), port: 8888 },
+            address: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 8888,
+            },
             readers: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
     RecordBatchOptions, StringArray,
 };
-use arrow_schema::{ArrowError, Field, FieldRef, Schema};
+use arrow_schema::{ArrowError, FieldRef, Schema};
 use ringwatch_config::settings::{AttributeAction, AttributeActionKind};
 use ringwatch_frame::{Cell, ColumnType, Columns, Value};
 
@@ -25,7 +25,10 @@ impl Table {
     /// The columns of `batch`; nothing is copied.
     pub(super) fn of(batch: &RecordBatch) -> Self {
         let fields = batch.schema_ref().fields().iter().cloned();
-        Self { rows: batch.num_rows(), columns: fields.zip(batch.columns().iter().cloned()).collect() }
+        Self {
+            rows: batch.num_rows(),
+            columns: fields.zip(batch.columns().iter().cloned()).collect(),
+        }
     }
 
     /// The columns as they are now.
@@ -37,7 +40,10 @@ impl Table {
 
     /// Carries one action out.
     pub(super) fn apply(&mut self, action: &AttributeAction) -> Result<(), ArrowError> {
-        let at = self.columns.iter().position(|(field, _)| *field.name() == action.key);
+        let at = self
+            .columns
+            .iter()
+            .position(|(field, _)| *field.name() == action.key);
         match (action.action, at) {
             (AttributeActionKind::Delete, Some(at)) => {
                 self.columns.remove(at);
@@ -46,13 +52,15 @@ impl Table {
                 let hashed = hashed(&self.columns[at].1)?;
                 self.columns[at] = (text_field(&action.key), hashed);
             }
-            (AttributeActionKind::Delete | AttributeActionKind::Hash | AttributeActionKind::Update, None) => {}
+            (AttributeActionKind::Delete | AttributeActionKind::Hash | AttributeActionKind::Update, None) => {
+            }
             (AttributeActionKind::Insert, Some(at)) => self.set(action, at, |present| !present)?,
             (AttributeActionKind::Update, Some(at)) => self.set(action, at, |present| present)?,
             (AttributeActionKind::Upsert, Some(at)) => self.set(action, at, |_| true)?,
             (AttributeActionKind::Insert | AttributeActionKind::Upsert, None) => {
                 if let Some((column, array)) = self.wanted(action) {
-                    self.columns.push((Arc::new(column.attribute_field(&action.key)), array));
+                    self.columns
+                        .push((Arc::new(column.attribute_field(&action.key)), array));
                 }
             }
         }
@@ -71,8 +79,15 @@ impl Table {
 
     /// Sets the rows of column `at` in which there is, or is not, a value. Where old and new are of different types,
     /// the column becomes text.
-    fn set(&mut self, action: &AttributeAction, at: usize, rows: impl Fn(bool) -> bool) -> Result<(), ArrowError> {
-        let Some((column, new)) = self.wanted(action) else { return Ok(()) };
+    fn set(
+        &mut self,
+        action: &AttributeAction,
+        at: usize,
+        rows: impl Fn(bool) -> bool,
+    ) -> Result<(), ArrowError> {
+        let Some((column, new)) = self.wanted(action) else {
+            return Ok(());
+        };
         let old = Arc::clone(&self.columns[at].1);
         let mask: BooleanArray = (0..self.rows).map(|row| Some(rows(old.is_valid(row)))).collect();
         let none = mask.true_count() == 0;
@@ -102,7 +117,10 @@ fn constant(value: &Value, rows: usize) -> (ColumnType, ArrayRef) {
             (ColumnType::Text, Arc::new(DictionaryArray::new(keys, one)))
         }
         Value::Int(number) => (ColumnType::Int, Arc::new(Int64Array::from(vec![*number; rows]))),
-        Value::Double(number) => (ColumnType::Double, Arc::new(Float64Array::from(vec![*number; rows]))),
+        Value::Double(number) => (
+            ColumnType::Double,
+            Arc::new(Float64Array::from(vec![*number; rows])),
+        ),
         Value::Bool(bit) => (ColumnType::Bool, Arc::new(BooleanArray::from(vec![*bit; rows]))),
     }
 }
@@ -115,7 +133,11 @@ fn merge(
     old: &ArrayRef,
     old_type: Option<ColumnType>,
 ) -> Result<(ColumnType, ArrayRef), ArrowError> {
-    let common = if old_type == Some(new_type) { new_type } else { ColumnType::Text };
+    let common = if old_type == Some(new_type) {
+        new_type
+    } else {
+        ColumnType::Text
+    };
     let mut columns = Columns::new([("merged", common)]);
     for row in 0..mask.len() {
         let from = if mask.value(row) { new } else { old };
@@ -129,14 +151,18 @@ fn merge(
                 Cell::Text(&text)
             }
         };
-        columns.push(&[cell]).map_err(|error| ArrowError::ComputeError(error.to_string()))?;
+        columns
+            .push(&[cell])
+            .map_err(|error| ArrowError::ComputeError(error.to_string()))?;
     }
-    let batch = columns.finish().map_err(|error| ArrowError::ComputeError(error.to_string()))?;
+    let batch = columns
+        .finish()
+        .map_err(|error| ArrowError::ComputeError(error.to_string()))?;
     Ok((common, Arc::clone(batch.column(0))))
 }
 
 /// The value of a row, whatever the column's type.
-fn cell(array: &ArrayRef, row: usize) -> Cell<'_> {
+pub(super) fn cell(array: &ArrayRef, row: usize) -> Cell<'_> {
     if array.is_null(row) {
         return Cell::Null;
     }
@@ -148,13 +174,16 @@ fn cell(array: &ArrayRef, row: usize) -> Cell<'_> {
         Some(ColumnType::Text) => {
             let dictionary = array.as_dictionary::<Int32Type>();
             let texts = dictionary.values().as_string::<i32>();
-            dictionary.key(row).map_or(Cell::Null, |key| Cell::Text(texts.value(key)))
+            dictionary
+                .key(row)
+                .map_or(Cell::Null, |key| Cell::Text(texts.value(key)))
         }
         None => Cell::Null,
     }
 }
 
-fn written(cell: Cell<'_>) -> String {
+/// A value as text; a null is empty.
+pub(super) fn written(cell: Cell<'_>) -> String {
     match cell {
         Cell::Null => String::new(),
         Cell::Int(number) | Cell::Time(number) => number.to_string(),
@@ -169,27 +198,21 @@ fn hashed(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     if let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() {
         let texts = dictionary.values().as_string::<i32>();
         let hashes: StringArray = texts.iter().map(|text| text.map(sha256_hex)).collect();
-        return Ok(Arc::new(DictionaryArray::try_new(dictionary.keys().clone(), Arc::new(hashes))?));
+        return Ok(Arc::new(DictionaryArray::try_new(
+            dictionary.keys().clone(),
+            Arc::new(hashes),
+        )?));
     }
     let mut columns = Columns::new([("hashed", ColumnType::Text)]);
     for row in 0..array.len() {
         let hash = (!array.is_null(row)).then(|| sha256_hex(&written(cell(array, row))));
         let cell = hash.as_deref().map_or(Cell::Null, Cell::Text);
-        columns.push(&[cell]).map_err(|error| ArrowError::ComputeError(error.to_string()))?;
+        columns
+            .push(&[cell])
+            .map_err(|error| ArrowError::ComputeError(error.to_string()))?;
     }
-    let batch = columns.finish().map_err(|error| ArrowError::ComputeError(error.to_string()))?;
+    let batch = columns
+        .finish()
+        .map_err(|error| ArrowError::ComputeError(error.to_string()))?;
     Ok(Arc::clone(batch.column(0)))
-}
-
-/// A field of a frame by its name, for tests.
-#[cfg(test)]
-pub(super) fn field<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Field> {
-    batch.schema_ref().fields().iter().find(|field| field.name() == name).map(AsRef::as_ref)
-}
-
-/// The values of a column as text, for tests; a null is empty.
-#[cfg(test)]
-pub(super) fn texts(batch: &RecordBatch, name: &str) -> Vec<String> {
-    let array = batch.column_by_name(name).unwrap();
-    (0..array.len()).map(|row| written(cell(array, row))).collect()
 }

@@ -3,7 +3,9 @@
 mod columns;
 pub(crate) mod hash;
 
-use ringwatch_config::settings::{AttributeAction, AttributeActionKind, AttributesProcessor as Settings, Scalar};
+use ringwatch_config::settings::{
+    AttributeAction, AttributeActionKind, AttributesProcessor as Settings, Scalar,
+};
 use ringwatch_frame::{Batch, DropReason, Frame, Value};
 
 use self::columns::Table;
@@ -22,7 +24,10 @@ impl AttributesProcessor {
     /// When an action has neither a value nor an attribute to take it from.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
         check(name, &settings.actions)?;
-        Ok(Self { name: name.to_owned(), actions: settings.actions.clone() })
+        Ok(Self {
+            name: name.to_owned(),
+            actions: settings.actions.clone(),
+        })
     }
 
     fn change(&self, frame: &mut Frame) -> Result<(), arrow_schema::ArrowError> {
@@ -41,7 +46,10 @@ pub(crate) fn check(processor: &str, actions: &[AttributeAction]) -> Result<(), 
         _ => action.value.is_some() || action.from_attribute.is_some(),
     };
     match actions.iter().find(|action| !complete(action)) {
-        Some(action) => Err(PipelineError::Action { processor: processor.to_owned(), key: action.key.clone() }),
+        Some(action) => Err(PipelineError::Action {
+            processor: processor.to_owned(),
+            key: action.key.clone(),
+        }),
         None => Ok(()),
     }
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use ringwatch_frame::{Books, is_attribute};
 
-use super::columns::{field, texts};
+use super::columns::{cell, written};
 use super::*;
 use crate::testing::{frame, settings};
 
 fn after(yaml: &str, rows: usize) -> Batch {
-    let mut processor = AttributesProcessor::new("attributes", &settings(&format!("actions: [{yaml}]"))).unwrap();
+    let mut processor =
+        AttributesProcessor::new("attributes", &settings(&format!("actions: [{yaml}]"))).unwrap();
     let books = Arc::new(Books::default());
     let mut out = Vec::new();
     processor.process(frame(&books, rows).into(), &mut out);
@@ -19,28 +20,72 @@ fn column(yaml: &str, name: &str) -> Option<(Vec<String>, bool)> {
     let batch = after(yaml, 3);
     let rows = batch.frames()[0].batch().clone();
     batch.deliver();
-    let marked = is_attribute(field(&rows, name)?);
-    Some((texts(&rows, name), marked))
+    let (at, field) = rows.schema_ref().column_with_name(name)?;
+    let texts = (0..rows.num_rows())
+        .map(|row| written(cell(rows.column(at), row)))
+        .collect();
+    Some((texts, is_attribute(field)))
 }
 
 #[test]
 fn each_action_on_what_is_there_and_what_is_not() {
+    type Expected<'a> = Option<([&'a str; 3], bool)>;
     let select = ["select ?", "update ?", ""];
-    let table: [(&str, &str, Option<([&str; 3], bool)>); 14] = [
-        ("{ key: a, value: x, action: insert }", "a", Some((["x", "x", "x"], true))),
-        ("{ key: a, value: 2.5, action: upsert }", "a", Some((["2.5", "2.5", "2.5"], true))),
+    let table: [(&str, &str, Expected<'_>); 14] = [
+        (
+            "{ key: a, value: x, action: insert }",
+            "a",
+            Some((["x", "x", "x"], true)),
+        ),
+        (
+            "{ key: a, value: 2.5, action: upsert }",
+            "a",
+            Some((["2.5", "2.5", "2.5"], true)),
+        ),
         ("{ key: a, value: x, action: update }", "a", None),
-        ("{ key: query, value: x, action: insert }", "query", Some((["select ?", "update ?", "x"], true))),
-        ("{ key: query, value: x, action: update }", "query", Some((["x", "x", ""], true))),
-        ("{ key: query, value: x, action: upsert }", "query", Some((["x", "x", "x"], true))),
-        ("{ key: query, value: 7, action: update }", "query", Some((["7", "7", ""], true))),
-        ("{ key: calls, value: 7, action: update }", "calls", Some((["7", "7", "7"], true))),
-        ("{ key: a, from_attribute: query, action: insert }", "a", Some((select, true))),
+        (
+            "{ key: query, value: x, action: insert }",
+            "query",
+            Some((["select ?", "update ?", "x"], true)),
+        ),
+        (
+            "{ key: query, value: x, action: update }",
+            "query",
+            Some((["x", "x", ""], true)),
+        ),
+        (
+            "{ key: query, value: x, action: upsert }",
+            "query",
+            Some((["x", "x", "x"], true)),
+        ),
+        (
+            "{ key: query, value: 7, action: update }",
+            "query",
+            Some((["7", "7", ""], true)),
+        ),
+        (
+            "{ key: calls, value: 7, action: update }",
+            "calls",
+            Some((["7", "7", "7"], true)),
+        ),
+        (
+            "{ key: a, from_attribute: query, action: insert }",
+            "a",
+            Some((select, true)),
+        ),
         ("{ key: a, from_attribute: absent, action: insert }", "a", None),
         ("{ key: query, action: delete }", "query", None),
         ("{ key: absent, action: delete }", "query", Some((select, false))),
-        ("{ key: a, from_attribute: query, action: insert }, { key: query, action: delete }", "a", Some((select, true))),
-        ("{ key: calls, value: x, action: insert }", "calls", Some((["0", "1", "2"], false))),
+        (
+            "{ key: a, from_attribute: query, action: insert }, { key: query, action: delete }",
+            "a",
+            Some((select, true)),
+        ),
+        (
+            "{ key: calls, value: x, action: insert }",
+            "calls",
+            Some((["0", "1", "2"], false)),
+        ),
     ];
     for (yaml, name, expected) in table {
         let found = column(yaml, name);

@@ -29,19 +29,29 @@ struct Metrics {
 }
 
 impl BatchProcessor {
-    /// A batch processor. Its counters carry `name`.
+    /// The batch processor `name` of `pipeline`; its metrics carry both.
     ///
     /// # Errors
     /// When its metrics are registered already.
-    pub fn new(name: &str, settings: &Settings, registry: &Registry) -> Result<Self, PipelineError> {
-        let count = |what| counters(registry, what, &[("processor", name)], &[]);
-        let by_timeout =
-            count(("otelcol_processor_batch_timeout_trigger_send", "Batches that went on because of their age"))?;
-        let by_size =
-            count(("otelcol_processor_batch_batch_size_trigger_send", "Batches that went on because of their size"))?;
+    pub fn new(
+        pipeline: &str,
+        name: &str,
+        settings: &Settings,
+        registry: &Registry,
+    ) -> Result<Self, PipelineError> {
+        let constant = [("pipeline", pipeline), ("processor", name)];
+        let count = |what| counters(registry, what, &constant, &[]);
+        let by_timeout = count((
+            "otelcol_processor_batch_timeout_trigger_send",
+            "Batches that went on because of their age",
+        ))?;
+        let by_size = count((
+            "otelcol_processor_batch_batch_size_trigger_send",
+            "Batches that went on because of their size",
+        ))?;
         let size = ("otelcol_processor_batch_batch_send_size", "Rows of a batch");
         let buckets = exponential_buckets(10.0, 4.0, 8).unwrap_or_default();
-        let size = histograms(registry, size, &[("processor", name)], buckets)?;
+        let size = histograms(registry, size, &constant, buckets)?;
         Ok(Self {
             name: name.to_owned(),
             timeout: *settings.timeout,
@@ -132,7 +142,7 @@ mod tests {
     use crate::testing::{frame, settings};
 
     fn processor(yaml: &str) -> BatchProcessor {
-        BatchProcessor::new("batch", &settings(yaml), &Registry::new()).unwrap()
+        BatchProcessor::new("metrics", "batch", &settings(yaml), &Registry::new()).unwrap()
     }
 
     fn sizes(out: &[Batch]) -> Vec<u64> {
@@ -145,7 +155,10 @@ mod tests {
         let mut processor = processor("timeout: 1s\nsend_batch_size: 10");
         let mut out = Vec::new();
         processor.process(frame(&books, 4).into(), &mut out);
-        assert_eq!((sizes(&out), processor.deadline()), (vec![], Some(Instant::now() + Duration::from_secs(1))));
+        assert_eq!(
+            (sizes(&out), processor.deadline()),
+            (vec![], Some(Instant::now() + Duration::from_secs(1)))
+        );
         processor.process(frame(&books, 7).into(), &mut out);
         assert_eq!((sizes(&out), processor.deadline()), (vec![11], None));
         processor.process(frame(&books, 3).into(), &mut out);
@@ -165,7 +178,11 @@ mod tests {
         assert_eq!(sizes(&out), [10, 10, 10, 4]);
         let mut at_once = processor("timeout: 0s");
         at_once.process(frame(&books, 0).into(), &mut out);
-        assert_eq!(sizes(&out), [10, 10, 10, 4, 0], "a frame without rows says that there was nothing");
+        assert_eq!(
+            sizes(&out),
+            [10, 10, 10, 4, 0],
+            "a frame without rows says that there was nothing"
+        );
         out.into_iter().for_each(Batch::deliver);
     }
 

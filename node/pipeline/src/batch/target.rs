@@ -25,8 +25,16 @@ impl Target {
     /// Begins with `size`; `most` is the largest batch, 0 for no limit.
     pub(super) fn new(size: u64, most: u64) -> Self {
         let least = size.max(1);
-        let most = if most == 0 { least.saturating_mul(GROWTH) } else { most.max(least) };
-        Self { rows: least, least, most }
+        let most = if most == 0 {
+            least.saturating_mul(GROWTH)
+        } else {
+            most.max(least)
+        };
+        Self {
+            rows: least,
+            least,
+            most,
+        }
     }
 
     /// The number of rows at which a batch goes on.

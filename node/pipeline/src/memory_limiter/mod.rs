@@ -32,14 +32,28 @@ pub struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    /// A limiter over all frames of `books`.
+    /// The limiter `name` of `pipeline`, over all frames of `books`.
     ///
     /// # Errors
     /// When no limit is given, or a percentage on a machine that does not tell its memory.
-    pub fn new(name: &str, settings: &Settings, books: &Arc<Books>, registry: &Registry) -> Result<Self, PipelineError> {
+    pub fn new(
+        pipeline: &str,
+        name: &str,
+        settings: &Settings,
+        books: &Arc<Books>,
+        registry: &Registry,
+    ) -> Result<Self, PipelineError> {
         let (limit, spike) = limits(name, settings, total_memory)?;
-        let help = ("ringwatch_memory_limiter_refused_rows_total", "Rows of frames that the memory limiter refused");
-        let refused = counters(registry, help, &[("processor", name)], &[])?;
+        let help = (
+            "ringwatch_memory_limiter_refused_rows_total",
+            "Rows of frames that the memory limiter refused",
+        );
+        let refused = counters(
+            registry,
+            help,
+            &[("pipeline", pipeline), ("processor", name)],
+            &[],
+        )?;
         Ok(Self {
             name: name.to_owned(),
             soft_limit: limit.saturating_sub(spike),
@@ -55,7 +69,10 @@ impl MemoryLimiter {
 
     fn over(&mut self) -> bool {
         let now = Instant::now();
-        if self.looked.is_none_or(|at| now.duration_since(at) >= self.check_interval) {
+        if self
+            .looked
+            .is_none_or(|at| now.duration_since(at) >= self.check_interval)
+        {
             self.looked = Some(now);
             // A kernel that does not tell leaves the frames in flight as the measure.
             self.process = (self.rss)().unwrap_or(0);
@@ -99,7 +116,10 @@ impl Processor for MemoryLimiter {
             let (in_flight, process) = (self.books.in_flight_bytes(), self.process);
             if over {
                 tracing::warn!(
-                    processor = self.name, in_flight, process, soft_limit = self.soft_limit,
+                    processor = self.name,
+                    in_flight,
+                    process,
+                    soft_limit = self.soft_limit,
                     "memory is short: frames are refused; raise the limit, or deliver faster"
                 );
             } else {
@@ -121,7 +141,14 @@ mod tests {
     use crate::testing::{frame, settings};
 
     fn limiter(books: &Arc<Books>, yaml: &str) -> MemoryLimiter {
-        let mut limiter = MemoryLimiter::new("memory_limiter", &settings(yaml), books, &Registry::new()).unwrap();
+        let mut limiter = MemoryLimiter::new(
+            "metrics",
+            "memory_limiter",
+            &settings(yaml),
+            books,
+            &Registry::new(),
+        )
+        .unwrap();
         limiter.rss = || Some(0);
         limiter
     }
@@ -144,7 +171,10 @@ mod tests {
         assert_eq!(out.len(), 1, "what was delivered makes room");
         out.into_iter().for_each(Batch::deliver);
         let end = books.snapshot();
-        assert!(end.balanced() && end.dropped_rows[DropReason::MemoryLimit as usize] > 0, "{end:?}");
+        assert!(
+            end.balanced() && end.dropped_rows[DropReason::MemoryLimit as usize] > 0,
+            "{end:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,7 +197,10 @@ mod tests {
         let table = [
             ("limit_mib: 100", Some((100 * MIB, 20 * MIB))),
             ("limit_mib: 100\nspike_limit_mib: 5", Some((100 * MIB, 5 * MIB))),
-            ("limit_percentage: 50\nspike_limit_percentage: 10", Some((500 * MIB, 100 * MIB))),
+            (
+                "limit_percentage: 50\nspike_limit_percentage: 10",
+                Some((500 * MIB, 100 * MIB)),
+            ),
             ("check_interval: 1s", None),
         ];
         for (yaml, expected) in table {

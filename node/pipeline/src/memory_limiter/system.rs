@@ -12,9 +12,16 @@ pub fn process_rss() -> Option<u64> {
 
 /// The memory that this process may use: the least of the machine's and its control group's.
 pub(super) fn total_memory() -> Option<u64> {
-    let machine = read_to_string("/proc/meminfo").ok().and_then(|text| parse_meminfo(&text));
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let groups = files.iter().filter_map(|file| parse_limit(&read_to_string(file).ok()?));
+    let machine = read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| parse_meminfo(&text));
+    let files = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let groups = files
+        .iter()
+        .filter_map(|file| parse_limit(&read_to_string(file).ok()?));
     groups.chain(machine).min()
 }
 
@@ -42,7 +49,10 @@ mod tests {
     fn the_kernels_files_are_read() {
         assert_eq!(parse_statm("1000 25 10 1 0 20 0\n"), Some(25 * PAGE));
         assert_eq!(parse_statm(""), None);
-        assert_eq!(parse_meminfo("MemFree: 1 kB\nMemTotal:       2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(
+            parse_meminfo("MemFree: 1 kB\nMemTotal:       2048 kB\n"),
+            Some(2048 * 1024)
+        );
         assert_eq!(parse_limit("536870912\n"), Some(536_870_912));
         assert_eq!(parse_limit("max\n"), None);
         assert!(process_rss().is_some_and(|bytes| bytes > 100_000));

@@ -27,7 +27,11 @@ impl ResourceProcessor {
     /// When an action has neither a value nor an attribute to take it from.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
         crate::attributes::check(name, &settings.attributes)?;
-        Ok(Self { name: name.to_owned(), actions: settings.attributes.clone(), known: Default::default() })
+        Ok(Self {
+            name: name.to_owned(),
+            actions: settings.attributes.clone(),
+            known: Default::default(),
+        })
     }
 
     fn changed(&mut self, resource: &Arc<Resource>) -> Arc<Resource> {
@@ -43,7 +47,8 @@ impl ResourceProcessor {
             apply(&mut changed, action);
         }
         let changed = Arc::new(changed);
-        self.known.insert(address, (Arc::clone(resource), Arc::clone(&changed)));
+        self.known
+            .insert(address, (Arc::clone(resource), Arc::clone(&changed)));
         changed
     }
 }
@@ -51,12 +56,10 @@ impl ResourceProcessor {
 /// The one decision, pure: what an action makes of a resource.
 fn apply(resource: &mut Resource, action: &AttributeAction) {
     let key = action.key.as_str();
-    let value = || -> Option<Value> {
-        match (&action.value, &action.from_attribute) {
-            (Some(value), _) => Some(value_of(value)),
-            (None, Some(from)) => resource.get(from).cloned(),
-            (None, None) => None,
-        }
+    let value = match (&action.value, &action.from_attribute) {
+        (Some(value), _) => Some(value_of(value)),
+        (None, Some(from)) => resource.get(from).cloned(),
+        (None, None) => None,
     };
     let present = resource.get(key).is_some();
     let wanted = match action.action {
@@ -75,7 +78,7 @@ fn apply(resource: &mut Resource, action: &AttributeAction) {
             false
         }
     };
-    if wanted && let Some(value) = value() {
+    if wanted && let Some(value) = value {
         resource.set(key, value);
     }
 }
@@ -108,23 +111,50 @@ mod tests {
         processor.process(frame(&books, 1).into(), &mut out);
         let resource = Arc::clone(&out[0].frames()[0].meta().resource);
         out.into_iter().for_each(Batch::deliver);
-        resource.iter().map(|(key, value)| (key.to_owned(), value.to_string())).collect()
+        resource
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_string()))
+            .collect()
     }
 
     #[test]
     fn actions_in_order() {
         let table = [
-            ("{ key: a, value: 1, action: insert }", vec![("server.address", "db1"), ("a", "1")]),
-            ("{ key: server.address, value: x, action: insert }", vec![("server.address", "db1")]),
-            ("{ key: server.address, value: x, action: update }", vec![("server.address", "x")]),
-            ("{ key: a, value: x, action: update }", vec![("server.address", "db1")]),
-            ("{ key: server.address, value: x, action: upsert }", vec![("server.address", "x")]),
+            (
+                "{ key: a, value: 1, action: insert }",
+                vec![("server.address", "db1"), ("a", "1")],
+            ),
+            (
+                "{ key: server.address, value: x, action: insert }",
+                vec![("server.address", "db1")],
+            ),
+            (
+                "{ key: server.address, value: x, action: update }",
+                vec![("server.address", "x")],
+            ),
+            (
+                "{ key: a, value: x, action: update }",
+                vec![("server.address", "db1")],
+            ),
+            (
+                "{ key: server.address, value: x, action: upsert }",
+                vec![("server.address", "x")],
+            ),
             ("{ key: server.address, action: delete }", vec![]),
-            ("{ key: b, from_attribute: server.address, action: insert }, { key: server.address, action: delete }", vec![("b", "db1")]),
-            ("{ key: b, from_attribute: absent, action: upsert }", vec![("server.address", "db1")]),
+            (
+                "{ key: b, from_attribute: server.address, action: insert }, { key: server.address, action: delete }",
+                vec![("b", "db1")],
+            ),
+            (
+                "{ key: b, from_attribute: absent, action: upsert }",
+                vec![("server.address", "db1")],
+            ),
             (
                 "{ key: server.address, action: hash }",
-                vec![("server.address", "82e64648d9abefef3ab5143537554e7681ea1ba7b387881792033e9dce77f650")],
+                vec![(
+                    "server.address",
+                    "82e64648d9abefef3ab5143537554e7681ea1ba7b387881792033e9dce77f650",
+                )],
             ),
         ];
         for (yaml, expected) in table {

@@ -1,6 +1,7 @@
 //! The node's own metrics, on `:8888/metrics`.
 
 mod books;
+mod cluster;
 mod http;
 mod process;
 
@@ -8,7 +9,8 @@ use prometheus::Registry;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
 pub(crate) use books::BooksMetrics;
-pub(crate) use http::{Served, start_metrics_server};
+pub(crate) use cluster::ClusterMetrics;
+pub(crate) use http::{Served, listen, start_metrics_server};
 pub(crate) use process::{ProcessMetrics, cpu_seconds};
 
 /// Registers `collector`. A name that is taken is a defect, which every start shows.

@@ -1,13 +1,16 @@
 //! `ringwatch run`: the parts of a node, started in order and stopped in reverse.
 
 mod exporters;
+mod identity;
 mod parts;
 mod pipelines;
+mod receivers;
 mod router;
 mod signals;
 
 use std::time::Duration;
 
+use ringwatch_catalogue::Catalogue;
 use ringwatch_config::Settings;
 use ringwatch_frame::Clock;
 use tokio::time::Instant;
@@ -23,19 +26,20 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Runs a node until it is told to stop.
 pub(crate) fn node(files: &ConfigFiles) -> anyhow::Result<()> {
-    let settings = commands::load(files)?;
+    let catalogue = Catalogue::embedded()?;
+    let settings = commands::load(files, &catalogue)?;
     // The first one wins; a second installation can only be the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ringwatch").build()?;
-    runtime.block_on(run(settings))
+    runtime.block_on(run(settings, catalogue))
 }
 
-async fn run(settings: Settings) -> anyhow::Result<()> {
+async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     let started = Instant::now();
     let clock = Clock::system();
     let mut signals = Signals::listen()?;
     let telemetry = start_telemetry(&settings.service.telemetry, &clock)?;
-    let node = Node::start(settings, &clock, started).await?;
+    let node = Node::start(settings, catalogue, &clock, started).await?;
     tracing::info!(
         seconds = started.elapsed().as_secs_f64(),
         version = env!("CARGO_PKG_VERSION"),

@@ -1,22 +1,25 @@
-//! The parts of a node.
+//! The parts of a node: one `start_<part>` each, in the order of their start. Stopping is the list in reverse.
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
-use ringwatch_collect::{Collector, SoleOwner};
+use ringwatch_collect::{Collector, CollectorParts, SoleOwner, TargetsWatch, start_collector, start_targets};
 use ringwatch_config::Settings;
-use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor, Receiver};
+use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor};
 use ringwatch_frame::{Books, Clock};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::exporters::{Exporters, start_exporters};
+use super::identity::{knowledge, node_id};
 use super::pipelines::{Pipelines, start_pipelines};
-use crate::grpc::{GrpcServer, Knowledge, TargetView, start_grpc};
+use super::receivers::{Receivers, plan_receivers};
+use super::router::Router;
+use crate::grpc::{GrpcServer, start_grpc};
 use crate::health::{Condition, Health};
-use crate::own_metrics::{BooksMetrics, ProcessMetrics, Served, register, start_metrics_server};
+use crate::own_metrics::{self, BooksMetrics, ClusterMetrics, ProcessMetrics, Served, start_metrics_server};
 use crate::telemetry::start_metric_readers;
 
 /// A running node.
@@ -24,9 +27,138 @@ pub(super) struct Node {
     health: Health,
     health_server: Served,
     metrics_server: Option<Served>,
-    metric_readers: Option<SdkMeterProvider>,
     exporters: Exporters,
     pipelines: Pipelines,
+    targets: TargetsWatch,
     grpc: GrpcServer,
-    collector: Collector,
+    collector: Arc<Collector>,
+    metric_readers: Option<SdkMeterProvider>,
+}
+
+impl Node {
+    /// Starts every part. The collector comes last: what it reads has a way to go from the first frame on.
+    pub(super) async fn start(
+        settings: Settings,
+        catalogue: Catalogue,
+        clock: &Clock,
+        started: Instant,
+    ) -> anyhow::Result<Self> {
+        let books = Arc::new(Books::default());
+        let registry = Registry::new();
+        own_metrics::register(&registry, BooksMetrics::new(&books)?)?;
+        own_metrics::register(&registry, ProcessMetrics::new(started, clock)?)?;
+
+        let health = Health::new(clock, started, memory_limit_mib(&settings));
+        let endpoint = health_check(&settings).endpoint;
+        let health_server =
+            Served::start(&endpoint, "extensions.health_check.endpoint", health.router()).await?;
+        let metrics_server = start_own_metrics(&settings, &registry).await?;
+
+        let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
+        let projections = Arc::new(projections);
+        let exporters = start_exporters(&settings, &projections, clock, &registry, &health).await?;
+        let (pipelines, ways) = start_pipelines(&settings, &exporters, &books, &registry, &health)?;
+        let targets = start_targets(plans).await;
+        own_metrics::register(&registry, ClusterMetrics::new(targets.receiver())?)?;
+        let node_id = node_id(&settings.cluster);
+        let known = targets.receiver();
+        let grpc =
+            start_grpc(&settings.cluster, |address| knowledge(&settings.cluster, node_id, address, clock, known)).await?;
+
+        let collector = Arc::new(start_collector(CollectorParts {
+            clock: clock.clone(),
+            books,
+            registry: registry.clone(),
+            ownership: Arc::new(SoleOwner),
+            sink: Arc::new(Router::new(ways, projections)),
+            targets: targets.receiver(),
+        })?);
+        watch_collector(&health, &collector);
+        let metric_readers = start_metric_readers(&settings.service.telemetry.metrics, &registry)?;
+        grpc.set_serving(true).await;
+        health.set_ready(true);
+        Ok(Self {
+            health,
+            health_server,
+            metrics_server,
+            exporters,
+            pipelines,
+            targets,
+            grpc,
+            collector,
+            metric_readers,
+        })
+    }
+
+    /// Stops every part in reverse: nothing new is read, what was read is delivered.
+    pub(super) async fn stop(self, deadline: Instant) {
+        self.health.set_ready(false);
+        self.grpc.set_serving(false).await;
+        self.targets.stop().await;
+        stop_collector(self.collector, deadline).await;
+        self.pipelines.stop(deadline).await;
+        self.exporters.stop(deadline).await;
+        if let Some(readers) = self.metric_readers {
+            stop_metric_readers(readers).await;
+        }
+        self.grpc.stop().await;
+        if let Some(server) = self.metrics_server {
+            server.stop().await;
+        }
+        self.health_server.stop().await;
+    }
+}
+
+async fn start_own_metrics(settings: &Settings, registry: &Registry) -> anyhow::Result<Option<Served>> {
+    let metrics = &settings.service.telemetry.metrics;
+    if metrics.level == MetricLevel::None {
+        return Ok(None);
+    }
+    start_metrics_server(&metrics.address, registry.clone()).await.map(Some)
+}
+
+/// The health check that `service.extensions` names, or the default one: a node always says how it is.
+fn health_check(settings: &Settings) -> HealthCheck {
+    let named = settings.service.extensions.iter().find_map(|id| settings.extensions.get(id));
+    named.map_or_else(HealthCheck::default, |Extension::HealthCheck(check)| check.clone())
+}
+
+fn memory_limit_mib(settings: &Settings) -> Option<u64> {
+    settings.processors.values().find_map(|processor| match processor {
+        Processor::MemoryLimiter(limiter) => limiter.limit_mib,
+        _ => None,
+    })
+}
+
+/// A target that is down is no fault of the node: it is shown, not judged.
+fn watch_collector(health: &Health, collector: &Arc<Collector>) {
+    let collector = Arc::downgrade(collector);
+    health.watch("collector", move || {
+        let status = collector.upgrade().map(|collector| collector.status());
+        let targets = status.as_ref().map(Vec::len);
+        let down = status.as_ref().map(|all| all.iter().filter(|target| !target.up).count());
+        Condition { healthy: status.is_some(), metrics: json!({ "targets": targets, "targets_down": down }) }
+    });
+}
+
+/// A health request may hold the collector for a moment; it is over long before the deadline.
+async fn stop_collector(mut collector: Arc<Collector>, deadline: Instant) {
+    let collector = loop {
+        match Arc::try_unwrap(collector) {
+            Ok(collector) => break collector,
+            Err(held) => collector = held,
+        }
+        tokio::task::yield_now().await;
+    };
+    if !collector.stop(deadline.saturating_duration_since(Instant::now())).await {
+        tracing::warn!("some readings did not end before the node stopped; they were broken off");
+    }
+}
+
+/// The SDK blocks while it sends for the last time.
+async fn stop_metric_readers(readers: SdkMeterProvider) {
+    let stopped = tokio::task::spawn_blocking(move || readers.shutdown_with_timeout(std::time::Duration::from_secs(2)));
+    if let Ok(Err(error)) = stopped.await {
+        tracing::warn!(%error, "the node's own metrics could not be sent for the last time");
+    }
 }

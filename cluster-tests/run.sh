@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Installs what is missing, then checks and tests everything: format, lints, licences, structure, unit, property and
+# whole-node tests against real databases. Ends with one line: N passed, N failed.
+#
+#   cluster-tests/run.sh            all of it
+#   cluster-tests/run.sh --quick    without the long scenarios and the server versions other than the system's
+#   cluster-tests/run.sh --fetch    only installs and fetches
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+deny_version=0.18.9
+quick=no
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    --fetch) quick=fetch ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    esac
+done
+
+[ -t 1 ] || export CARGO_TERM_COLOR=never
+began=$SECONDS
+logs=target/run-logs
+mkdir -p "$logs"
+failed_steps=()
+
+step() { # name, command...
+    local name=$1 from=$SECONDS
+    shift
+    printf '== %s\n' "$name"
+    if "$@"; then
+        printf '   %s: ok, %ss (%ss in all)\n' "$name" $((SECONDS - from)) $((SECONDS - began))
+    else
+        printf '   %s: FAILED, %ss\n' "$name" $((SECONDS - from))
+        failed_steps+=("$name")
+        return 1
+    fi
+}
+
+# Servers run as another user when we are root: they must be able to reach their programs.
+choose_servers() {
+    if [ -z "${RINGWATCH_SERVERS:-}" ] && [ "$(id -u)" = 0 ] && ! setpriv --reuid=65534 --clear-groups test -x "$PWD"; then
+        export RINGWATCH_SERVERS=/var/tmp/ringwatch-servers
+        echo "   other users may not reach $PWD: servers go to $RINGWATCH_SERVERS"
+    fi
+}
+
+has_compiler() {
+    command -v cc >/dev/null && return
+    echo "   installing a C compiler with apt-get (zstd and ring need one)"
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null
+}
+
+install_deny() {
+    [ "$(target/tools/bin/cargo-deny --version 2>/dev/null)" = "cargo-deny $deny_version" ] && return
+    echo "   building cargo-deny $deny_version into target/tools (some minutes, once)"
+    # Without optimisation: it is built in half the time and runs for a second.
+    cargo install cargo-deny --locked --debug --version "$deny_version" --root target/tools \
+        >"$logs/cargo-deny.log" 2>&1 || { tail -20 "$logs/cargo-deny.log"; return 1; }
+}
+
+deny() {
+    target/tools/bin/cargo-deny --locked --log-level error check --hide-inclusion-graph licenses bans sources || return 1
+    if timeout 60 target/tools/bin/cargo-deny --locked --log-level error check --hide-inclusion-graph advisories >"$logs/advisories.log" 2>&1; then
+        echo "   advisories: ok"
+    elif grep -q "failed to fetch advisory database\|failed to acquire advisory" "$logs/advisories.log" || [ ! -s "$logs/advisories.log" ]; then
+        echo "   advisories: skipped, their database cannot be reached from here"
+    else
+        cat "$logs/advisories.log"
+        return 1
+    fi
+}
+
+# The house stays easy to see: nothing new on its top level, no file that does not fit a reader's head.
+structure() {
+    local allowed=" Cargo.toml Cargo.lock clippy.toml rustfmt.toml deny.toml README.md LICENSE CHANGELOG.md .gitignore .ci .git proto node cluster-tests deploy config docs target "
+    local entry lines good=0
+    for entry in $(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u); do
+        [[ $allowed == *" $entry "* ]] || { echo "   not allowed on the top level: $entry"; good=1; }
+    done
+    while read -r lines entry; do
+        [ "$entry" = total ] || [ "$lines" -le 500 ] || { echo "   over 500 lines: $entry ($lines)"; good=1; }
+    done < <(find proto node cluster-tests -name '*.rs' -print0 | xargs -0 wc -l)
+    return $good
+}
+
+# The nodes of the scenarios are the programs built here.
+build() { cargo build --workspace --locked; }
+
+tests() {
+    local more=()
+    [ "$quick" = yes ] && more=(-- --skip _long)
+    cargo test --workspace --locked --no-fail-fast "${more[@]}" 2>&1 | tee "$logs/tests.log" | sift
+    return "${PIPESTATUS[0]}"
+}
+
+# Shows what a reader wants to see of a test run; the whole is in the log.
+sift() { grep --line-buffered -v '^test .* ok$\|^running \|^$\|Compiling\|Fresh\|Finished\|Doc-tests'; true; }
+
+count() { grep -o "[0-9]* $1" "$logs/tests.log" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'; }
+
+step "PostgreSQL" deploy/install-postgresql.sh || exit 1
+step "compiler" has_compiler || exit 1
+choose_servers
+if [ "$quick" != yes ]; then
+    step "PostgreSQL 14 to 18" cluster-tests/servers.sh || exit 1
+fi
+step "cargo-deny" install_deny
+[ "$quick" = fetch ] && exit 0
+
+step "structure" structure
+step "format" cargo fmt --all --check
+step "licences, bans, sources" deny
+step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "build" build || exit 1
+step "tests" tests
+
+passed=$(count passed)
+failed=$(count failed)
+for name in "${failed_steps[@]}"; do
+    if [ "$name" != tests ]; then
+        echo "failed: $name"
+        failed=$((failed + 1))
+    fi
+done
+# A run that failed before it could count is a failure too.
+[ ${#failed_steps[@]} -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+printf '%s passed, %s failed (%ss)\n' "$passed" "$failed" $((SECONDS - began))
+[ "$failed" -eq 0 ]

@@ -1,0 +1,81 @@
+//! `ringwatch-demo`: a throw-away PostgreSQL under load, a node that watches it, a receiver that keeps the books, and
+//! a live view of all three. `deploy/demo.sh` builds and starts it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its view is its output")]
+
+mod stage;
+mod verdict;
+mod view;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use stage::Stage;
+
+/// Shows a node at work on a throw-away database under load.
+#[derive(Debug, Parser)]
+#[command(name = "ringwatch-demo")]
+struct Args {
+    /// End after so many seconds with a verdict; without it, until Ctrl-C
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match play(&Args::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ringwatch-demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Plays the demo. Whatever ends it, the stage is dropped, and with it every process and folder.
+async fn play(args: &Args) -> Result<bool> {
+    tokio::select! {
+        verdict = show(args) => verdict,
+        name = told_to_stop() => {
+            println!("\n{name}: everything is being taken down");
+            Ok(true)
+        }
+    }
+}
+
+async fn show(args: &Args) -> Result<bool> {
+    let mut stage = Stage::set().await?;
+    let mut view = view::View::new(std::io::stdout().is_terminal());
+    let end = args
+        .seconds
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            _ = second.tick() => view.draw(&mut stage).await?,
+            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
+        }
+    }
+    verdict::speak(stage).await
+}
+
+async fn told_to_stop() -> &'static str {
+    let wait = async |kind: SignalKind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => "interrupted",
+        () = wait(SignalKind::terminate()) => "terminated",
+        () = wait(SignalKind::hangup()) => "hung up",
+    }
+}

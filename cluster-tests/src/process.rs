@@ -1,0 +1,152 @@
+//! A child process that ends with its owner.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait;
+
+/// A running child. Dropping it ends the process and waits for its end.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    farewell: Signal,
+}
+
+impl Process {
+    /// Starts `command` in a process group of its own, so that Ctrl-C reaches only the one who orders the end.
+    /// Both outputs go to the file `log`. `farewell` is what it is sent when dropped, before it is killed.
+    ///
+    /// # Errors
+    /// The program cannot be started or the file cannot be made.
+    pub fn spawn(name: &str, command: &mut Command, log: &Path, farewell: Signal) -> Result<Self> {
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("open {}", log.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("start {name}: {}", command.get_program().display()))?;
+        Ok(Self {
+            name: name.into(),
+            child,
+            farewell,
+        })
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `signal` to this process alone.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal)
+            .with_context(|| format!("send {signal:?} to {} (pid {})", self.name, self.id()))
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not know the child.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.child
+            .try_wait()
+            .with_context(|| format!("look at {}", self.name))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It still runs after `limit`.
+    pub async fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let what = format!("the end of {} (pid {})", self.name, self.id());
+        wait::until(&what, limit, async || match self.exited() {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Err("it still runs".into()),
+            Err(e) => Err(e.to_string()),
+        })
+        .await
+    }
+
+    /// Sends `signal` and waits for the end.
+    ///
+    /// # Errors
+    /// It has ended already, or still runs after `limit`.
+    pub async fn end(&mut self, signal: Signal, limit: Duration) -> Result<ExitStatus> {
+        self.signal(signal)?;
+        self.ended(limit).await
+    }
+
+    /// Memory held, in bytes (resident set size).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn rss_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status
+            .lines()
+            .find(|l| l.starts_with("VmRSS:"))
+            .context("no VmRSS: it has ended")?;
+        let kib: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("VmRSS without a number")?
+            .parse()?;
+        Ok(kib * 1024)
+    }
+
+    /// Processor time used so far, in user and system mode.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
+        let after_name = stat.rsplit_once(')').context("odd /proc stat")?.1;
+        let ticks: u64 = after_name
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|t| t.parse::<u64>().ok())
+            .sum();
+        Ok(Duration::from_millis(
+            ticks * 1000 / rustix::param::clock_ticks_per_second(),
+        ))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !matches!(self.exited(), Ok(None)) {
+            return;
+        }
+        let _ = self.signal(self.farewell);
+        let _ = self.signal(Signal::CONT);
+        for _ in 0..500 {
+            if !matches!(self.exited(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

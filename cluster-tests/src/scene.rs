@@ -1,0 +1,135 @@
+//! A test's scene: its logs, its servers, its time limit.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::sync::Semaphore;
+
+use crate::node::{Node, NodeConfig, target_dir};
+use crate::postgres::{Server, Wish};
+use crate::sink::{Memory, Sink};
+
+/// Scenarios that run at once, whatever the number of test threads: each has several processes.
+static STAGE: Semaphore = Semaphore::const_new(3);
+
+/// A scenario that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// Lines of each log that a failure prints.
+const TAIL: usize = 25;
+
+/// What a scenario has at hand.
+#[derive(Debug)]
+pub struct Scene {
+    logs: PathBuf,
+}
+
+impl Scene {
+    /// A server as wished.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub async fn server(&self, name: &str, wish: &Wish) -> Result<Server> {
+        Server::start(wish, &self.log(name)).await
+    }
+
+    /// A receiver that remembers everything.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn sink(&self) -> Result<Sink> {
+        Sink::start(Memory::OF_A_TEST).await
+    }
+
+    /// A node that is ready.
+    ///
+    /// # Errors
+    /// It does not get ready.
+    pub async fn node(&self, config: &NodeConfig) -> Result<Node> {
+        Node::start("node", config, &self.log("node")).await
+    }
+
+    /// The file for the log of `name`.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+}
+
+/// Plays a scenario. Its logs are in `target/it-logs/NAME`; they are removed when it ends well, else kept, and their
+/// last lines printed.
+///
+/// # Errors
+/// What the story says, or that it hangs.
+pub fn scenario(name: &str, story: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
+    let logs = target_dir()?.join("it-logs").join(name);
+    // What an earlier run left there would be taken for this one's.
+    let _ = std::fs::remove_dir_all(&logs);
+    std::fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
+    let mut keeper = Keeper {
+        name: name.to_owned(),
+        logs: logs.clone(),
+        well: false,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        let _place = STAGE.acquire().await?;
+        match tokio::time::timeout(LIMIT, story(&Scene { logs })).await {
+            Ok(result) => result,
+            Err(_) => bail!("the scenario hangs: it is not over after {LIMIT:?}"),
+        }
+    });
+    keeper.well = result.is_ok();
+    result
+}
+
+/// Refuses the run if its fault never happened: such a run says nothing.
+///
+/// # Errors
+/// It did not happen.
+pub fn ensure_fault(happened: bool, what: &str) -> Result<()> {
+    ensure!(happened, "invalid run: the fault never happened: {what}");
+    Ok(())
+}
+
+/// Whether the long forms of scenarios are wanted: `RINGWATCH_IT_LONG=1`.
+pub fn long() -> bool {
+    std::env::var_os("RINGWATCH_IT_LONG").is_some_and(|v| v == "1")
+}
+
+/// Prints and keeps, or removes, the logs; also when the story panics.
+struct Keeper {
+    name: String,
+    logs: PathBuf,
+    well: bool,
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if self.well {
+            let _ = std::fs::remove_dir_all(&self.logs);
+            return;
+        }
+        eprintln!(
+            "scenario {} failed; its logs are in {}",
+            self.name,
+            self.logs.display()
+        );
+        for entry in std::fs::read_dir(&self.logs).into_iter().flatten().flatten() {
+            print_tail(&entry.path());
+        }
+    }
+}
+
+fn print_tail(file: &Path) {
+    let text = std::fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    eprintln!("--- {} (last of {} lines)", file.display(), lines.len());
+    for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+        eprintln!("{line}");
+    }
+}

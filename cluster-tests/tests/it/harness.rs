@@ -1,0 +1,75 @@
+//! The harness itself, without a node: its servers start, stop, crash, hang and come back.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use ringwatch_cluster_tests::pgbench::{self, Load};
+use ringwatch_cluster_tests::postgres::Wish;
+use ringwatch_cluster_tests::scene::scenario;
+
+#[test]
+fn a_server_stops_crashes_and_hangs_as_told() -> Result<()> {
+    scenario("harness_server", async |scene| {
+        let mut server = scene.server("postgres", &Wish::default()).await?;
+        let port = server.port();
+        server
+            .execute("postgres", "create table t (n int); insert into t values (7);")
+            .await?;
+        server.stop().await?;
+        ensure!(
+            server.connect("postgres").await.is_err(),
+            "a stopped server answers"
+        );
+        server.resume_service().await?;
+        ensure!(server.port() == port, "the port changed");
+        ensure!(
+            server.number("postgres", "select n from t").await? == 7,
+            "data was lost"
+        );
+
+        server.pause()?;
+        let connecting = tokio::time::timeout(Duration::from_millis(300), server.connect("postgres"));
+        ensure!(connecting.await.is_err(), "a paused server answers");
+        server.unpause()?;
+        server.connect("postgres").await?;
+
+        server.crash().await?;
+        ensure!(
+            server.connect("postgres").await.is_err(),
+            "a crashed server answers"
+        );
+        server.resume_service().await?;
+        let log = server.log_text()?;
+        ensure!(
+            log.contains("app=harness") && log.contains("create table t"),
+            "statements are not in the log"
+        );
+        ensure!(log.contains("not properly shut down"), "it was no crash");
+        Ok(())
+    })
+}
+
+#[test]
+fn load_runs_and_is_counted() -> Result<()> {
+    scenario("harness_load", async |scene| {
+        let server = scene.server("postgres", &Wish::default()).await?;
+        pgbench::initialise(&server, "postgres")?;
+        let load = Load {
+            database: "postgres".into(),
+            clients: 2,
+            rate: None,
+            seconds: 1,
+            scripts: Vec::new(),
+        };
+        let mut bench = pgbench::start(&server, &load, &scene.log("pgbench"))?;
+        ensure!(
+            bench.ended(Duration::from_secs(20)).await?.success(),
+            "pgbench failed"
+        );
+        let calls = server
+            .number("postgres", "select sum(calls)::int8 from pg_stat_statements")
+            .await?;
+        ensure!(calls > 10, "only {calls} calls");
+        Ok(())
+    })
+}

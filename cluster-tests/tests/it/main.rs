@@ -1,0 +1,24 @@
+//! Real nodes, real databases, real faults. One program, one file per scenario; `story` has what they share.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a scenario speaks to the person who runs it"
+)]
+
+mod story;
+
+mod catalogue;
+mod config;
+mod contract;
+mod database_stops;
+mod hanging;
+mod harness;
+mod intervals;
+mod lifecycle;
+mod locks;
+mod replication;
+mod rights;
+mod sink_answers;
+mod sink_down;
+mod statements;
+mod values;

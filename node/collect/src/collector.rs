@@ -1,0 +1,187 @@
+//! The collector: starts and stops the lanes of each target as the list of targets changes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use prometheus::Registry;
+use ringwatch_frame::{Books, Clock, TargetId};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clean::Cleaner;
+use crate::gate::Gate;
+use crate::health::Health;
+use crate::lane::Env;
+use crate::meters::Meters;
+use crate::ownership::{Ownership, Sink};
+use crate::postgres::Postgres;
+use crate::reconcile::{Key, key, reconcile};
+use crate::session::Connector;
+use crate::target::{TargetSpec, Targets};
+use crate::watched::{Running, Watched};
+
+/// What the collector is made of.
+pub struct CollectorParts {
+    /// The node's clock.
+    pub clock: Clock,
+    /// The node's books, which collected rows enter.
+    pub books: Arc<Books>,
+    /// Where its metrics are registered.
+    pub registry: Registry,
+    /// Who says what may be read.
+    pub ownership: Arc<dyn Ownership>,
+    /// Where frames go.
+    pub sink: Arc<dyn Sink>,
+    /// The targets, as they change.
+    pub targets: watch::Receiver<Targets>,
+}
+
+/// Why the collector could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics are registered already, as when two collectors share a registry.
+    #[error("the collector's metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// How one target does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetStatus {
+    /// The target.
+    pub target: TargetId,
+    /// The receiver that reads it.
+    pub source: Arc<str>,
+    /// Whether the last attempt to speak to it succeeded.
+    pub up: bool,
+    /// What is wrong with it, or with the stream of it that failed last.
+    pub last_error: Option<String>,
+}
+
+/// A collector at work.
+#[must_use = "a collector that is dropped breaks off its readings"]
+pub struct Collector {
+    cancel: CancellationToken,
+    running: Running,
+    supervisor: AbortOnDropHandle<()>,
+}
+
+impl Collector {
+    /// How each target does, in the order of their names.
+    pub fn status(&self) -> Vec<TargetStatus> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = |((source, target), health): (&Key, &Arc<Health>)| {
+            let (up, last_error) = health.status();
+            TargetStatus { target: target.clone(), source: Arc::clone(source), up, last_error }
+        };
+        running.iter().map(status).collect()
+    }
+
+    /// Begins no new tick, lets readings end and closes the connections. What has not ended at the deadline is
+    /// broken off. Says whether all ended by itself.
+    pub async fn stop(self, deadline: Duration) -> bool {
+        self.cancel.cancel();
+        tokio::time::timeout(deadline, self.supervisor).await.is_ok_and(|ended| ended.is_ok())
+    }
+}
+
+/// Starts reading the targets.
+///
+/// # Errors
+/// When the metrics cannot be registered.
+pub fn start_collector(parts: CollectorParts) -> Result<Collector, StartError> {
+    start_with(parts, Postgres)
+}
+
+/// Starts reading the targets through `connector`.
+pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> Result<Collector, StartError> {
+    let meters = Arc::new(Meters::new(&parts.registry)?);
+    let cancel = CancellationToken::new();
+    let running = Running::default();
+    let env = Arc::new(Env {
+        clock: parts.clock,
+        books: parts.books,
+        ownership: parts.ownership,
+        sink: parts.sink,
+        gate: Gate::new(),
+        cleaner: Arc::new(Cleaner::new()),
+        connector,
+    });
+    let supervisor = Supervisor {
+        env,
+        meters,
+        cancel: cancel.clone(),
+        specs: BTreeMap::new(),
+        tasks: BTreeMap::new(),
+        leaving: Vec::new(),
+        running: Arc::clone(&running),
+    };
+    let supervisor = AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets)));
+    Ok(Collector { cancel, running, supervisor })
+}
+
+/// One running target.
+struct Task {
+    cancel: CancellationToken,
+    handle: AbortOnDropHandle<()>,
+}
+
+struct Supervisor<C: Connector> {
+    env: Arc<Env<C>>,
+    meters: Arc<Meters>,
+    cancel: CancellationToken,
+    specs: BTreeMap<Key, Arc<TargetSpec>>,
+    tasks: BTreeMap<Key, Task>,
+    /// Tasks of targets that are gone and finish their last reading.
+    leaving: Vec<AbortOnDropHandle<()>>,
+    running: Running,
+}
+
+impl<C: Connector> Supervisor<C> {
+    async fn run(mut self, mut targets: watch::Receiver<Targets>) {
+        while !self.cancel.is_cancelled() {
+            let wanted = Arc::clone(&targets.borrow_and_update());
+            self.follow(&wanted);
+            tokio::select! {
+                () = self.cancel.cancelled() => {}
+                // When nobody can change the list any more, it stays as it is.
+                changed = targets.changed() => if changed.is_err() { self.cancel.cancelled().await },
+            }
+        }
+        let tasks = std::mem::take(&mut self.tasks);
+        for handle in self.leaving.into_iter().chain(tasks.into_values().map(|task| task.handle)) {
+            // A task that panicked has ended too.
+            let _ = handle.await;
+        }
+    }
+
+    fn follow(&mut self, wanted: &[Arc<TargetSpec>]) {
+        self.leaving.retain(|handle| !handle.is_finished());
+        let changes = reconcile(&self.specs, wanted);
+        let mut old = BTreeMap::new();
+        for key in changes.stop {
+            self.specs.remove(&key);
+            if let Some(task) = self.tasks.remove(&key) {
+                task.cancel.cancel();
+                old.insert(key, task.handle);
+            }
+        }
+        for spec in changes.start {
+            let key = key(&spec);
+            let cancel = self.cancel.child_token();
+            let before = old.remove(&key);
+            let watched = Watched {
+                env: Arc::clone(&self.env),
+                spec: Arc::clone(&spec),
+                meters: Arc::clone(&self.meters),
+                running: Arc::clone(&self.running),
+                cancel: cancel.clone(),
+            };
+            let handle = AbortOnDropHandle::new(tokio::spawn(watched.run(before)));
+            self.tasks.insert(key.clone(), Task { cancel, handle });
+            self.specs.insert(key, spec);
+        }
+        self.leaving.extend(old.into_values());
+    }
+}

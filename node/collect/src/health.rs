@@ -1,0 +1,177 @@
+//! Whether a target answers, as its lanes share it: who may try again, and when.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ringwatch_frame::TargetId;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::fault::{Fault, Scene, advice};
+use crate::meters::{Outcome, TargetMeters};
+use crate::report::Reporter;
+
+/// The first wait after an attempt that failed.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The health of one target.
+#[derive(Debug)]
+pub(crate) struct Health {
+    target: TargetId,
+    meters: TargetMeters,
+    state: Mutex<State>,
+    /// Held by the one lane that tries whether a target that was down answers again.
+    probe: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    up: bool,
+    down: Option<Down>,
+    failures: u32,
+    reporter: Reporter,
+    last_error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Down {
+    outcome: Outcome,
+    until: Instant,
+}
+
+/// Whether a lane may speak to the target now.
+#[derive(Debug)]
+pub(crate) enum Admission<'a> {
+    /// Yes.
+    Go,
+    /// Yes, as the only one: the last attempt failed.
+    Probe(SemaphorePermit<'a>),
+    /// No: ticks are missed for this reason.
+    Wait(Outcome),
+}
+
+impl Health {
+    /// A target of which nothing is known yet.
+    pub(crate) fn new(target: &TargetId, meters: TargetMeters) -> Self {
+        Self { target: target.clone(), meters, state: Mutex::default(), probe: Semaphore::new(1) }
+    }
+
+    /// The target's metrics.
+    pub(crate) fn meters(&self) -> &TargetMeters {
+        &self.meters
+    }
+
+    /// Whether the target may be spoken to.
+    pub(crate) fn admit(&self, now: Instant) -> Admission<'_> {
+        let Some(down) = self.with(|state| state.down) else { return Admission::Go };
+        if now < down.until {
+            return Admission::Wait(down.outcome);
+        }
+        self.probe.try_acquire().map_or(Admission::Wait(down.outcome), Admission::Probe)
+    }
+
+    /// Why ticks pass unread, if the last attempt failed.
+    pub(crate) fn down(&self) -> Option<Outcome> {
+        self.with(|state| state.down.map(|down| down.outcome))
+    }
+
+    /// The target answered, be it with an error about one stream.
+    pub(crate) fn answered(&self) {
+        let news = self.with(|state| {
+            let first = !std::mem::replace(&mut state.up, true);
+            state.down = None;
+            state.failures = 0;
+            state.last_error = None;
+            let recovered = state.reporter.fine();
+            if first {
+                self.meters.up(true);
+            }
+            recovered
+        });
+        if news {
+            tracing::info!(target = %self.target, "the target answers again");
+        }
+    }
+
+    /// The attempt failed in a way that is about the whole target.
+    pub(crate) fn failed(&self, fault: &Fault, scene: Scene<'_>, now: Instant) {
+        let line = self.with(|state| {
+            state.up = false;
+            state.failures = state.failures.saturating_add(1);
+            let until = now + wait(&self.target, state.failures);
+            state.down = Some(Down { outcome: fault.kind.outcome(), until });
+            state.last_error = Some(fault.message.clone());
+            self.meters.up(false);
+            state.reporter.fault(fault.kind, now)
+        });
+        if let Some(times) = line {
+            let advice = advice(fault.kind, scene);
+            tracing::warn!(target = %self.target, database = scene.database, error = %fault, advice, times, "the target cannot be read");
+        }
+    }
+
+    /// Keeps the last error of one stream for those who ask.
+    pub(crate) fn note(&self, error: String) {
+        self.with(|state| state.last_error = Some(error));
+    }
+
+    /// Whether it is up, and the last error since it was fine.
+    pub(crate) fn status(&self) -> (bool, Option<String>) {
+        self.with(|state| (state.up, state.last_error.clone()))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How long to wait after so many failures: twice as long each time, and up to a fifth less, so that targets that
+/// failed together do not come back together.
+fn wait(target: &TargetId, failures: u32) -> Duration {
+    let plain = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let hash = xxh3_64(format!("{target}\0{failures}").as_bytes());
+    let percent = u32::try_from(hash % 21).unwrap_or(0);
+    plain - plain * percent / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fault::FaultKind;
+    use crate::meters::Meters;
+
+    #[test]
+    fn waits_grow_and_differ() {
+        let target = TargetId::new("postgresql", "a:1");
+        let waits: Vec<_> = (1..14).map(|failures| wait(&target, failures)).collect();
+        assert!(waits[0] <= FIRST_WAIT && waits[0] >= FIRST_WAIT * 4 / 5);
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT));
+        assert!(waits[12] >= LONGEST_WAIT * 4 / 5);
+        assert_eq!(wait(&target, u32::MAX).as_secs() / 24, 1, "no overflow");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_lane_tries_and_all_go_on_when_it_answers() {
+        let target = TargetId::new("postgresql", "a:1");
+        let meters = Arc::new(Meters::new(&prometheus::Registry::new()).unwrap());
+        let health = Health::new(&target, TargetMeters::new(&target, &meters));
+        let now = Instant::now();
+        assert!(matches!(health.admit(now), Admission::Go));
+        let scene = Scene { role: "r", database: "d", extension: None };
+        health.failed(&Fault::new(FaultKind::Deadline, "no answer"), scene, now);
+        assert!(matches!(health.admit(now), Admission::Wait(Outcome::Timeout)));
+        let later = now + FIRST_WAIT;
+        let probe = health.admit(later);
+        assert!(matches!(probe, Admission::Probe(_)));
+        assert!(matches!(health.admit(later), Admission::Wait(Outcome::Timeout)), "only one tries");
+        health.answered();
+        drop(probe);
+        assert!(matches!(health.admit(later), Admission::Go));
+        assert_eq!(health.status(), (true, None));
+    }
+}

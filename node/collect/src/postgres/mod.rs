@@ -1,0 +1,122 @@
+//! Connections to PostgreSQL.
+
+mod connect;
+mod error;
+mod rows;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use futures::TryStreamExt;
+use ringwatch_frame::ColumnType;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Connection, Postgres as Sql};
+
+use self::error::fault_of;
+use self::rows::Rows;
+use crate::fault::{Fault, FaultKind};
+use crate::plan::ReceiverPlan;
+use crate::session::{Arg, Connector, Expected, Question, Session};
+use crate::target::TargetSpec;
+
+/// The databases that can be connected to, after the receiver's lists.
+const DATABASES: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
+    WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2 \
+    AND (cardinality($1::text[]) = 0 OR d.datname = ANY ($1::text[])) AND d.datname <> ALL ($2::text[]) ORDER BY 1";
+/// The version of an extension.
+const EXTENSION: &str = "SELECT e.extversion::text FROM pg_catalog.pg_extension e WHERE e.extname = ANY ($1::text[])";
+/// The longest that a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Opens connections to PostgreSQL.
+#[derive(Debug)]
+pub(crate) struct Postgres;
+
+/// One connection.
+pub(crate) struct PgSession {
+    connection: PgConnection,
+    version: u32,
+    plan: Arc<ReceiverPlan>,
+}
+
+impl Connector for Postgres {
+    type Session = PgSession;
+
+    async fn connect(&self, target: &TargetSpec, database: &str) -> Result<PgSession, Fault> {
+        let plan = Arc::clone(&target.plan);
+        let deadline = *plan.settings().timeout;
+        let connection = within(deadline, Box::pin(connect::connect(target, database))).await?;
+        let version = connection.server_version_num().ok_or_else(|| {
+            Fault::new(FaultKind::Version, "the server does not tell its version: is it PostgreSQL?")
+        })?;
+        Ok(PgSession { connection, version, plan })
+    }
+}
+
+impl Session for PgSession {
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+        let deadline = *self.plan.settings().timeout;
+        within(deadline, ask(&mut self.connection, question)).await
+    }
+
+    async fn extension(&mut self, name: &str) -> Result<Option<String>, Fault> {
+        let args = [Arg::Texts(vec![name.to_owned()])];
+        Ok(self.names(EXTENSION, &args).await?.pop())
+    }
+
+    async fn databases(&mut self) -> Result<Vec<String>, Fault> {
+        let settings = self.plan.settings();
+        let args = [Arg::Texts(settings.databases.clone()), Arg::Texts(settings.exclude_databases.clone())];
+        self.names(DATABASES, &args).await
+    }
+
+    async fn close(self) {
+        // A goodbye that fails or takes too long changes nothing: the connection is gone either way.
+        let _ = tokio::time::timeout(GOODBYE, self.connection.close()).await;
+    }
+}
+
+impl PgSession {
+    async fn names(&mut self, sql: &str, args: &[Arg]) -> Result<Vec<String>, Fault> {
+        let columns = [Expected { name: "name", kind: ColumnType::Text }];
+        let batch = self.read(&Question { sql: &sql.into(), args, columns: &columns }).await?;
+        let column = batch.column(0).as_dictionary::<Int32Type>();
+        let texts = column.values().as_string::<i32>();
+        let text = |key: i32| usize::try_from(key).ok().map(|key| texts.value(key).to_owned());
+        Ok(column.keys().iter().flatten().filter_map(text).collect())
+    }
+}
+
+/// The answer to `question`, as it streams in.
+async fn ask(connection: &mut PgConnection, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+    let mut query = sqlx::query::<Sql>(AssertSqlSafe(Arc::clone(question.sql)));
+    for arg in question.args {
+        query = match arg {
+            Arg::Texts(texts) => query.bind(texts),
+            Arg::Int(number) => query.bind(*number),
+            Arg::Ints(numbers) => query.bind(numbers),
+        };
+    }
+    let mut rows = Rows::new(question.columns);
+    let mut stream = query.fetch(connection);
+    while let Some(row) = stream.try_next().await.map_err(|e| fault_of(&e))? {
+        let row: PgRow = row;
+        rows.push(&row)?;
+    }
+    rows.finish()
+}
+
+/// What comes of `work`, unless it takes longer than `deadline`.
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(deadline, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::new(FaultKind::Deadline, &format!("no answer within {deadline:?}"))),
+    }
+}

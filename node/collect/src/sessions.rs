@@ -1,0 +1,77 @@
+//! The connections that a lane keeps open, by database.
+
+use std::sync::Arc;
+
+use crate::health::Health;
+use crate::session::Session;
+
+/// An open connection, counted as long as it lives.
+pub(crate) struct Open<S> {
+    /// The connection.
+    pub(crate) session: S,
+    counted: Counted,
+}
+
+struct Counted(Arc<Health>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.meters().connections(-1);
+    }
+}
+
+impl<S: Session> Open<S> {
+    /// Counts `session` as open.
+    pub(crate) fn new(session: S, health: &Arc<Health>) -> Self {
+        health.meters().connections(1);
+        Self { session, counted: Counted(Arc::clone(health)) }
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+        drop(self.counted);
+    }
+}
+
+/// Connections that wait for their next question, the one that was used last at the end.
+pub(crate) struct Sessions<S> {
+    idle: Vec<(Arc<str>, Open<S>)>,
+    limit: usize,
+}
+
+impl<S: Session> Sessions<S> {
+    /// Keeps up to `limit` connections.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { idle: Vec::new(), limit }
+    }
+
+    /// Takes out the connection to `database`, if one is open.
+    pub(crate) fn take(&mut self, database: &str) -> Option<Open<S>> {
+        let at = self.idle.iter().position(|(name, _)| &**name == database)?;
+        Some(self.idle.remove(at).1)
+    }
+
+    /// Closes the one that was used least recently, if one more would be too many.
+    pub(crate) async fn make_room(&mut self) {
+        while self.idle.len() >= self.limit {
+            self.idle.remove(0).1.close().await;
+        }
+    }
+
+    /// Puts a connection back.
+    pub(crate) fn put(&mut self, database: &Arc<str>, open: Open<S>) {
+        self.idle.push((Arc::clone(database), open));
+    }
+
+    /// Closes the connections whose database is not wanted.
+    pub(crate) async fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        for (name, open) in std::mem::take(&mut self.idle) {
+            if wanted(&name) {
+                self.idle.push((name, open));
+            } else {
+                open.close().await;
+            }
+        }
+    }
+}

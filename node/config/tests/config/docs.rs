@@ -1,0 +1,43 @@
+//! The page about the configuration is what the types say.
+
+use std::path::Path;
+
+#[test]
+fn docs_configuration_is_made_from_the_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let made = ringwatch_config::reference();
+    if std::env::var_os("RINGWATCH_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let advice =
+        "docs/configuration.md is out of date: run RINGWATCH_WRITE_DOCS=1 cargo test -p ringwatch-config";
+    assert!(written == made, "{advice}");
+}
+
+#[test]
+fn the_reference_has_a_row_for_keys_at_every_depth() {
+    let page = ringwatch_config::reference();
+    for row in [
+        "| `grpc.listen` | host:port | `127.0.0.1:7947` | Where to listen. |",
+        "| `username` | text | required | The role to log in as. |",
+        "| `targets[].endpoint` | host:port | required | Where it listens. |",
+        "| `metrics.NAME.enabled` | boolean | required | On or off. |",
+        "| `compression` | `none`, `gzip`, `zstd` | `gzip` | How requests are compressed. |",
+        "| `pipelines.NAME.receivers` | list of component | required | Where its frames come from. |",
+        "### `memory_limiter`",
+    ] {
+        assert!(page.contains(row), "{row}\n{page}");
+    }
+}
+
+#[test]
+fn the_example_on_the_page_is_valid() {
+    let page = ringwatch_config::reference();
+    let example = page
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    crate::common::good(example, &[("PG_PASSWORD", "secret")]);
+}

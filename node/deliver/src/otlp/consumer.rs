@@ -1,0 +1,230 @@
+//! One consumer: leases a batch, sends it until the backend has an answer, ends it in the books.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringwatch_config::settings::RetryOnFailure;
+use ringwatch_frame::{Batch, DropReason};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use super::client::{Client, Reply};
+use super::connect::chain;
+use super::encode::{Encoded, encode_logs, encode_metrics};
+use super::verdict::{Verdict, judge};
+use crate::Signal;
+use crate::admit::Admission;
+use crate::metrics::SendMetrics;
+use crate::queue::{Lease, Queue};
+use crate::retry::Backoff;
+use crate::throttle::{Throttle, clean};
+
+/// A larger request is halved before it is sent; no backend of note takes more.
+const LARGEST: usize = 20 << 20;
+/// The wait between attempts while the node stops.
+const HURRIED: Duration = Duration::from_millis(500);
+
+/// What the consumers of an exporter share.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) name: String,
+    pub(super) client: Client,
+    pub(super) retry: RetryOnFailure,
+    pub(super) admission: Arc<Admission>,
+    pub(super) version: String,
+    pub(super) metrics: SendMetrics,
+    /// Cancelled when the node stops: nobody waits long any more.
+    pub(super) stopping: CancellationToken,
+    pub(super) log: Logs,
+}
+
+/// What a backend can provoke, each at most once a minute.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    retry: Throttle,
+    lost: Throttle,
+    partial: Throttle,
+}
+
+/// How a batch ended, or what is to be done with it.
+enum End {
+    Taken(Reply),
+    Halve,
+    Lost(DropReason),
+}
+
+impl Sender {
+    /// Delivers what the queue gives until it is closed and empty.
+    pub(super) async fn run<Q: Queue>(self: Arc<Self>, queue: Q) {
+        while let Some(lease) = queue.lease().await {
+            self.deliver(lease).await;
+        }
+    }
+
+    async fn deliver<L: Lease>(&self, lease: L) {
+        let signal = lease.signal();
+        let mut bytes = Vec::new();
+        let encoded = self.encode(signal, lease.batch(), &mut bytes);
+        // Encoding a large batch took a while; others on this thread come first now.
+        tokio::task::yield_now().await;
+        if encoded.items == 0 {
+            return lease.acknowledge().deliver();
+        }
+        let end = if bytes.len() > LARGEST && lease.batch().frames().len() > 1 {
+            End::Halve
+        } else {
+            self.send_until_answered(signal, bytes.into(), || lease.is_expired())
+                .await
+        };
+        match end {
+            End::Taken(reply) => self.settle(signal, encoded, &reply, lease.acknowledge()),
+            End::Lost(reason) => self.lose(signal, encoded, reason, lease),
+            End::Halve => {
+                if let Err(whole) = lease.split() {
+                    self.lose(signal, encoded, DropReason::TooLarge, whole);
+                }
+            }
+        }
+    }
+
+    fn encode(&self, signal: Signal, batch: &Batch, bytes: &mut Vec<u8>) -> Encoded {
+        match signal {
+            Signal::Metrics => encode_metrics(batch, &self.admission.projections, &self.version, bytes),
+            Signal::Logs => encode_logs(batch, &self.admission.projections, &self.version, bytes),
+        }
+    }
+
+    async fn send_until_answered(&self, signal: Signal, body: Bytes, is_expired: impl Fn() -> bool) -> End {
+        let mut backoff = Backoff::new(&self.retry, Instant::now());
+        loop {
+            let status = match self.attempt(signal, body.clone()).await {
+                Ok(reply) => return End::Taken(reply),
+                Err(status) => status,
+            };
+            let pause = match judge(&status) {
+                Verdict::TooLarge => return End::Halve,
+                Verdict::Permanent => {
+                    self.tell_lost(&status);
+                    return End::Lost(DropReason::Permanent);
+                }
+                Verdict::Retry(_) if !self.retry.enabled => {
+                    self.tell_lost(&status);
+                    return End::Lost(DropReason::Permanent);
+                }
+                Verdict::Retry(pause) => pause,
+            };
+            let pause = pause.unwrap_or_else(|| backoff.next(Instant::now(), fastrand::f64()));
+            self.tell_retry(&status, pause);
+            self.pause(pause).await;
+            if is_expired() {
+                return End::Lost(DropReason::QueueAge);
+            }
+        }
+    }
+
+    async fn attempt(&self, signal: Signal, body: Bytes) -> Result<Reply, Status> {
+        let start = Instant::now();
+        let answer = self.client.send(signal, body).await;
+        self.metrics.seconds.observe(start.elapsed().as_secs_f64());
+        let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        self.metrics.attempts.with_label_values(&[code_name(code)]).inc();
+        answer
+    }
+
+    /// Waits; when the node stops, no longer than it takes to try again soon.
+    async fn pause(&self, pause: Duration) {
+        if self.stopping.is_cancelled() {
+            tokio::time::sleep(HURRIED.min(pause)).await;
+        } else {
+            let _ = self.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+    }
+
+    fn settle(&self, signal: Signal, encoded: Encoded, reply: &Reply, batch: Batch) {
+        let rejected = reply.rejected.min(encoded.items);
+        self.metrics.sent(signal, encoded.items - rejected);
+        self.metrics.failed(signal, rejected);
+        if (rejected > 0 || !reply.message.is_empty())
+            && let Some(held_back) = self.log.partial.pass()
+        {
+            let (exporter, message) = (&self.name, clean(&reply.message));
+            tracing::warn!(
+                exporter,
+                rejected,
+                held_back,
+                message,
+                "the backend took a request only in part or with a warning"
+            );
+        }
+        batch.deliver_except(rejected.min(encoded.rows));
+    }
+
+    fn lose<L: Lease>(&self, signal: Signal, encoded: Encoded, reason: DropReason, lease: L) {
+        self.metrics.failed(signal, encoded.items);
+        if reason == DropReason::TooLarge
+            && let Some(held_back) = self.log.lost.pass()
+        {
+            let (exporter, rows) = (&self.name, encoded.rows);
+            tracing::error!(
+                exporter,
+                rows,
+                held_back,
+                "one frame alone is larger than the backend takes and was dropped: raise the backend's limit, or set \
+                 `send_batch_max_size` of processor `batch`"
+            );
+        }
+        lease.acknowledge().discard(reason);
+    }
+
+    fn tell_lost(&self, status: &Status) {
+        if let Some(held_back) = self.log.lost.pass() {
+            let (exporter, code, message) = (&self.name, code_name(status.code()), clean(&chain(status)));
+            tracing::error!(
+                exporter,
+                code,
+                message,
+                held_back,
+                "the backend will not take a batch, which was dropped"
+            );
+        }
+    }
+
+    fn tell_retry(&self, status: &Status, pause: Duration) {
+        if let Some(held_back) = self.log.retry.pass() {
+            let (exporter, code, message) = (&self.name, code_name(status.code()), clean(&chain(status)));
+            tracing::warn!(
+                exporter,
+                code,
+                message,
+                ?pause,
+                held_back,
+                "an attempt failed and will be repeated"
+            );
+        }
+    }
+}
+
+/// The name of a code as the gRPC documentation has it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

@@ -1,0 +1,112 @@
+//! Protobuf's wire format, as far as OTLP needs it. All tags that are used are below 16, so a key is one byte.
+
+use prost::encoding::{encode_varint, encoded_len_varint};
+
+use crate::project::Plain;
+
+const VARINT: u8 = 0;
+const FIXED64: u8 = 1;
+const BYTES: u8 = 2;
+const FIXED32: u8 = 5;
+/// Bytes of a length that is written after what it counts: five hold up to 32 GiB, and no reader takes more.
+const LATE: usize = 5;
+
+/// A message that has begun and whose length is not known yet.
+#[must_use = "a message that does not end has no length"]
+pub(super) struct Open {
+    start: usize,
+    body: usize,
+}
+
+const fn key(tag: u8, kind: u8) -> u8 {
+    tag << 3 | kind
+}
+
+/// Begins a message.
+pub(super) fn begin(out: &mut Vec<u8>, tag: u8) -> Open {
+    let start = out.len();
+    out.push(key(tag, BYTES));
+    out.extend_from_slice(&[0; LATE]);
+    Open {
+        start,
+        body: out.len(),
+    }
+}
+
+/// Ends a message: its length is written where it began, padded to full width.
+#[expect(clippy::needless_pass_by_value, reason = "a message ends once")]
+pub(super) fn end(out: &mut [u8], open: Open) {
+    let length = out.len() - open.body;
+    for (at, byte) in out[open.body - LATE..open.body].iter_mut().enumerate() {
+        let more = if at + 1 < LATE { 0x80 } else { 0 };
+        *byte = low_bits(length >> (7 * at)) | more;
+    }
+}
+
+/// Ends a message, or takes it back when there is nothing in it.
+pub(super) fn end_unless_empty(out: &mut Vec<u8>, open: Open, items: u64) {
+    if items == 0 {
+        out.truncate(open.start);
+    } else {
+        end(out, open);
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits fit a byte")]
+fn low_bits(value: usize) -> u8 {
+    (value & 0x7f) as u8
+}
+
+/// A string, bytes, or a message whose bytes are there.
+pub(super) fn bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    length(out, tag, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// The key and the length of what follows.
+pub(super) fn length(out: &mut Vec<u8>, tag: u8, length: usize) {
+    out.push(key(tag, BYTES));
+    encode_varint(length as u64, out);
+}
+
+/// A whole number.
+pub(super) fn varint(out: &mut Vec<u8>, tag: u8, value: u64) {
+    out.push(key(tag, VARINT));
+    encode_varint(value, out);
+}
+
+/// Eight bytes: an instant, a double or a point's whole number.
+pub(super) fn fixed64(out: &mut Vec<u8>, tag: u8, value: [u8; 8]) {
+    out.push(key(tag, FIXED64));
+    out.extend_from_slice(&value);
+}
+
+/// Four bytes.
+pub(super) fn fixed32(out: &mut Vec<u8>, tag: u8, value: [u8; 4]) {
+    out.push(key(tag, FIXED32));
+    out.extend_from_slice(&value);
+}
+
+/// One `KeyValue`. A value is written also when it is zero, empty or false: it is part of a `oneof`.
+pub(super) fn attribute(out: &mut Vec<u8>, tag: u8, name: &str, value: &Plain<'_>) {
+    let inner = match value {
+        Plain::Int(int) => 1 + encoded_len_varint(int.cast_unsigned()),
+        Plain::Double(_) => 9,
+        Plain::Bool(_) => 2,
+        Plain::Text(text) => sized(text.len()),
+    };
+    length(out, tag, sized(name.len()) + sized(inner));
+    bytes(out, 1, name.as_bytes());
+    length(out, 2, inner);
+    match value {
+        Plain::Text(text) => bytes(out, 1, text.as_bytes()),
+        Plain::Bool(bit) => varint(out, 2, u64::from(*bit)),
+        Plain::Int(int) => varint(out, 3, int.cast_unsigned()),
+        Plain::Double(double) => fixed64(out, 4, double.to_le_bytes()),
+    }
+}
+
+/// The size of a field that holds `length` bytes: key, length and bytes.
+fn sized(length: usize) -> usize {
+    1 + encoded_len_varint(length as u64) + length
+}

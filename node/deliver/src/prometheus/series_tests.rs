@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use ringwatch_frame::{Books, Value};
+
+use super::*;
+use crate::testing::{frame, projections};
+
+fn store(change: impl FnOnce(&mut PrometheusExporter)) -> (Store, Clock) {
+    let mut settings = PrometheusExporter {
+        endpoint: "127.0.0.1:0".parse().unwrap(),
+        namespace: String::new(),
+        const_labels: BTreeMap::new(),
+        send_timestamps: false,
+        metric_expiration: ringwatch_config::Duration::from_secs(300),
+    };
+    change(&mut settings);
+    let clock = Clock::simulated(Tick::from_unix_nanos(1_000_000_000_000));
+    (Store::new(settings, clock.clone()), clock)
+}
+
+/// Offers the frame of `rows` rows of stream `people` at `second`, of `database` if there is one.
+fn take(store: &Store, database: Option<&str>, second: i64, rows: i64) {
+    let stream = database.map_or_else(
+        || StreamId::of_server("people"),
+        |name| StreamId::of_database("people", name),
+    );
+    let frame = frame(&Arc::new(Books::default()), stream, second, rows);
+    store.take(&frame, projections().get("postgresql", "people").unwrap());
+    frame.deliver();
+}
+
+fn values(page: &str, metric: &str) -> Vec<String> {
+    let lines = page
+        .lines()
+        .filter(|line| line.starts_with(&format!("{metric}{{")));
+    lines
+        .map(|line| line.rsplit_once("} ").unwrap().1.to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_is_the_text_format_to_the_letter() {
+    let (store, _) = store(|settings| {
+        settings.namespace = "rw".into();
+        settings.send_timestamps = true;
+        settings.const_labels = BTreeMap::from([("env".into(), "te\"st".into())]);
+    });
+    take(&store, None, 1_000, 2);
+    let common = r#"env="te\"st",instance="db1:5432",job="orders""#;
+    let wanted = [
+        r"# HELP rw_people_calls_total What people.calls says\nin two lines".to_owned(),
+        "# TYPE rw_people_calls_total counter".to_owned(),
+        format!(r#"rw_people_calls_total{{{common},user_name="ann",way="in"}} 0 1000000"#),
+        format!(r#"rw_people_calls_total{{{common},user_name="ann",way="out"}} 0 1000000"#),
+        format!(r#"rw_people_calls_total{{{common},user_name="bob",way="in"}} 1 1000000"#),
+        format!(r#"rw_people_calls_total{{{common},user_name="bob",way="out"}} 2 1000000"#),
+        r"# HELP rw_people_wait_milliseconds What people.wait says\nin two lines".to_owned(),
+        "# TYPE rw_people_wait_milliseconds gauge".to_owned(),
+        format!(r#"rw_people_wait_milliseconds{{{common},user_name="ann"}} 0 1000000"#),
+        format!(r#"rw_people_wait_milliseconds{{{common},user_name="bob"}} 0.5 1000000"#),
+        "# HELP target_info What is known of the target".to_owned(),
+        "# TYPE target_info gauge".to_owned(),
+        format!(r#"target_info{{{common},server_port="5432"}} 1"#),
+    ];
+    assert_eq!(store.text(), wanted.join("\n") + "\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_tick_replaces_all_series_of_its_stream_and_no_others() {
+    let (store, _) = store(|_| {});
+    take(&store, Some("a"), 1, 2);
+    take(&store, None, 1, 1);
+    assert_eq!(
+        values(&store.text(), "people_wait_milliseconds").len(),
+        2,
+        "both have ann, one has bob"
+    );
+    take(&store, Some("a"), 2, 0);
+    assert_eq!(
+        values(&store.text(), "people_wait_milliseconds"),
+        ["0"],
+        "bob is gone at once"
+    );
+    take(&store, None, 0, 2);
+    assert_eq!(
+        values(&store.text(), "people_wait_milliseconds"),
+        ["0"],
+        "an older tick changes nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_one_frame_stand_together_and_a_copy_changes_nothing() {
+    let (store, _) = store(|_| {});
+    let whole = frame(&Arc::new(Books::default()), StreamId::of_server("people"), 5, 2);
+    let copy = whole.copy();
+    let (first, second) = whole.split(1);
+    let projections = projections();
+    for part in [first, second.unwrap(), copy] {
+        store.take(&part, projections.get("postgresql", "people").unwrap());
+        part.deliver();
+    }
+    assert_eq!(values(&store.text(), "people_wait_milliseconds"), ["0", "0.5"]);
+    assert_eq!(
+        store
+            .text()
+            .lines()
+            .filter(|line| line.starts_with("target_info"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn series_expire_after_their_last_point() {
+    let (store, _) = store(|_| {});
+    take(&store, None, 1, 1);
+    tokio::time::advance(Duration::from_secs(300)).await;
+    assert_eq!(values(&store.text(), "people_wait_milliseconds").len(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(store.text(), "");
+    take(&store, Some("a"), 1, 1);
+    tokio::time::advance(Duration::from_secs(301)).await;
+    take(&store, Some("b"), 1, 1);
+    assert_eq!(
+        store.streams.lock().unwrap().of.len(),
+        1,
+        "nobody has to ask for the page"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_that_say_nothing_of_themselves_are_told_apart() {
+    let (store, _) = store(|_| {});
+    let mut frame = frame(&Arc::new(Books::default()), StreamId::of_server("people"), 1, 1);
+    frame.set_resource(Arc::new(Resource::from_iter([(
+        Arc::from("x"),
+        Value::from("y"),
+    )])));
+    store.take(&frame, projections().get("postgresql", "people").unwrap());
+    frame.deliver();
+    assert!(
+        store
+            .text()
+            .contains(r#"people_wait_milliseconds{instance="db1:5432",user_name="ann"} 0"#)
+    );
+    assert!(
+        store
+            .text()
+            .contains(r#"target_info{instance="db1:5432",x="y"} 1"#)
+    );
+}

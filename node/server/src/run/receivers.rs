@@ -1,0 +1,51 @@
+//! Receivers: what each reads of its targets, and what becomes of it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ringwatch_catalogue::{Catalogue, Projections};
+use ringwatch_collect::{ReceiverPlan, Wants, projections_of};
+use ringwatch_config::Settings;
+use ringwatch_config::settings::{ComponentId, Receiver};
+use ringwatch_deliver::Signal;
+
+use super::pipelines::signal_of;
+
+/// What the receivers that pipelines name are to do.
+pub(super) struct Receivers {
+    /// What is read, by receiver.
+    pub(super) plans: Vec<Arc<ReceiverPlan>>,
+    /// What becomes of it.
+    pub(super) projections: Projections,
+}
+
+/// Plans every receiver that a pipeline names.
+pub(super) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Receivers> {
+    let mut plans = Vec::new();
+    let mut projections = Projections::default();
+    for (id, receiver) in &settings.receivers {
+        let wants = wants(settings, id)?;
+        if !wants.metrics && !wants.logs {
+            continue;
+        }
+        let Receiver::Postgresql(receiver) = receiver;
+        let engine = catalogue.engine("postgresql").context("the catalogue lacks PostgreSQL")?;
+        let source = id.to_string();
+        projections_of(&mut projections, engine, &source, receiver, wants);
+        plans.push(ReceiverPlan::new(engine, &source, receiver, wants));
+    }
+    Ok(Receivers { plans, projections })
+}
+
+fn wants(settings: &Settings, receiver: &ComponentId) -> anyhow::Result<Wants> {
+    let mut wants = Wants { metrics: false, logs: false };
+    for (id, pipeline) in &settings.service.pipelines {
+        if pipeline.receivers.contains(receiver) {
+            match signal_of(id)? {
+                Signal::Metrics => wants.metrics = true,
+                Signal::Logs => wants.logs = true,
+            }
+        }
+    }
+    Ok(wants)
+}
