@@ -97,10 +97,16 @@ tests() {
     return "${PIPESTATUS[0]}"
 }
 
-# Shows what a reader wants to see of a test run; the whole is in the log.
-sift() { grep --line-buffered -v '^test .* ok$\|^running \|^$\|Compiling\|Fresh\|Finished\|Doc-tests'; true; }
+# Shows what a reader wants to see of a test run: each scenario, and of the rest only what is not ok. The whole is in
+# the log.
+sift() {
+    awk '/^ *Running / { scenarios = /tests\/it\//; print; fflush(); next }
+         /^test .* ok$/ && !scenarios { next }
+         /^ *(Compiling|Fresh|Finished|Doc-tests|Blocking)|^running |^$/ { next }
+         { print; fflush() }'
+}
 
-count() { grep -o "[0-9]* $1" "$logs/tests.log" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'; }
+count() { grep '^test result' "$logs/tests.log" 2>/dev/null | grep -o "[0-9]* $1" | awk '{ n += $1 } END { print n + 0 }'; }
 
 step "PostgreSQL" deploy/install-postgresql.sh || exit 1
 step "compiler" has_compiler || exit 1

@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Lines of each log that a failure prints.
 const TAIL: usize = 25;
 
+/// How much of each of those lines.
+const WIDTH: usize = 400;
+
 /// What a scenario has at hand.
 #[derive(Debug)]
 pub struct Scene {
@@ -130,6 +133,6 @@ fn print_tail(file: &Path) {
     let lines: Vec<&str> = text.lines().collect();
     eprintln!("--- {} (last of {} lines)", file.display(), lines.len());
     for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-        eprintln!("{line}");
+        eprintln!("{}", line.chars().take(WIDTH).collect::<String>());
     }
 }

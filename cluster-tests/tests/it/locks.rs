@@ -99,13 +99,10 @@ fn locked_tables_are_left_out_and_nothing_waits() -> Result<()> {
         let ours = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                     where a.usename = 'monitor' and not l.granted";
         ensure!(
-            sql::number(&mut look, ours).await? == 0,
+            all.server.number("postgres", ours).await? == 0,
             "a session of the node waits for a lock"
         );
-
-        sql::execute(&mut reader, "commit").await?;
-        sql::execute(&mut holder, "commit").await?;
-        waiting.await.context("the waiter")??;
+        locked_by.release().await?;
         wait::until("points of the table that was held", SOON, async || {
             let now = times();
             wait::when(now[1] > later[1], || format!("{now:?}"))

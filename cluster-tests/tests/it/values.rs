@@ -114,7 +114,7 @@ const OF_DATABASE: [(&str, &str); 8] = [
     ),
     (
         "postgresql.blocks_read",
-        "select T||',source='||s, v from pg_statio_user_tables, lateral (values ('heap_read', heap_blks_read), ('heap_hit', heap_blks_hit), ('idx_read', idx_blks_read), ('idx_hit', idx_blks_hit), ('toast_read', toast_blks_read), ('toast_hit', toast_blks_hit), ('tidx_read', tidx_blks_read), ('tidx_hit', tidx_blks_hit)) as x(s, v)",
+        "select T||',source='||s, v from pg_statio_user_tables, lateral (values ('heap_read', heap_blks_read), ('heap_hit', heap_blks_hit), ('idx_read', coalesce(idx_blks_read, 0)), ('idx_hit', coalesce(idx_blks_hit, 0)), ('toast_read', coalesce(toast_blks_read, 0)), ('toast_hit', coalesce(toast_blks_hit, 0)), ('tidx_read', coalesce(tidx_blks_read, 0)), ('tidx_hit', coalesce(tidx_blks_hit, 0))) as x(s, v)",
     ),
     (
         "postgresql.index.scans",

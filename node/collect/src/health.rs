@@ -1,9 +1,10 @@
 //! Whether a target answers, as its lanes share it: who may try again, and when.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ringwatch_frame::TargetId;
+use ringwatch_frame::{StreamId, TargetId};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,10 +31,13 @@ pub(crate) struct Health {
 #[derive(Debug, Default)]
 struct State {
     up: bool,
+    /// Whether an attempt has ended in any way.
+    tried: bool,
     down: Option<Down>,
     failures: u32,
     reporter: Reporter,
     last_error: Option<String>,
+    streams: BTreeMap<StreamId, String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +49,10 @@ struct Down {
 /// Whether a lane may speak to the target now.
 #[derive(Debug)]
 pub(crate) enum Admission<'a> {
-    /// Yes.
+    /// Yes, as one of several.
     Go,
+    /// Yes, as the only one: nothing is known of the target yet.
+    First(SemaphorePermit<'a>),
     /// Yes, as the only one: the last attempt failed.
     Probe(SemaphorePermit<'a>),
     /// No: ticks are missed for this reason.
@@ -64,13 +70,18 @@ impl Health {
         &self.meters
     }
 
-    /// Whether the target may be spoken to.
-    pub(crate) fn admit(&self, now: Instant) -> Admission<'_> {
-        let Some(down) = self.with(|state| state.down) else { return Admission::Go };
-        if now < down.until {
-            return Admission::Wait(down.outcome);
+    /// Whether the target may be spoken to. While the first lane tries a target of which nothing is known, others wait.
+    pub(crate) async fn admit(&self) -> Admission<'_> {
+        let first = if self.with(|state| state.tried) { None } else { self.probe.acquire().await.ok() };
+        let (tried, down) = self.with(|state| (state.tried, state.down));
+        if let Some(permit) = first.filter(|_| !tried) {
+            return Admission::First(permit);
         }
-        self.probe.try_acquire().map_or(Admission::Wait(down.outcome), Admission::Probe)
+        match down {
+            None => Admission::Go,
+            Some(down) if Instant::now() < down.until => Admission::Wait(down.outcome),
+            Some(down) => self.probe.try_acquire().map_or(Admission::Wait(down.outcome), Admission::Probe),
+        }
     }
 
     /// Why ticks pass unread, if the last attempt failed.
@@ -82,6 +93,7 @@ impl Health {
     pub(crate) fn answered(&self) {
         let news = self.with(|state| {
             let first = !std::mem::replace(&mut state.up, true);
+            state.tried = true;
             state.down = None;
             state.failures = 0;
             state.last_error = None;
@@ -100,6 +112,7 @@ impl Health {
     pub(crate) fn failed(&self, fault: &Fault, scene: Scene<'_>, now: Instant) {
         let line = self.with(|state| {
             state.up = false;
+            state.tried = true;
             state.failures = state.failures.saturating_add(1);
             let until = now + wait(&self.target, state.failures);
             state.down = Some(Down { outcome: fault.kind.outcome(), until });
@@ -113,14 +126,20 @@ impl Health {
         }
     }
 
-    /// Keeps the last error of one stream for those who ask.
-    pub(crate) fn note(&self, error: String) {
-        self.with(|state| state.last_error = Some(error));
+    /// Keeps the error of one stream for those who ask, or forgets it.
+    pub(crate) fn note(&self, stream: &StreamId, error: Option<String>) {
+        self.with(|state| match error {
+            Some(error) => state.streams.insert(stream.clone(), error),
+            None => state.streams.remove(stream),
+        });
     }
 
-    /// Whether it is up, and the last error since it was fine.
+    /// Whether it is up, and what is wrong with it or with one of its streams.
     pub(crate) fn status(&self) -> (bool, Option<String>) {
-        self.with(|state| (state.up, state.last_error.clone()))
+        self.with(|state| {
+            let stream = || state.streams.iter().next().map(|(stream, error)| format!("{stream}: {error}"));
+            (state.up, state.last_error.clone().or_else(stream))
+        })
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -161,17 +180,21 @@ mod tests {
         let meters = Arc::new(Meters::new(&prometheus::Registry::new()).unwrap());
         let health = Health::new(&target, TargetMeters::new(&target, &meters));
         let now = Instant::now();
-        assert!(matches!(health.admit(now), Admission::Go));
+        let first = health.admit().await;
+        assert!(matches!(first, Admission::First(_)));
+        let other = tokio::time::timeout(FIRST_WAIT, health.admit()).await;
+        assert!(other.is_err(), "others wait for what the first finds");
         let scene = Scene { role: "r", database: "d", extension: None };
-        health.failed(&Fault::new(FaultKind::Deadline, "no answer"), scene, now);
-        assert!(matches!(health.admit(now), Admission::Wait(Outcome::Timeout)));
-        let later = now + FIRST_WAIT;
-        let probe = health.admit(later);
+        health.failed(&Fault::new(FaultKind::Deadline, "no answer"), scene, Instant::now());
+        drop(first);
+        assert!(matches!(health.admit().await, Admission::Wait(Outcome::Timeout)));
+        tokio::time::sleep_until(now + FIRST_WAIT * 3).await;
+        let probe = health.admit().await;
         assert!(matches!(probe, Admission::Probe(_)));
-        assert!(matches!(health.admit(later), Admission::Wait(Outcome::Timeout)), "only one tries");
+        assert!(matches!(health.admit().await, Admission::Wait(Outcome::Timeout)), "only one tries");
         health.answered();
         drop(probe);
-        assert!(matches!(health.admit(later), Admission::Go));
+        assert!(matches!(health.admit().await, Admission::Go));
         assert_eq!(health.status(), (true, None));
     }
 }

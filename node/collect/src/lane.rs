@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_frame::{Books, Clock, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, Tick, Value};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clean::Cleaner;
 use crate::fault::{Fault, FaultKind, Scene, advice};
-use crate::gate::Gate;
+use crate::gate::{Gate, Place};
 use crate::health::{Admission, Health};
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Refusal, Sink};
@@ -169,18 +170,17 @@ impl<C: Connector> Lane<C> {
             return Outcome::Error;
         }
         let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
-        let probe = match health.admit(Instant::now()) {
-            Admission::Go => None,
-            Admission::Probe(permit) => Some(permit),
-            Admission::Wait(outcome) => return outcome,
-        };
-        let place = tokio::select! {
+        let open = self.sessions.has(&track.database);
+        let entry = tokio::select! {
             biased;
-            place = env.gate.enter(probe.is_some()) => place,
-            () = env.clock.sleep_until(track.timeline.after(tick)) => None,
-            () = self.cancel.cancelled() => None,
+            entry = enter(&env.gate, &health, open) => entry,
+            () = env.clock.sleep_until(track.timeline.after(tick)) => Err(health.down().unwrap_or(Outcome::Late)),
+            () = self.cancel.cancelled() => Err(health.down().unwrap_or(Outcome::Late)),
         };
-        let Some(_place) = place else { return health.down().unwrap_or(Outcome::Late) };
+        let _entry = match entry {
+            Ok(entry) => entry,
+            Err(outcome) => return outcome,
+        };
         health.meters().begins(&track.id, tick.lateness(env.clock.now()));
         match self.read(at).await {
             Ok((reading, version)) => {
@@ -245,6 +245,7 @@ impl<C: Connector> Lane<C> {
         match reading.fault {
             Some(fault) => self.tell(at, &fault),
             None if track.reporter.fine() => {
+                self.health.note(&track.id, None);
                 tracing::info!(target = %self.spec.id, stream = %track.id, "the stream can be read again");
             }
             None => {}
@@ -281,7 +282,7 @@ impl<C: Connector> Lane<C> {
                 "the stream cannot be read"
             );
         }
-        self.health.note(format!("{}: {fault}", self.tracks[at].id));
+        self.health.note(&self.tracks[at].id, Some(fault.to_string()));
     }
 
     /// The target's resource, with the server's version where it is wanted.
@@ -313,7 +314,9 @@ impl<C: Connector> Lane<C> {
             None => return,
         };
         let Some(found) = found else { return };
-        self.tracks.retain(|track| found.contains(&*track.database));
+        for gone in self.tracks.extract_if(.., |track| !found.contains(&*track.database)) {
+            self.health.note(&gone.id, None);
+        }
         self.sessions.keep(|database| found.contains(database)).await;
         let known: BTreeSet<Arc<str>> = self.tracks.iter().map(|track| Arc::clone(&track.database)).collect();
         for database in found.iter().filter(|database| !known.contains(database.as_str())) {
@@ -328,13 +331,9 @@ impl<C: Connector> Lane<C> {
         let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
         let id = StreamId::of_server(DISCOVERY);
         env.ownership.ask(&self.spec.id, &id, env.clock.now()).ok()?;
-        let probe = match health.admit(Instant::now()) {
-            Admission::Go => None,
-            Admission::Probe(permit) => Some(permit),
-            Admission::Wait(_) => return None,
-        };
-        let _place = tokio::select! {
-            place = env.gate.enter(probe.is_some()) => place?,
+        let open = self.sessions.has(&self.home());
+        let _entry = tokio::select! {
+            entry = enter(&env.gate, &health, open) => entry.ok()?,
             () = self.cancel.cancelled() => return None,
         };
         match self.list().await {
@@ -361,4 +360,23 @@ impl<C: Connector> Lane<C> {
         self.sessions.put(&home, open);
         Ok(names)
     }
+}
+
+/// What a lane holds while it speaks to a target.
+struct Entry<'a> {
+    _probe: Option<SemaphorePermit<'a>>,
+    _place: SemaphorePermit<'a>,
+}
+
+/// Waits until the target may be spoken to and there is a place for it; or says why it may not.
+async fn enter<'a>(gate: &'a Gate, health: &'a Health, open: bool) -> Result<Entry<'a>, Outcome> {
+    let usual = if open { Place::Healthy } else { Place::Connecting };
+    let (probe, place) = match health.admit().await {
+        Admission::Go => (None, usual),
+        Admission::First(permit) => (Some(permit), usual),
+        Admission::Probe(permit) => (Some(permit), Place::Suspect),
+        Admission::Wait(outcome) => return Err(outcome),
+    };
+    let place = gate.enter(place).await.ok_or(Outcome::Late)?;
+    Ok(Entry { _probe: probe, _place: place })
 }

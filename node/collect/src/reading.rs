@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_catalogue::model::{Texts};
+use ringwatch_catalogue::model::{Requirement, Texts};
 use ringwatch_frame::{Schedule, ScheduleError, StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
@@ -36,6 +36,7 @@ pub(crate) struct Track {
 
 /// What is remembered between readings.
 struct Memory {
+    granted: bool,
     extension: Option<String>,
     baseline: Option<Baseline>,
     texts: Option<TextCache>,
@@ -70,7 +71,7 @@ impl Track {
             timeline: Timeline::new(schedule, now),
             reporter: Reporter::default(),
             held: None,
-            memory: Memory { extension: None, baseline: None, texts },
+            memory: Memory { granted: false, extension: None, baseline: None, texts },
         })
     }
 
@@ -78,11 +79,13 @@ impl Track {
     pub(crate) fn hold(&mut self, kind: FaultKind, now: Instant) {
         self.held = Some(now + kind.hold()).filter(|_| kind.hold() > Duration::ZERO);
         self.memory.extension = None;
+        self.memory.granted = false;
     }
 
     /// Reads it once. The baseline moves on only when the reading succeeds.
     pub(crate) async fn read<S: Session>(&mut self, session: &mut S, cleaner: &Arc<Cleaner>) -> Result<Reading, Fault> {
         let planned = Arc::clone(&self.planned);
+        self.check_roles(session).await?;
         let version = self.extension_version(session).await?;
         let major = session.version() / 10_000;
         let (sql, args) = planned.statement(major, version.as_deref()).ok_or_else(|| {
@@ -102,6 +105,22 @@ impl Track {
             None => (rows, None),
         };
         Ok(Reading { rows, uncertain, fault })
+    }
+
+    /// Refuses to read without the rights that the stream needs: the server would not say no, it would hide rows.
+    async fn check_roles<S: Session>(&mut self, session: &mut S) -> Result<(), Fault> {
+        if !self.memory.granted {
+            for requirement in &self.planned.stream.requires {
+                if let Requirement::Role(name) = requirement
+                    && !session.has_role(name).await?
+                {
+                    let message = format!("the role has not the rights of `{name}`, so that rows would be hidden");
+                    return Err(Fault::new(FaultKind::Grant, &message));
+                }
+            }
+        }
+        self.memory.granted = true;
+        Ok(())
     }
 
     /// The version of the extension that the stream needs, if it needs one.

@@ -64,6 +64,9 @@ pub(crate) trait Session: Send + 'static {
     /// The version of an extension of this database, if it is there.
     fn extension(&mut self, name: &str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
 
+    /// Whether our role has the rights of the role `name`.
+    fn has_role(&mut self, name: &str) -> impl Future<Output = Result<bool, Fault>> + Send;
+
     /// The databases to read that exist now.
     fn databases(&mut self) -> impl Future<Output = Result<Vec<String>, Fault>> + Send;
 

@@ -46,6 +46,11 @@ impl<S: Session> Sessions<S> {
         Self { idle: Vec::new(), limit }
     }
 
+    /// Whether a connection to `database` is open.
+    pub(crate) fn has(&self, database: &str) -> bool {
+        self.idle.iter().any(|(name, _)| &**name == database)
+    }
+
     /// Takes out the connection to `database`, if one is open.
     pub(crate) fn take(&mut self, database: &str) -> Option<Open<S>> {
         let at = self.idle.iter().position(|(name, _)| &**name == database)?;

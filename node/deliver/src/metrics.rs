@@ -152,7 +152,7 @@ pub(crate) fn register_queue<Q: Queue>(
             )?,
             refused: gauge(
                 "ringwatch_queue_refused_rows",
-                "Rows that the queue was too full to take since the start",
+                "Rows that the queue, full or closed, did not take since the start",
             )?,
         })
     };

@@ -55,7 +55,7 @@ impl PipelineHandle {
         match timeout_at(deadline, self.task).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(pipeline = self.name, %error, "the pipeline ended before it was stopped")
+                tracing::error!(pipeline = self.name, %error, "the pipeline ended before it was stopped");
             }
             Err(_) => {
                 abort.abort();

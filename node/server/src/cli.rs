@@ -14,9 +14,11 @@ Examples:
 
 Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
 
-/// Watches databases: reads them on time, harms none of them, and loses nothing without saying so.
+const ABOUT: &str = "Watches databases: reads them on time, harms none of them, and loses nothing without saying so.";
+
+/// `ringwatch` and what stands behind it.
 #[derive(Debug, Parser)]
-#[command(name = "ringwatch", version, about, after_help = EXAMPLES, propagate_version = true)]
+#[command(name = "ringwatch", version, about = ABOUT, after_help = EXAMPLES, propagate_version = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -31,8 +31,13 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // Faults of a configuration begin with their place, which editors and scripts look for.
+            let text = match error.downcast_ref::<ringwatch_config::Faults>() {
+                Some(faults) => faults.to_string(),
+                None => format!("ringwatch: {error:#}"),
+            };
             // A closed standard error leaves nobody to tell.
-            let _ = writeln!(std::io::stderr(), "ringwatch: {error:#}");
+            let _ = writeln!(std::io::stderr(), "{text}");
             ExitCode::from(1)
         }
     }

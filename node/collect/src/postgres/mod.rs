@@ -28,6 +28,9 @@ const DATABASES: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
     AND (cardinality($1::text[]) = 0 OR d.datname = ANY ($1::text[])) AND d.datname <> ALL ($2::text[]) ORDER BY 1";
 /// The version of an extension.
 const EXTENSION: &str = "SELECT e.extversion::text FROM pg_catalog.pg_extension e WHERE e.extname = ANY ($1::text[])";
+/// Those of the roles whose rights we have.
+const ROLES: &str = "SELECT r.rolname::text FROM pg_catalog.pg_roles r \
+    WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(r.oid, 'USAGE')";
 /// The longest that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,11 @@ impl Session for PgSession {
     async fn extension(&mut self, name: &str) -> Result<Option<String>, Fault> {
         let args = [Arg::Texts(vec![name.to_owned()])];
         Ok(self.names(EXTENSION, &args).await?.pop())
+    }
+
+    async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
+        let args = [Arg::Texts(vec![name.to_owned()])];
+        Ok(!self.names(ROLES, &args).await?.is_empty())
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {

@@ -30,6 +30,8 @@ pub(super) struct Behaviour {
     pub(super) faults: BTreeMap<&'static str, FaultKind>,
     /// Its databases.
     pub(super) databases: Vec<&'static str>,
+    /// Whether our role has the rights that streams need.
+    pub(super) granted: bool,
     /// The next reading finds its connection broken.
     pub(super) breaks: bool,
 }
@@ -41,6 +43,7 @@ impl Default for Behaviour {
             takes: vec![Duration::from_millis(1)],
             faults: BTreeMap::new(),
             databases: vec!["app"],
+            granted: true,
             breaks: false,
         }
     }
@@ -149,6 +152,10 @@ impl Session for FakeSession {
     async fn extension(&mut self, name: &str) -> Result<Option<String>, Fault> {
         self.servers.send(&self.host, name);
         Ok(None)
+    }
+
+    async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
+        Ok(self.servers.send(&self.host, name).granted)
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
@@ -275,7 +282,7 @@ fn plan() -> Arc<ReceiverPlan> {
     let engine = format!(
         "engine: postgresql\nstreams:\n{}{}{}{}",
         stream("activity", "server", "activity", "event: {name: e, description: d, attributes: []}"),
-        stream("server", "server", "collection", &metric("server")),
+        stream("server", "server", "collection", &format!("requires: [{{role: pg_monitor}}], {}", metric("server"))),
         stream("tables", "database", "collection", &metric("tables")),
         stream("statements", "server", "statements", "requires: [{extension: pgss}]"),
     );

@@ -180,6 +180,19 @@ async fn what_one_stream_lacks_does_not_touch_others() {
     assert_eq!(scene.servers.sent("a", "statements"), 0);
     let status = &scene.collector.status()[0];
     assert!(status.up);
+    assert_eq!(status.last_error.as_deref(), Some("server: as told"));
+    check_books(&scene, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_a_missing_grant_would_hide_are_not_read() {
+    let scene = scene(&["a"], |servers, _| servers.set("a", |b| b.granted = false));
+    pass(60).await;
+    assert_eq!(scene.servers.sent("a", "server"), 0);
+    assert!(scene.count("a", "server", "error") >= 5);
+    scene.servers.set("a", |behaviour| behaviour.granted = true);
+    pass(40).await;
+    assert!(scene.count("a", "server", "collected") >= 2);
     check_books(&scene, "a");
 }
 

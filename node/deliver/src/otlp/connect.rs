@@ -110,7 +110,13 @@ fn encrypt(name: &str, endpoint: Endpoint, tls: &Tls) -> Result<Endpoint, Delive
         }
         (None, false) => endpoint.tls_config(config.with_native_roots()),
     };
-    built.map_err(|error| wrong(format!("{}: check the files that it names", chain(&error))))
+    let hint = match tls.ca_file {
+        Some(_) => "check the files that it names",
+        None => {
+            "check the files that it names, and that the system has its certificates installed, or set `ca_file`"
+        }
+    };
+    built.map_err(|error| wrong(format!("{}; {hint}", chain(&error))))
 }
 
 fn read(name: &str, key: &'static str, path: &str) -> Result<Vec<u8>, DeliverError> {

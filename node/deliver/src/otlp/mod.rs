@@ -22,27 +22,33 @@ pub use encode::{Encoded, encode_logs, encode_metrics};
 use crate::admit::Admission;
 use crate::metrics::{SendMetrics, register_queue};
 use crate::queue::{MemoryQueue, Queue, Room};
+use crate::throttle::Throttle;
 use crate::{DeliverError, Signal};
 use consumer::{Logs, Sender};
 
 /// A started `otlp` exporter. Its two signals share one queue and its consumers.
 #[derive(Debug)]
 pub struct OtlpHandle {
-    name: String,
+    name: Arc<str>,
+    refused: Arc<Throttle>,
     queue: MemoryQueue,
     admission: Arc<Admission>,
     stopping: CancellationToken,
-    /// Ends the consumers at once; also when the handle is dropped.
-    give_up: DropGuard,
+    /// Ends the consumers at once.
+    give_up: CancellationToken,
+    /// Does so when the handle is dropped.
+    _guard: DropGuard,
     consumers: TaskTracker,
 }
 
 /// Where batches of one signal go in.
 #[derive(Clone, Debug)]
 pub struct OtlpOutlet {
+    name: Arc<str>,
     signal: Signal,
     queue: MemoryQueue,
     admission: Arc<Admission>,
+    refused: Arc<Throttle>,
 }
 
 /// Starts the exporter `name`. It does not wait for the backend; the connection is made with the first request.
@@ -81,11 +87,13 @@ pub fn start_otlp(
     }
     consumers.close();
     Ok(OtlpHandle {
-        name: name.to_owned(),
+        name: name.into(),
+        refused: Arc::default(),
         queue,
         admission,
         stopping,
-        give_up: give_up.drop_guard(),
+        _guard: give_up.clone().drop_guard(),
+        give_up,
         consumers,
     })
 }
@@ -103,9 +111,11 @@ impl OtlpHandle {
     /// Where the batches of a pipeline of this signal go in.
     pub fn outlet(&self, signal: Signal) -> OtlpOutlet {
         OtlpOutlet {
+            name: Arc::clone(&self.name),
             signal,
             queue: self.queue.clone(),
             admission: Arc::clone(&self.admission),
+            refused: Arc::clone(&self.refused),
         }
     }
 
@@ -116,16 +126,16 @@ impl OtlpHandle {
 
     /// Takes no further batches, delivers until `deadline` what is there, and drops the rest for `shutdown`. No
     /// wait between attempts is long any more.
-    pub async fn stop(self, deadline: Instant) {
+    pub async fn stop(&self, deadline: Instant) {
         self.queue.close();
         self.stopping.cancel();
         let _ = tokio::time::timeout_at(deadline, self.consumers.wait()).await;
-        drop(self.give_up);
+        self.give_up.cancel();
         self.consumers.wait().await;
         let rows = self.queue.discard_rest();
         if rows > 0 {
             tracing::warn!(
-                exporter = self.name,
+                exporter = &*self.name,
                 rows,
                 "the backend did not take everything before the node stopped"
             );
@@ -137,8 +147,19 @@ impl OtlpOutlet {
     /// Takes a batch. Never waits; what the queue cannot take is dropped and counted.
     pub fn accept(&self, batch: Batch) {
         let batch = self.admission.admit(batch);
-        if !batch.is_empty() {
-            self.queue.push(self.signal, batch);
+        if batch.is_empty() {
+            return;
+        }
+        if let Some(reason) = self.queue.push(self.signal, batch)
+            && let Some(held_back) = self.refused.pass()
+        {
+            let (exporter, reason) = (&*self.name, reason.as_str());
+            tracing::warn!(
+                exporter,
+                reason,
+                held_back,
+                "the queue did not take a batch, which was dropped"
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use ringwatch_catalogue::Projections;
@@ -60,8 +61,15 @@ pub async fn start_prometheus(
     let store = Arc::new(Store::new(settings.clone(), clock));
     let pages = Arc::clone(&store);
     let page = move || {
-        let page = pages.text();
-        async move { ([(CONTENT_TYPE, TEXT_FORMAT)], page) }
+        // A page of many series takes a while to write, which the async threads have no time for.
+        let page = tokio::task::spawn_blocking({
+            let pages = Arc::clone(&pages);
+            move || pages.text()
+        });
+        async move {
+            let page = page.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+            Result::<_, StatusCode>::Ok(([(CONTENT_TYPE, TEXT_FORMAT)], page))
+        }
     };
     let router = Router::new().route("/metrics", get(page));
     let stopping = CancellationToken::new();

@@ -202,100 +202,41 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_collector() {
-        let (gauge, sum) = (MetricKind::Gauge, MetricKind::Sum);
+        // A counter, an up-and-down sum, or a gauge.
         let table = [
+            ("postgresql.commits", "1", 'c', "postgresql_commits_total"),
+            ("postgresql.backends", "1", 'u', "postgresql_backends"),
+            ("postgresql.db_size", "By", 'u', "postgresql_db_size_bytes"),
             (
-                "",
-                "postgresql.commits",
-                "1",
-                sum,
-                true,
-                "postgresql_commits_total",
-            ),
-            ("", "postgresql.backends", "1", sum, false, "postgresql_backends"),
-            (
-                "",
-                "postgresql.db_size",
-                "By",
-                sum,
-                false,
-                "postgresql_db_size_bytes",
-            ),
-            (
-                "",
-                "postgresql.bgwriter.duration",
+                "bgwriter.duration",
                 "ms",
-                sum,
-                true,
-                "postgresql_bgwriter_duration_milliseconds_total",
+                'c',
+                "bgwriter_duration_milliseconds_total",
             ),
-            ("", "postgresql.rows", "{row}", sum, false, "postgresql_rows"),
-            (
-                "",
-                "postgresql.wal.age",
-                "s",
-                gauge,
-                false,
-                "postgresql_wal_age_seconds",
-            ),
-            (
-                "",
-                "postgresql.cache.hit",
-                "1",
-                gauge,
-                false,
-                "postgresql_cache_hit_ratio",
-            ),
-            (
-                "",
-                "postgresql.hit_ratio",
-                "1",
-                gauge,
-                false,
-                "postgresql_hit_ratio",
-            ),
-            (
-                "",
-                "postgresql.temp.bytes",
-                "By",
-                sum,
-                true,
-                "postgresql_temp_bytes_total",
-            ),
-            ("", "total.things", "{things}", sum, true, "things_total"),
-            (
-                "",
-                "network.rate",
-                "By/s",
-                gauge,
-                false,
-                "network_rate_bytes_per_second",
-            ),
-            (
-                "",
-                "commit.rate",
-                "{commit}/s",
-                gauge,
-                false,
-                "commit_rate_per_second",
-            ),
-            ("", "9lives", "", gauge, false, "_9lives"),
-            (
-                "db.watch",
-                "postgresql.locks",
-                "{lock}",
-                gauge,
-                false,
-                "db_watch_postgresql_locks",
-            ),
+            ("postgresql.rows", "{row}", 'u', "postgresql_rows"),
+            ("postgresql.wal.age", "s", 'g', "postgresql_wal_age_seconds"),
+            ("postgresql.cache.hit", "1", 'g', "postgresql_cache_hit_ratio"),
+            ("postgresql.hit_ratio", "1", 'g', "postgresql_hit_ratio"),
+            ("postgresql.temp.bytes", "By", 'c', "postgresql_temp_bytes_total"),
+            ("total.things", "{things}", 'c', "things_total"),
+            ("network.rate", "By/s", 'g', "network_rate_bytes_per_second"),
+            ("commit.rate", "{commit}/s", 'g', "commit_rate_per_second"),
+            ("9lives", "", 'g', "_9lives"),
         ];
-        for (namespace, name, unit, kind, monotonic, wanted) in table {
+        for (name, unit, kind, wanted) in table {
+            let sort = if kind == 'g' {
+                MetricKind::Gauge
+            } else {
+                MetricKind::Sum
+            };
             assert_eq!(
-                metric_name(namespace, &metric(name, unit, kind, monotonic)),
+                metric_name("", &metric(name, unit, sort, kind == 'c')),
                 wanted,
                 "{name} in {unit}"
             );
         }
+        let locks = metric("postgresql.locks", "{lock}", MetricKind::Gauge, false);
+        assert_eq!(metric_name("db.watch", &locks), "db_watch_postgresql_locks");
     }
 
     #[test]

@@ -142,17 +142,19 @@ impl MemoryQueue {
 impl Queue for MemoryQueue {
     type Lease = MemoryLease;
 
-    fn push(&self, signal: Signal, batch: Batch) {
+    fn push(&self, signal: Signal, batch: Batch) -> Option<DropReason> {
         self.drop_expired();
         let mut state = self.lock();
-        if state.closed {
-            drop(state);
-            return batch.discard(DropReason::Shutdown);
-        }
-        if !state.has_room(self.0.room) {
+        if state.closed || !state.has_room(self.0.room) {
+            let reason = if state.closed {
+                DropReason::Shutdown
+            } else {
+                DropReason::QueueFull
+            };
             state.refused_rows += batch.rows();
             drop(state);
-            return batch.discard(DropReason::QueueFull);
+            batch.discard(reason);
+            return Some(reason);
         }
         let place = Place {
             start: u128::from(state.next) << 64,
@@ -170,6 +172,7 @@ impl Queue for MemoryQueue {
         );
         drop(state);
         self.0.news.notify_one();
+        None
     }
 
     async fn lease(&self) -> Option<MemoryLease> {

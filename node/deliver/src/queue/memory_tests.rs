@@ -26,8 +26,8 @@ fn dropped(books: &Books, reason: DropReason) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn the_newcomer_is_dropped_when_the_queue_is_full() {
     let (queue, books) = queue(2);
-    for rows in [1, 2, 4] {
-        queue.push(Signal::Metrics, batch(&books, 1, rows));
+    for (rows, refused) in [(1, None), (2, None), (4, Some(DropReason::QueueFull))] {
+        assert_eq!(queue.push(Signal::Metrics, batch(&books, 1, rows)), refused);
     }
     assert_eq!(dropped(&books, DropReason::QueueFull), 4);
     let state = queue.state();

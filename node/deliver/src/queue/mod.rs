@@ -9,7 +9,7 @@ mod memory;
 use std::future::Future;
 use std::time::Duration;
 
-use ringwatch_frame::Batch;
+use ringwatch_frame::{Batch, DropReason};
 
 use crate::Signal;
 
@@ -21,8 +21,8 @@ pub trait Queue: Send + Sync + 'static {
     type Lease: Lease;
 
     /// Puts a batch at the end. What the queue cannot take it drops and counts: `queue_full`, or `shutdown` after
-    /// it was closed. Never waits.
-    fn push(&self, signal: Signal, batch: Batch);
+    /// it was closed; it says which. Never waits.
+    fn push(&self, signal: Signal, batch: Batch) -> Option<DropReason>;
 
     /// Waits for the oldest batch that nobody has. `None` when the queue is closed and nothing waits. Dropping the
     /// future loses nothing.

@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
@@ -89,6 +89,16 @@ impl Backend {
             seen,
             _running: stop.drop_guard(),
         }
+    }
+
+    /// Closes its connections and waits until nobody can reach it.
+    pub(crate) async fn stop(self) {
+        let address = self.address;
+        drop(self);
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
     /// From now on, after the script, this is the answer.

@@ -4,118 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
-use ringwatch_config::settings::{Compression, Headers, OtlpExporter, RetryOnFailure, SendingQueue, Tls};
+use ringwatch_config::settings::{Compression, OtlpExporter, Tls};
 use ringwatch_config::{Duration as Setting, Secret};
-use ringwatch_deliver::{DeliverError, OtlpHandle, Signal, start_otlp};
-use ringwatch_frame::{Books, BooksSnapshot, DropReason};
+use ringwatch_deliver::{DeliverError, Signal, start_otlp};
+use ringwatch_frame::{BooksSnapshot, DropReason};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::backend::{Answer, Backend};
+use crate::node::{Node, settings};
 use crate::testing::{batch, projections};
-
-/// An exporter, its books and its metrics.
-pub(crate) struct Node {
-    pub(crate) exporter: OtlpHandle,
-    pub(crate) books: Arc<Books>,
-    registry: Registry,
-}
-
-impl Node {
-    /// An exporter to `endpoint` that retries after 10 ms.
-    pub(crate) fn start(endpoint: impl ToString, change: impl FnOnce(&mut OtlpExporter)) -> Self {
-        let mut settings = settings(endpoint);
-        change(&mut settings);
-        let registry = Registry::new();
-        let exporter = start_otlp("otlp/test", &settings, projections(), "1.2.3", &registry).unwrap();
-        Self {
-            exporter,
-            books: Arc::default(),
-            registry,
-        }
-    }
-
-    /// Gives a batch of so many frames and rows to the exporter.
-    pub(crate) fn push(&self, signal: Signal, frames: usize, rows: i64) {
-        self.exporter
-            .outlet(signal)
-            .accept(batch(&self.books, frames, rows));
-    }
-
-    /// Waits until `done` holds of the books, and gives them.
-    pub(crate) async fn wait(&self, why: &str, done: impl Fn(&BooksSnapshot) -> bool) -> BooksSnapshot {
-        for _ in 0..1000 {
-            let books = self.books.snapshot();
-            if done(&books) {
-                assert!(books.balanced(), "{books:?}");
-                return books;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{why}: {:?}\n{}", self.books.snapshot(), self.metrics());
-    }
-
-    /// Waits until no row is on its way.
-    async fn settled(&self) -> BooksSnapshot {
-        self.wait("every row has ended", |books| books.in_flight_rows == 0)
-            .await
-    }
-
-    fn metrics(&self) -> String {
-        prometheus::TextEncoder::new()
-            .encode_to_string(&self.registry.gather())
-            .unwrap()
-    }
-
-    /// The value of the sample whose line begins with `start`.
-    #[track_caller]
-    fn metric(&self, start: &str) -> f64 {
-        let page = self.metrics();
-        let line = page
-            .lines()
-            .find(|line| line.starts_with(start))
-            .unwrap_or_else(|| panic!("{start} in\n{page}"));
-        line.rsplit_once(' ').unwrap().1.parse().unwrap()
-    }
-
-    #[track_caller]
-    fn attempts(&self, code: &str) -> f64 {
-        self.metric(&format!(
-            r#"ringwatch_export_attempts_total{{code="{code}",exporter="otlp/test"}}"#
-        ))
-    }
-
-    async fn stop(self, after: Duration) -> BooksSnapshot {
-        self.exporter.stop(Instant::now() + after).await;
-        let books = self.books.snapshot();
-        assert!(books.balanced(), "{books:?}");
-        assert_eq!((books.in_flight_rows, books.in_flight_bytes), (0, 0));
-        books
-    }
-}
-
-fn settings(endpoint: impl ToString) -> OtlpExporter {
-    OtlpExporter {
-        endpoint: endpoint.to_string(),
-        headers: Headers::new(),
-        compression: Compression::None,
-        timeout: Setting::from_secs(10),
-        tls: Tls {
-            insecure: true,
-            ..Tls::default()
-        },
-        retry_on_failure: RetryOnFailure {
-            initial_interval: Setting::from_millis(10),
-            ..RetryOnFailure::default()
-        },
-        sending_queue: SendingQueue {
-            num_consumers: 2,
-            ..SendingQueue::default()
-        },
-    }
-}
 
 fn patient(settings: &mut OtlpExporter) {
     settings.retry_on_failure.initial_interval = Setting::from_secs(3600);
@@ -157,7 +57,7 @@ async fn both_signals_arrive_with_headers_under_every_compression() {
         (Compression::Zstd, Some("zstd")),
     ] {
         let backend = Backend::start([]).await;
-        let node = Node::start(backend.address, |settings| {
+        let node = Node::start(&backend.address, |settings| {
             settings.compression = compression;
             settings.headers.insert("X-Api-Key".into(), Secret::new("s3cret"));
         });
@@ -179,7 +79,7 @@ async fn both_signals_arrive_with_headers_under_every_compression() {
 #[tokio::test]
 async fn what_may_be_repeated_is_repeated_until_it_is_taken() {
     let backend = Backend::start([fail(Code::Unavailable), fail(Code::Aborted), fail(Code::DataLoss)]).await;
-    let node = Node::start(backend.address, |_| {});
+    let node = Node::start(&backend.address, |_| {});
     node.push(Signal::Metrics, 1, 4);
     let books = node.settled().await;
     assert_eq!((books.delivered_rows, books.dropped_total()), (4, 0));
@@ -194,7 +94,7 @@ async fn the_backend_says_when_to_come_again() {
         retry_info(Code::Unavailable, 50),
     ];
     let backend = Backend::start(script).await;
-    let node = Node::start(backend.address, patient);
+    let node = Node::start(&backend.address, patient);
     let start = Instant::now();
     node.push(Signal::Logs, 1, 4);
     assert_eq!(node.settled().await.delivered_rows, 4);
@@ -207,7 +107,7 @@ async fn the_backend_says_when_to_come_again() {
 #[tokio::test]
 async fn what_the_backend_rejects_is_counted_and_not_repeated() {
     let backend = Backend::start([Answer::Partial(2, "bad\nrecords")]).await;
-    let node = Node::start(backend.address, |_| {});
+    let node = Node::start(&backend.address, |_| {});
     node.push(Signal::Logs, 1, 5);
     let books = node.settled().await;
     assert_eq!(
@@ -240,7 +140,7 @@ async fn what_the_backend_rejects_is_counted_and_not_repeated() {
 #[tokio::test]
 async fn what_will_never_be_taken_is_dropped_at_once() {
     let backend = Backend::start([fail(Code::InvalidArgument), fail(Code::ResourceExhausted)]).await;
-    let node = Node::start(backend.address, patient);
+    let node = Node::start(&backend.address, patient);
     node.push(Signal::Metrics, 1, 3);
     node.push(Signal::Logs, 1, 4);
     let books = node.settled().await;
@@ -255,8 +155,8 @@ async fn what_will_never_be_taken_is_dropped_at_once() {
 #[tokio::test]
 async fn without_retry_one_attempt_is_made() {
     let backend = Backend::start([fail(Code::Unavailable)]).await;
-    let node = Node::start(backend.address, |settings| {
-        settings.retry_on_failure.enabled = false
+    let node = Node::start(&backend.address, |settings| {
+        settings.retry_on_failure.enabled = false;
     });
     node.push(Signal::Metrics, 1, 3);
     let books = node.settled().await;
@@ -269,8 +169,8 @@ async fn without_retry_one_attempt_is_made() {
 #[tokio::test]
 async fn a_backend_that_hangs_is_asked_again() {
     let backend = Backend::start([Answer::Hang, Answer::Hang, Answer::Hang, Answer::Hang]).await;
-    let node = Node::start(backend.address, |settings| {
-        settings.timeout = Setting::from_millis(60)
+    let node = Node::start(&backend.address, |settings| {
+        settings.timeout = Setting::from_millis(60);
     });
     node.push(Signal::Metrics, 1, 3);
     assert_eq!(node.settled().await.delivered_rows, 3);
@@ -284,7 +184,7 @@ async fn a_backend_that_hangs_is_asked_again() {
 async fn a_request_that_is_too_large_is_halved_until_it_fits() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = Backend::on(listener, [], 4000, None);
-    let node = Node::start(backend.address, patient);
+    let node = Node::start(&backend.address, patient);
     node.push(Signal::Logs, 8, 20);
     let books = node.settled().await;
     assert_eq!((books.delivered_rows, backend.taken().1), (160, 160));
@@ -301,7 +201,7 @@ async fn a_request_that_is_too_large_is_halved_until_it_fits() {
 #[tokio::test]
 async fn while_one_batch_waits_the_others_go_on() {
     let backend = Backend::start([fail(Code::Unavailable)]).await;
-    let node = Node::start(backend.address, patient);
+    let node = Node::start(&backend.address, patient);
     node.push(Signal::Metrics, 1, 3);
     node.wait("the first attempt was made", |_| backend.requests() == 1)
         .await;
@@ -323,7 +223,7 @@ async fn while_one_batch_waits_the_others_go_on() {
 async fn when_the_deadline_passes_the_rest_is_dropped_for_shutdown() {
     let backend = Backend::start([]).await;
     backend.always(fail(Code::Unavailable));
-    let node = Node::start(backend.address, patient);
+    let node = Node::start(&backend.address, patient);
     let outlet = node.exporter.outlet(Signal::Metrics);
     for _ in 0..5 {
         node.push(Signal::Metrics, 1, 2);
@@ -352,8 +252,8 @@ async fn a_backend_that_comes_later_gets_everything() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let node = Node::start(format!("http://{address}"), |settings| {
-        settings.tls.insecure = false
+    let node = Node::start(&format!("http://{address}"), |settings| {
+        settings.tls.insecure = false;
     });
     node.push(Signal::Metrics, 3, 3);
     for _ in 0..500 {
@@ -366,9 +266,8 @@ async fn a_backend_that_comes_later_gets_everything() {
     let backend = Backend::on(TcpListener::bind(address).await.unwrap(), [], 4 << 20, None);
     assert_eq!(node.settled().await.delivered_rows, 9);
     let requests = backend.requests();
-    drop(backend);
+    backend.stop().await;
     node.push(Signal::Logs, 1, 1);
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let backend = Backend::on(TcpListener::bind(address).await.unwrap(), [], 4 << 20, None);
     assert_eq!(node.settled().await.delivered_rows, 10);
     assert_eq!((requests, backend.requests()), (1, 1));
@@ -377,7 +276,7 @@ async fn a_backend_that_comes_later_gets_everything() {
 #[tokio::test]
 async fn a_connection_that_breaks_is_made_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let node = Node::start(listener.local_addr().unwrap(), |_| {});
+    let node = Node::start(&listener.local_addr().unwrap(), |_| {});
     node.push(Signal::Metrics, 1, 3);
     for size in [1, 24, 200] {
         let (mut connection, _) = listener.accept().await.unwrap();
@@ -395,7 +294,7 @@ async fn a_connection_that_breaks_is_made_again() {
 async fn a_full_queue_drops_the_newcomer_and_an_old_batch_goes() {
     let backend = Backend::start([]).await;
     backend.always(fail(Code::Unavailable));
-    let node = Node::start(backend.address, |settings| {
+    let node = Node::start(&backend.address, |settings| {
         settings.sending_queue.num_consumers = 1;
         settings.sending_queue.queue_size = 2;
         settings.sending_queue.max_age = Setting::from_millis(400);
@@ -424,7 +323,7 @@ async fn a_full_queue_drops_the_newcomer_and_an_old_batch_goes() {
 #[tokio::test]
 async fn nothing_is_sent_for_rows_that_give_nothing() {
     let backend = Backend::start([]).await;
-    let node = Node::start(backend.address, |_| {});
+    let node = Node::start(&backend.address, |_| {});
     node.push(Signal::Metrics, 2, 0);
     node.wait("the empty frames ended", |books| books.delivered_frames == 2)
         .await;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 use crate::backend::Backend;
-use crate::otlp::Node;
+use crate::node::Node;
 
 /// A certificate for `name` that signs itself, and its key, in PEM.
 fn certificate(name: &str) -> (String, String) {
@@ -25,7 +25,7 @@ async fn backend(server: &(String, String), client: &str) -> Backend {
 
 /// How many of ten rows arrive with these settings.
 async fn delivered(backend: &Backend, tls: Tls) -> u64 {
-    let node = Node::start(backend.address, |settings| {
+    let node = Node::start(&backend.address, |settings| {
         settings.tls = tls;
         settings.retry_on_failure.enabled = false;
     });

@@ -25,7 +25,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 enum Exporter {
     Otlp(Arc<OtlpHandle>),
     Prometheus(PrometheusHandle),
-    Debug(Arc<DebugHandle>),
+    Debug(DebugHandle),
 }
 
 /// The exporters that pipelines name.
@@ -53,8 +53,8 @@ impl Exporters {
                 Arc::new(Accepting(move |batch| outlet.accept(batch)))
             }
             Exporter::Debug(debug) => {
-                let debug = Arc::clone(debug);
-                Arc::new(Accepting(move |batch| debug.accept(batch, signal)))
+                let debug = debug.clone();
+                Arc::new(Accepting(move |batch| debug.accept(signal, batch)))
             }
         })
     }
@@ -91,15 +91,15 @@ pub(super) async fn start_exporters(
         let projections = Arc::clone(projections);
         let exporter = match exporter {
             ExporterSettings::Otlp(otlp) => {
-                let handle = Arc::new(start_otlp(&name, otlp, projections, VERSION, clock.clone(), registry)?);
+                let handle = Arc::new(start_otlp(&name, otlp, projections, VERSION, registry)?);
                 watch_queue(health, &name, &handle);
                 Exporter::Otlp(handle)
             }
             ExporterSettings::Prometheus(prometheus) => Exporter::Prometheus(
-                start_prometheus(&name, prometheus, projections, clock.clone(), registry).await?,
+                start_prometheus(&name, prometheus, projections, clock.clone()).await?,
             ),
             ExporterSettings::Debug(settings) => {
-                Exporter::Debug(Arc::new(debug(&name, settings, projections, registry)?))
+                Exporter::Debug(debug(&name, settings, projections))
             }
         };
         started.insert(name, exporter);

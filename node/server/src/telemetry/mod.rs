@@ -4,5 +4,6 @@ mod json;
 mod log;
 mod otlp;
 
-pub(crate) use log::{Telemetry, start_telemetry};
+pub(crate) use json::timestamp;
+pub(crate) use log::start_telemetry;
 pub(crate) use otlp::start_metric_readers;
