@@ -11,6 +11,7 @@ mod catalogue;
 mod config;
 mod contract;
 mod database_stops;
+mod demo;
 mod hanging;
 mod harness;
 mod intervals;

@@ -115,8 +115,17 @@ fn a_missing_grant_is_told_and_the_rest_goes_on() -> Result<()> {
             ..Wish::default()
         };
         let all = Watched::start_with(scene, &wish, usual).await?;
-        all.node.log_line(&["pg_monitor", MONITOR], SOON).await?;
-        all.ticks_of("postgresql.commits", 2).await?;
+        all.node
+            .log_line(&["GRANT pg_monitor", MONITOR, "postgresql.activity"], SOON)
+            .await?;
+        misses(&all.node, "postgresql.activity", 3.0).await?;
+        // What anybody may read goes on.
+        all.ticks_of("postgresql.connection.max", 2).await?;
+        let told = all.node.log_text()?.matches("postgresql.activity").count();
+        ensure!(
+            told == 1,
+            "the missing grant was told {told} times for one stream"
+        );
         all.verdict().await?;
         let hidden = all.sink.look(|l| {
             let texts = l.last_records.iter().filter_map(|r| r.text("db.query.text"));
@@ -129,5 +138,29 @@ fn a_missing_grant_is_told_and_the_rest_goes_on() -> Result<()> {
             "{hidden} records hold the server's refusal in place of a text"
         );
         Ok(())
+    })
+}
+
+#[test]
+fn a_grant_that_comes_later_is_found_long() -> Result<()> {
+    scenario("late_grant", async |scene| {
+        let wish = Wish {
+            grant: false,
+            ..Wish::default()
+        };
+        let all = Watched::start_with(scene, &wish, usual).await?;
+        misses(&all.node, "postgresql.activity", 1.0).await?;
+        all.server
+            .execute("postgres", &format!("grant pg_monitor to {MONITOR}"))
+            .await?;
+        let target = all.target();
+        wait::until("commits", std::time::Duration::from_secs(90), async || {
+            let came = all
+                .sink
+                .look(|l| l.of_metric(&target, "postgresql.commits").count());
+            wait::when(came > 0, || "none came".into())
+        })
+        .await?;
+        all.spotless().await.map(drop)
     })
 }

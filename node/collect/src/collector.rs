@@ -73,7 +73,12 @@ impl Collector {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let status = |((source, target), health): (&Key, &Arc<Health>)| {
             let (up, last_error) = health.status();
-            TargetStatus { target: target.clone(), source: Arc::clone(source), up, last_error }
+            TargetStatus {
+                target: target.clone(),
+                source: Arc::clone(source),
+                up,
+                last_error,
+            }
         };
         running.iter().map(status).collect()
     }
@@ -82,7 +87,9 @@ impl Collector {
     /// broken off. Says whether all ended by itself.
     pub async fn stop(self, deadline: Duration) -> bool {
         self.cancel.cancel();
-        tokio::time::timeout(deadline, self.supervisor).await.is_ok_and(|ended| ended.is_ok())
+        tokio::time::timeout(deadline, self.supervisor)
+            .await
+            .is_ok_and(|ended| ended.is_ok())
     }
 }
 
@@ -118,7 +125,11 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         running: Arc::clone(&running),
     };
     let supervisor = AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets)));
-    Ok(Collector { cancel, running, supervisor })
+    Ok(Collector {
+        cancel,
+        running,
+        supervisor,
+    })
 }
 
 /// One running target.
@@ -150,7 +161,11 @@ impl<C: Connector> Supervisor<C> {
             }
         }
         let tasks = std::mem::take(&mut self.tasks);
-        for handle in self.leaving.into_iter().chain(tasks.into_values().map(|task| task.handle)) {
+        for handle in self
+            .leaving
+            .into_iter()
+            .chain(tasks.into_values().map(|task| task.handle))
+        {
             // A task that panicked has ended too.
             let _ = handle.await;
         }

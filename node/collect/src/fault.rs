@@ -54,15 +54,28 @@ impl FaultKind {
                 | Self::Deadline
                 | Self::Tls
                 | Self::Login
+                | Self::NoDatabase
                 | Self::TooManyConnections
                 | Self::Unavailable
                 | Self::TooManyRows
         )
     }
 
-    /// Whether it is about the whole target, so that other streams fare no better.
-    pub const fn is_of_target(self) -> bool {
-        self.loses_connection() && !matches!(self, Self::TooManyRows)
+    /// Whether the server answered, but let nobody in: it may do so for one database and not for another.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::Login | Self::NoDatabase | Self::TooManyConnections)
+    }
+
+    /// Whether it is about the whole target, so that other streams fare no better. A refusal is, when `home` says
+    /// that it came from the database that the receiver connects to and no connection of ours is `open`.
+    pub(crate) const fn is_of_target(self, home: bool, open: bool) -> bool {
+        if self.is_refusal() {
+            return home && !open;
+        }
+        matches!(
+            self,
+            Self::Connection | Self::Deadline | Self::Tls | Self::Unavailable
+        )
     }
 
     /// The label of the ticks that are missed for it.
@@ -77,7 +90,9 @@ impl FaultKind {
     pub(crate) const fn hold(self) -> Duration {
         match self {
             Self::Absent | Self::NotLoaded | Self::Version | Self::Shape => Duration::from_secs(60),
-            Self::Grant => Duration::from_secs(10),
+            Self::Grant | Self::Login | Self::NoDatabase | Self::TooManyConnections => {
+                Duration::from_secs(10)
+            }
             _ => Duration::ZERO,
         }
     }
@@ -105,7 +120,11 @@ impl FaultKind {
 
     /// The kind for a statement that reads no extension: there is none that could have been loaded.
     pub(crate) const fn without_extension(self) -> Self {
-        if matches!(self, Self::NotLoaded) { Self::Statement } else { self }
+        if matches!(self, Self::NotLoaded) {
+            Self::Statement
+        } else {
+            self
+        }
     }
 }
 
@@ -122,7 +141,10 @@ pub struct Fault {
 impl Fault {
     /// A fault; the message is cut, and its control characters are escaped.
     pub fn new(kind: FaultKind, message: &str) -> Self {
-        Self { kind, message: printable(message) }
+        Self {
+            kind,
+            message: printable(message),
+        }
     }
 }
 
@@ -221,19 +243,50 @@ mod tests {
         for (code, kind) in table {
             assert_eq!(FaultKind::of_sqlstate(code), kind, "{code}");
         }
-        assert_eq!(FaultKind::of_sqlstate("55000").without_extension(), FaultKind::Statement);
+        assert_eq!(
+            FaultKind::of_sqlstate("55000").without_extension(),
+            FaultKind::Statement
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_about_the_target_only_when_nobody_is_let_in() {
+        let table = [
+            (true, false, true),
+            (true, true, false),
+            (false, false, false),
+            (false, true, false),
+        ];
+        for (home, open, of_target) in table {
+            assert_eq!(
+                FaultKind::Login.is_of_target(home, open),
+                of_target,
+                "{home} {open}"
+            );
+            assert!(FaultKind::Deadline.is_of_target(home, open));
+            assert!(!FaultKind::Grant.is_of_target(home, open));
+        }
     }
 
     #[test]
     fn advice_names_what_to_type() {
-        let scene = Scene { role: "mon\"itor", database: "app", extension: Some("pg_stat_statements") };
-        assert!(advice(FaultKind::Absent, scene).contains("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"));
+        let scene = Scene {
+            role: "mon\"itor",
+            database: "app",
+            extension: Some("pg_stat_statements"),
+        };
+        assert!(
+            advice(FaultKind::Absent, scene).contains("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        );
         assert!(advice(FaultKind::Grant, scene).contains("GRANT pg_monitor TO \"mon\"\"itor\""));
     }
 
     #[test]
     fn messages_are_one_short_line() {
-        let fault = Fault::new(FaultKind::Statement, &format!("a\nb\u{1b}[31m{}", "é".repeat(500)));
+        let fault = Fault::new(
+            FaultKind::Statement,
+            &format!("a\nb\u{1b}[31m{}", "é".repeat(500)),
+        );
         assert!(fault.message.starts_with("a\\nb\\u{1b}[31m"));
         assert!(fault.message.chars().count() < 230, "{}", fault.message);
     }

@@ -22,7 +22,11 @@ impl Gate {
     /// All places free.
     pub(crate) fn new() -> Self {
         let connecting = Semaphore::new(CONNECTING);
-        Self { healthy: Semaphore::new(HEALTHY), connecting, suspect: Semaphore::new(SUSPECT) }
+        Self {
+            healthy: Semaphore::new(HEALTHY),
+            connecting,
+            suspect: Semaphore::new(SUSPECT),
+        }
     }
 
     /// Waits for a place. `None` only when the gate is closed, which it never is.

@@ -1,6 +1,7 @@
 //! Whether a target answers, as its lanes share it: who may try again, and when.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::report::Reporter;
 
 /// The first wait after an attempt that failed.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait. One lane of a target tries, so this asks little of a server that is down, and a server that comes
+/// back is read again before anyone wonders.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The health of one target.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(crate) struct Health {
     target: TargetId,
     meters: TargetMeters,
     state: Mutex<State>,
+    open: AtomicUsize,
     /// Held by the one lane that tries whether a target that was down answers again.
     probe: Semaphore,
 }
@@ -62,7 +65,13 @@ pub(crate) enum Admission<'a> {
 impl Health {
     /// A target of which nothing is known yet.
     pub(crate) fn new(target: &TargetId, meters: TargetMeters) -> Self {
-        Self { target: target.clone(), meters, state: Mutex::default(), probe: Semaphore::new(1) }
+        Self {
+            target: target.clone(),
+            meters,
+            state: Mutex::default(),
+            open: AtomicUsize::new(0),
+            probe: Semaphore::new(1),
+        }
     }
 
     /// The target's metrics.
@@ -70,9 +79,30 @@ impl Health {
         &self.meters
     }
 
+    /// A connection was opened.
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Relaxed);
+        self.meters.connections(1);
+    }
+
+    /// A connection was closed.
+    pub(crate) fn closed(&self) {
+        self.open.fetch_sub(1, Relaxed);
+        self.meters.connections(-1);
+    }
+
+    /// Whether a connection of ours is open.
+    pub(crate) fn has_connections(&self) -> bool {
+        self.open.load(Relaxed) > 0
+    }
+
     /// Whether the target may be spoken to. While the first lane tries a target of which nothing is known, others wait.
     pub(crate) async fn admit(&self) -> Admission<'_> {
-        let first = if self.with(|state| state.tried) { None } else { self.probe.acquire().await.ok() };
+        let first = if self.with(|state| state.tried) {
+            None
+        } else {
+            self.probe.acquire().await.ok()
+        };
         let (tried, down) = self.with(|state| (state.tried, state.down));
         if let Some(permit) = first.filter(|_| !tried) {
             return Admission::First(permit);
@@ -80,7 +110,10 @@ impl Health {
         match down {
             None => Admission::Go,
             Some(down) if Instant::now() < down.until => Admission::Wait(down.outcome),
-            Some(down) => self.probe.try_acquire().map_or(Admission::Wait(down.outcome), Admission::Probe),
+            Some(down) => self
+                .probe
+                .try_acquire()
+                .map_or(Admission::Wait(down.outcome), Admission::Probe),
         }
     }
 
@@ -115,7 +148,10 @@ impl Health {
             state.tried = true;
             state.failures = state.failures.saturating_add(1);
             let until = now + wait(&self.target, state.failures);
-            state.down = Some(Down { outcome: fault.kind.outcome(), until });
+            state.down = Some(Down {
+                outcome: fault.kind.outcome(),
+                until,
+            });
             state.last_error = Some(fault.message.clone());
             self.meters.up(false);
             state.reporter.fault(fault.kind, now)
@@ -137,7 +173,13 @@ impl Health {
     /// Whether it is up, and what is wrong with it or with one of its streams.
     pub(crate) fn status(&self) -> (bool, Option<String>) {
         self.with(|state| {
-            let stream = || state.streams.iter().next().map(|(stream, error)| format!("{stream}: {error}"));
+            let stream = || {
+                state
+                    .streams
+                    .iter()
+                    .next()
+                    .map(|(stream, error)| format!("{stream}: {error}"))
+            };
             (state.up, state.last_error.clone().or_else(stream))
         })
     }
@@ -150,7 +192,9 @@ impl Health {
 /// How long to wait after so many failures: twice as long each time, and up to a fifth less, so that targets that
 /// failed together do not come back together.
 fn wait(target: &TargetId, failures: u32) -> Duration {
-    let plain = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let plain = FIRST_WAIT
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(LONGEST_WAIT);
     let hash = xxh3_64(format!("{target}\0{failures}").as_bytes());
     let percent = u32::try_from(hash % 21).unwrap_or(0);
     plain - plain * percent / 100
@@ -184,14 +228,25 @@ mod tests {
         assert!(matches!(first, Admission::First(_)));
         let other = tokio::time::timeout(FIRST_WAIT, health.admit()).await;
         assert!(other.is_err(), "others wait for what the first finds");
-        let scene = Scene { role: "r", database: "d", extension: None };
-        health.failed(&Fault::new(FaultKind::Deadline, "no answer"), scene, Instant::now());
+        let scene = Scene {
+            role: "r",
+            database: "d",
+            extension: None,
+        };
+        health.failed(
+            &Fault::new(FaultKind::Deadline, "no answer"),
+            scene,
+            Instant::now(),
+        );
         drop(first);
         assert!(matches!(health.admit().await, Admission::Wait(Outcome::Timeout)));
         tokio::time::sleep_until(now + FIRST_WAIT * 3).await;
         let probe = health.admit().await;
         assert!(matches!(probe, Admission::Probe(_)));
-        assert!(matches!(health.admit().await, Admission::Wait(Outcome::Timeout)), "only one tries");
+        assert!(
+            matches!(health.admit().await, Admission::Wait(Outcome::Timeout)),
+            "only one tries"
+        );
         health.answered();
         drop(probe);
         assert!(matches!(health.admit().await, Admission::Go));

@@ -27,9 +27,9 @@ mod reading;
 mod reconcile;
 mod report;
 mod session;
+mod sessions;
 #[cfg(test)]
 mod simulation;
-mod sessions;
 mod target;
 mod targets_file;
 mod texts;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::{
-    CounterVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{CounterVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 use ringwatch_frame::{StreamId, TargetId};
 
 use crate::delta::Uncertain;
@@ -71,28 +69,41 @@ pub(crate) struct Meters {
 impl Meters {
     /// Registers the metrics.
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let buckets =
-            vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let buckets = vec![
+            0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+        ];
         let lateness = HistogramOpts::new(
             "ringwatch_tick_lateness_seconds",
             "How long after its tick a reading began.",
         );
         let meters = Self {
             ticks: IntCounterVec::new(
-                Opts::new("ringwatch_ticks_total", "Ticks by what became of them; each tick is counted once."),
+                Opts::new(
+                    "ringwatch_ticks_total",
+                    "Ticks by what became of them; each tick is counted once.",
+                ),
                 &["target", "stream", "outcome"],
             )?,
             lateness: HistogramVec::new(lateness.buckets(buckets), &["stream"])?,
             up: IntGaugeVec::new(
-                Opts::new("ringwatch_target_up", "Whether the last attempt to speak to the target succeeded."),
+                Opts::new(
+                    "ringwatch_target_up",
+                    "Whether the last attempt to speak to the target succeeded.",
+                ),
                 &["target"],
             )?,
             query_seconds: CounterVec::new(
-                Opts::new("ringwatch_target_query_seconds_sum", "Time that readings of the target took."),
+                Opts::new(
+                    "ringwatch_target_query_seconds_sum",
+                    "Time that readings of the target took.",
+                ),
                 &["target", "stream"],
             )?,
             queries: IntCounterVec::new(
-                Opts::new("ringwatch_target_query_seconds_count", "Readings of the target that were begun."),
+                Opts::new(
+                    "ringwatch_target_query_seconds_count",
+                    "Readings of the target that were begun.",
+                ),
                 &["target", "stream"],
             )?,
             uncertain: IntCounterVec::new(
@@ -103,7 +114,10 @@ impl Meters {
                 &["target", "stream", "reason"],
             )?,
             connections: IntGaugeVec::new(
-                Opts::new("ringwatch_target_connections", "Connections to the target that are open."),
+                Opts::new(
+                    "ringwatch_target_connections",
+                    "Connections to the target that are open.",
+                ),
                 &["target"],
             )?,
         };
@@ -133,7 +147,10 @@ pub(crate) struct TargetMeters {
 impl TargetMeters {
     /// The metrics of `target`, which is not up before it has answered.
     pub(crate) fn new(target: &TargetId, meters: &Arc<Meters>) -> Self {
-        let own = Self { target: target.clone(), meters: Arc::clone(meters) };
+        let own = Self {
+            target: target.clone(),
+            meters: Arc::clone(meters),
+        };
         own.up(false);
         own.meters.connections.with_label_values(&[own.name()]).set(0);
         own
@@ -146,19 +163,31 @@ impl TargetMeters {
     /// Counts `count` ticks.
     pub(crate) fn ticks(&self, stream: &StreamId, outcome: Outcome, count: u64) {
         let label = stream.to_string();
-        self.meters.ticks.with_label_values(&[self.name(), &label, outcome.as_str()]).inc_by(count);
+        self.meters
+            .ticks
+            .with_label_values(&[self.name(), &label, outcome.as_str()])
+            .inc_by(count);
     }
 
     /// A reading begins so long after its tick.
     pub(crate) fn begins(&self, stream: &StreamId, lateness: Duration) {
-        self.meters.lateness.with_label_values(&[stream.name()]).observe(lateness.as_secs_f64());
+        self.meters
+            .lateness
+            .with_label_values(&[stream.name()])
+            .observe(lateness.as_secs_f64());
     }
 
     /// A reading took so long.
     pub(crate) fn took(&self, stream: &StreamId, time: Duration) {
         let label = stream.to_string();
-        self.meters.query_seconds.with_label_values(&[self.name(), &label]).inc_by(time.as_secs_f64());
-        self.meters.queries.with_label_values(&[self.name(), &label]).inc();
+        self.meters
+            .query_seconds
+            .with_label_values(&[self.name(), &label])
+            .inc_by(time.as_secs_f64());
+        self.meters
+            .queries
+            .with_label_values(&[self.name(), &label])
+            .inc();
     }
 
     /// Counts what cannot be known.
@@ -166,19 +195,28 @@ impl TargetMeters {
         let label = stream.to_string();
         for (reason, rows) in [("reset", uncertain.reset), ("evicted", uncertain.evicted)] {
             if rows > 0 {
-                self.meters.uncertain.with_label_values(&[self.name(), &label, reason]).inc_by(rows);
+                self.meters
+                    .uncertain
+                    .with_label_values(&[self.name(), &label, reason])
+                    .inc_by(rows);
             }
         }
     }
 
     /// Whether the last attempt to speak to the target succeeded.
     pub(crate) fn up(&self, up: bool) {
-        self.meters.up.with_label_values(&[self.name()]).set(i64::from(up));
+        self.meters
+            .up
+            .with_label_values(&[self.name()])
+            .set(i64::from(up));
     }
 
     /// Connections were opened or closed.
     pub(crate) fn connections(&self, change: i64) {
-        self.meters.connections.with_label_values(&[self.name()]).add(change);
+        self.meters
+            .connections
+            .with_label_values(&[self.name()])
+            .add(change);
     }
 }
 
@@ -198,8 +236,11 @@ impl Drop for TargetMeters {
 fn forget<B: MetricVecBuilder>(vec: &MetricVec<B>, target: &str) {
     for family in vec.collect() {
         for metric in family.get_metric() {
-            let labels: HashMap<&str, &str> =
-                metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
+            let labels: HashMap<&str, &str> = metric
+                .get_label()
+                .iter()
+                .map(|label| (label.name(), label.value()))
+                .collect();
             if labels.get("target") == Some(&target) {
                 // It fails only when the series is gone already.
                 let _ = vec.remove(&labels);
@@ -216,7 +257,10 @@ mod tests {
     fn the_series_of_a_target_go_with_it() {
         let registry = Registry::new();
         let meters = Arc::new(Meters::new(&registry).unwrap());
-        let (a, b) = (TargetId::new("postgresql", "a:1"), TargetId::new("postgresql", "b:1"));
+        let (a, b) = (
+            TargetId::new("postgresql", "a:1"),
+            TargetId::new("postgresql", "b:1"),
+        );
         let (of_a, of_b) = (TargetMeters::new(&a, &meters), TargetMeters::new(&b, &meters));
         let stream = StreamId::of_database("s", "app");
         for meters in [&of_a, &of_b] {
@@ -225,9 +269,16 @@ mod tests {
             meters.uncertain(&stream, Uncertain { reset: 1, evicted: 2 });
         }
         drop(of_a);
-        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let text = prometheus::TextEncoder::new()
+            .encode_to_string(&registry.gather())
+            .unwrap();
         assert!(!text.contains("a:1"), "{text}");
-        assert!(text.contains(r#"ringwatch_ticks_total{outcome="late",stream="s/app",target="postgresql://b:1"} 3"#), "{text}");
+        assert!(
+            text.contains(
+                r#"ringwatch_ticks_total{outcome="late",stream="s/app",target="postgresql://b:1"} 3"#
+            ),
+            "{text}"
+        );
         assert!(Meters::new(&registry).is_err(), "twice in one registry");
     }
 }

@@ -36,7 +36,11 @@ impl ReceiverPlan {
     pub fn new(engine: &Engine, source: &str, settings: &PostgresqlReceiver, wants: Wants) -> Arc<Self> {
         let planned = |stream: &Arc<Stream>| {
             let interval = interval_of(stream, settings, wants)?;
-            Some(Arc::new(PlannedStream::new(Arc::clone(stream), interval, settings)))
+            Some(Arc::new(PlannedStream::new(
+                Arc::clone(stream),
+                interval,
+                settings,
+            )))
         };
         Arc::new(Self {
             engine: engine.engine.clone(),
@@ -68,7 +72,10 @@ impl ReceiverPlan {
 
     /// Whether a resource attribute is on.
     pub(crate) fn attribute_on(&self, key: &str, default: bool) -> bool {
-        self.settings.resource_attributes.get(key).map_or(default, |switch| switch.enabled)
+        self.settings
+            .resource_attributes
+            .get(key)
+            .map_or(default, |switch| switch.enabled)
     }
 }
 
@@ -88,24 +95,40 @@ pub struct PlannedStream {
 impl PlannedStream {
     fn new(stream: Arc<Stream>, interval: Duration, settings: &PostgresqlReceiver) -> Self {
         let statement = |variant: &Variant| {
-            let args = variant.params.iter().map(|param| argument(*param, settings, &stream)).collect();
+            let args = variant
+                .params
+                .iter()
+                .map(|param| argument(*param, settings, &stream))
+                .collect();
             (variant.text.as_str().into(), args)
         };
         let statements = stream.sql.iter().map(statement).collect();
         let texts = stream.texts.as_ref().map(|texts| texts.sql.as_str().into());
-        Self { stream, interval, statements, texts }
+        Self {
+            stream,
+            interval,
+            statements,
+            texts,
+        }
     }
 
     /// The columns that the statement yields.
     pub(crate) fn selected(&self) -> impl Iterator<Item = &Column> {
         let text = self.stream.texts.as_ref().map(|texts| texts.column.as_str());
-        self.stream.columns.iter().filter(move |column| Some(column.name.as_str()) != text)
+        self.stream
+            .columns
+            .iter()
+            .filter(move |column| Some(column.name.as_str()) != text)
     }
 
     /// The statement for a server of this major version and this version of the required extension.
     pub(crate) fn statement(&self, major: u32, extension: Option<&str>) -> Option<&(Arc<str>, Arc<[Arg]>)> {
         let variant = self.stream.variant(major, extension)?;
-        let at = self.stream.sql.iter().position(|one| std::ptr::eq(one, variant))?;
+        let at = self
+            .stream
+            .sql
+            .iter()
+            .position(|one| std::ptr::eq(one, variant))?;
         self.statements.get(at)
     }
 }
@@ -122,8 +145,9 @@ pub fn projections_of(
         if interval_of(stream, settings, wants).is_none() {
             continue;
         }
-        let mut projection =
-            Projection::of(&engine.engine, stream, |metric| wants.metrics && metric_on(metric, settings));
+        let mut projection = Projection::of(&engine.engine, stream, |metric| {
+            wants.metrics && metric_on(metric, settings)
+        });
         if !wants.logs {
             projection.event = None;
         }
@@ -139,18 +163,27 @@ fn interval_of(stream: &Stream, settings: &PostgresqlReceiver, wants: Wants) -> 
             on.then_some(*settings.collection_interval)
         }
         Cadence::Statements => {
-            let section = settings.statements.as_ref().filter(|section| section.enabled && wants.logs);
+            let section = settings
+                .statements
+                .as_ref()
+                .filter(|section| section.enabled && wants.logs);
             section.map(|section| *section.interval)
         }
         Cadence::Activity => {
-            let section = settings.activity.as_ref().filter(|section| section.enabled && wants.logs);
+            let section = settings
+                .activity
+                .as_ref()
+                .filter(|section| section.enabled && wants.logs);
             section.map(|section| *section.interval)
         }
     }
 }
 
 fn metric_on(metric: &Metric, settings: &PostgresqlReceiver) -> bool {
-    settings.metrics.get(&metric.name).map_or(metric.enabled, |switch| switch.enabled)
+    settings
+        .metrics
+        .get(&metric.name)
+        .map_or(metric.enabled, |switch| switch.enabled)
 }
 
 fn argument(param: Param, settings: &PostgresqlReceiver, stream: &Stream) -> Arg {
@@ -158,7 +191,10 @@ fn argument(param: Param, settings: &PostgresqlReceiver, stream: &Stream) -> Arg
         Param::Databases => Arg::Texts(settings.databases.clone()),
         Param::ExcludeDatabases => Arg::Texts(settings.exclude_databases.clone()),
         Param::MaxRows => {
-            let activity = settings.activity.as_ref().filter(|_| stream.cadence == Cadence::Activity);
+            let activity = settings
+                .activity
+                .as_ref()
+                .filter(|_| stream.cadence == Cadence::Activity);
             Arg::Int(activity.map_or(NO_LIMIT, |activity| activity.max_rows.into()))
         }
     }
@@ -210,7 +246,15 @@ streams:
 
     pub(crate) fn plan_of_yaml(yaml: &str) -> Arc<ReceiverPlan> {
         let settings: PostgresqlReceiver = serde_saphyr::from_str(yaml).unwrap();
-        ReceiverPlan::new(&engine(), "postgresql/test", &settings, Wants { metrics: true, logs: true })
+        ReceiverPlan::new(
+            &engine(),
+            "postgresql/test",
+            &settings,
+            Wants {
+                metrics: true,
+                logs: true,
+            },
+        )
     }
 
     #[test]
@@ -222,10 +266,15 @@ streams:
             (all, (true, true), "on off statements activity"),
             (all, (true, false), "on off"),
             (all, (false, true), "statements activity"),
-            ("metrics: {m.on: {enabled: false}}\nstatements: {enabled: false}", (true, true), ""),
+            (
+                "metrics: {m.on: {enabled: false}}\nstatements: {enabled: false}",
+                (true, true),
+                "",
+            ),
         ];
         for (yaml, (metrics, logs), expected) in table {
-            let settings: PostgresqlReceiver = serde_saphyr::from_str(&format!("username: u\n{yaml}")).unwrap();
+            let settings: PostgresqlReceiver =
+                serde_saphyr::from_str(&format!("username: u\n{yaml}")).unwrap();
             let wants = Wants { metrics, logs };
             let plan = ReceiverPlan::new(&engine(), "r", &settings, wants);
             let names: Vec<_> = plan.streams().iter().map(|s| s.stream.name.as_str()).collect();
@@ -234,8 +283,17 @@ streams:
             projections_of(&mut projections, &engine(), "r", &settings, wants);
             for stream in &engine().streams {
                 let projection = projections.get("r", &stream.name);
-                assert_eq!(projection.is_some(), names.contains(&stream.name.as_str()), "{}", stream.name);
-                assert!(projection.is_none_or(|p| !p.is_empty()), "{}: read for nothing", stream.name);
+                assert_eq!(
+                    projection.is_some(),
+                    names.contains(&stream.name.as_str()),
+                    "{}",
+                    stream.name
+                );
+                assert!(
+                    projection.is_none_or(|p| !p.is_empty()),
+                    "{}: read for nothing",
+                    stream.name
+                );
             }
         }
     }
@@ -244,9 +302,15 @@ streams:
     fn a_statement_comes_with_its_arguments() {
         let plan = plan_of_yaml("username: u\ndatabases: [a]\nactivity: {max_rows: 7}");
         let (sql, args) = plan.streams()[0].statement(15, None).unwrap();
-        assert_eq!((&**sql, &**args), ("SELECT 1", &[Arg::Texts(vec!["a".into()])][..]));
+        assert_eq!(
+            (&**sql, &**args),
+            ("SELECT 1", &[Arg::Texts(vec!["a".into()])][..])
+        );
         let (_, args) = plan.streams()[1].statement(15, None).unwrap();
         assert_eq!(**args, [Arg::Int(7)]);
-        assert!(plan.streams()[0].statement(13, None).is_none(), "no variant for this version");
+        assert!(
+            plan.streams()[0].statement(13, None).is_none(),
+            "no variant for this version"
+        );
     }
 }

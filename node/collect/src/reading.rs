@@ -71,7 +71,12 @@ impl Track {
             timeline: Timeline::new(schedule, now),
             reporter: Reporter::default(),
             held: None,
-            memory: Memory { granted: false, extension: None, baseline: None, texts },
+            memory: Memory {
+                granted: false,
+                extension: None,
+                baseline: None,
+                texts,
+            },
         })
     }
 
@@ -83,28 +88,57 @@ impl Track {
     }
 
     /// Reads it once. The baseline moves on only when the reading succeeds.
-    pub(crate) async fn read<S: Session>(&mut self, session: &mut S, cleaner: &Arc<Cleaner>) -> Result<Reading, Fault> {
+    pub(crate) async fn read<S: Session>(
+        &mut self,
+        session: &mut S,
+        cleaner: &Arc<Cleaner>,
+    ) -> Result<Reading, Fault> {
         let planned = Arc::clone(&self.planned);
         self.check_roles(session).await?;
         let version = self.extension_version(session).await?;
         let major = session.version() / 10_000;
         let (sql, args) = planned.statement(major, version.as_deref()).ok_or_else(|| {
-            let extension = version.map_or_else(String::new, |version| format!(" with extension version {version}"));
-            Fault::new(FaultKind::Version, &format!("no statement for PostgreSQL {major}{extension}"))
+            let extension = version.map_or_else(String::new, |version| {
+                format!(" with extension version {version}")
+            });
+            Fault::new(
+                FaultKind::Version,
+                &format!("no statement for PostgreSQL {major}{extension}"),
+            )
         })?;
         let columns: Vec<_> = planned
             .selected()
-            .map(|column| Expected { name: &column.name, kind: column.kind.column_type() })
+            .map(|column| Expected {
+                name: &column.name,
+                kind: column.kind.column_type(),
+            })
             .collect();
-        let raw = self.ask(session, &Question { sql, args, columns: &columns }).await?;
-        let secret: Vec<_> = planned.selected().filter(|c| c.sql).map(|c| c.name.as_str()).collect();
+        let raw = self
+            .ask(
+                session,
+                &Question {
+                    sql,
+                    args,
+                    columns: &columns,
+                },
+            )
+            .await?;
+        let secret: Vec<_> = planned
+            .selected()
+            .filter(|c| c.sql)
+            .map(|c| c.name.as_str())
+            .collect();
         let clean = cleaner.columns(raw, &secret).await?;
         let (rows, uncertain) = self.changes(clean)?;
         let (rows, fault) = match &planned.stream.texts {
             Some(texts) => self.with_texts(session, cleaner, texts, rows).await?,
             None => (rows, None),
         };
-        Ok(Reading { rows, uncertain, fault })
+        Ok(Reading {
+            rows,
+            uncertain,
+            fault,
+        })
     }
 
     /// Refuses to read without the rights that the stream needs: the server would not say no, it would hide rows.
@@ -114,7 +148,8 @@ impl Track {
                 if let Requirement::Role(name) = requirement
                     && !session.has_role(name).await?
                 {
-                    let message = format!("the role has not the rights of `{name}`, so that rows would be hidden");
+                    let message =
+                        format!("the role has not the rights of `{name}`, so that rows would be hidden");
                     return Err(Fault::new(FaultKind::Grant, &message));
                 }
             }
@@ -125,12 +160,17 @@ impl Track {
 
     /// The version of the extension that the stream needs, if it needs one.
     async fn extension_version<S: Session>(&mut self, session: &mut S) -> Result<Option<String>, Fault> {
-        let Some(name) = self.planned.stream.extension().map(str::to_owned) else { return Ok(None) };
+        let Some(name) = self.planned.stream.extension().map(str::to_owned) else {
+            return Ok(None);
+        };
         if self.memory.extension.is_none() {
             self.memory.extension = session.extension(&name).await?;
         }
         if self.memory.extension.is_none() {
-            return Err(Fault::new(FaultKind::Absent, &format!("extension `{name}` is not installed")));
+            return Err(Fault::new(
+                FaultKind::Absent,
+                &format!("extension `{name}` is not installed"),
+            ));
         }
         Ok(self.memory.extension.clone())
     }
@@ -151,7 +191,9 @@ impl Track {
     }
 
     fn changes(&mut self, rows: RecordBatch) -> Result<(RecordBatch, Uncertain), Fault> {
-        let Some(spec) = &self.planned.stream.delta else { return Ok((rows, Uncertain::default())) };
+        let Some(spec) = &self.planned.stream.delta else {
+            return Ok((rows, Uncertain::default()));
+        };
         let step = step(spec, self.memory.baseline.as_ref(), &rows);
         let step = step.map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))?;
         self.memory.baseline = Some(step.baseline);
@@ -168,13 +210,22 @@ impl Track {
         rows: RecordBatch,
     ) -> Result<(RecordBatch, Option<Fault>), Fault> {
         let planned = Arc::clone(&self.planned);
-        let (Some(cache), Some(sql)) = (&mut self.memory.texts, &planned.texts) else { return Ok((rows, None)) };
+        let (Some(cache), Some(sql)) = (&mut self.memory.texts, &planned.texts) else {
+            return Ok((rows, None));
+        };
         let missing = cache.missing(texts, &rows)?;
         let mut fault = None;
         if !missing.is_empty() {
             let columns = expected(&planned.stream, texts);
             let args = [Arg::Ints(missing)];
-            match session.read(&Question { sql, args: &args, columns: &columns }).await {
+            match session
+                .read(&Question {
+                    sql,
+                    args: &args,
+                    columns: &columns,
+                })
+                .await
+            {
                 Ok(answer) => cache.learn(texts, &answer, cleaner).await?,
                 Err(failed) => fault = Some(failed),
             }

@@ -62,9 +62,16 @@ mod tests {
         let changes = reconcile(&running, &[Arc::clone(&a), Arc::clone(&b)]);
         assert!(changes.stop.is_empty() && changes.start.is_empty());
 
-        let changes = reconcile(&running, &[Arc::clone(&a), b_changed, Arc::clone(&c), Arc::clone(&c)]);
+        let changes = reconcile(
+            &running,
+            &[Arc::clone(&a), b_changed, Arc::clone(&c), Arc::clone(&c)],
+        );
         assert_eq!(changes.stop, [key(&b)]);
-        assert_eq!(names(&changes.start), ["b:1", "c:1"], "a changed one is stopped and started; a double one once");
+        assert_eq!(
+            names(&changes.start),
+            ["b:1", "c:1"],
+            "a changed one is stopped and started; a double one once"
+        );
 
         let changes = reconcile(&running, &[]);
         assert_eq!(changes.stop.len(), 2);

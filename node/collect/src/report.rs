@@ -20,7 +20,10 @@ impl Reporter {
     /// A fault happened. Says how often it did since the last line, if a line is due.
     pub(crate) fn fault(&mut self, kind: FaultKind, now: Instant) -> Option<u64> {
         self.times += 1;
-        if self.state.is_some_and(|(last, at)| last == kind && now.duration_since(at) < AGAIN) {
+        if self
+            .state
+            .is_some_and(|(last, at)| last == kind && now.duration_since(at) < AGAIN)
+        {
             return None;
         }
         self.state = Some((kind, now));
@@ -49,7 +52,11 @@ mod tests {
             }
         }
         assert_eq!(lines, [(0, 1), (300, 300), (600, 300)]);
-        assert_eq!(reporter.fault(FaultKind::Lock, start + Duration::from_secs(701)), Some(100), "another fault");
+        assert_eq!(
+            reporter.fault(FaultKind::Lock, start + Duration::from_secs(701)),
+            Some(100),
+            "another fault"
+        );
         assert!(reporter.fine());
         assert!(!reporter.fine());
     }

@@ -16,15 +16,18 @@ struct Counted(Arc<Health>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.meters().connections(-1);
+        self.0.closed();
     }
 }
 
 impl<S: Session> Open<S> {
     /// Counts `session` as open.
     pub(crate) fn new(session: S, health: &Arc<Health>) -> Self {
-        health.meters().connections(1);
-        Self { session, counted: Counted(Arc::clone(health)) }
+        health.opened();
+        Self {
+            session,
+            counted: Counted(Arc::clone(health)),
+        }
     }
 
     /// Says goodbye.
@@ -43,7 +46,10 @@ pub(crate) struct Sessions<S> {
 impl<S: Session> Sessions<S> {
     /// Keeps up to `limit` connections.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { idle: Vec::new(), limit }
+        Self {
+            idle: Vec::new(),
+            limit,
+        }
     }
 
     /// Whether a connection to `database` is open.

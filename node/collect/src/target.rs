@@ -48,8 +48,15 @@ impl TargetSpec {
 /// The targets that stand in the configuration itself; those of a file come from [`crate::start_targets`].
 pub fn targets_of(plan: &Arc<ReceiverPlan>) -> Vec<Arc<TargetSpec>> {
     let settings = plan.settings();
-    let single = settings.endpoint.clone().map(|endpoint| Target { endpoint, labels: Default::default() });
-    single.iter().chain(&settings.targets).map(|target| Arc::new(TargetSpec::new(plan, target))).collect()
+    let single = settings.endpoint.clone().map(|endpoint| Target {
+        endpoint,
+        labels: Default::default(),
+    });
+    single
+        .iter()
+        .chain(&settings.targets)
+        .map(|target| Arc::new(TargetSpec::new(plan, target)))
+        .collect()
 }
 
 /// The attributes that the receiver's switches leave, then the labels, which win.
@@ -81,8 +88,17 @@ pub(crate) mod tests {
     pub(crate) fn spec(endpoint: &str, labels: &[(&str, &str)]) -> Arc<TargetSpec> {
         static PLAN: std::sync::OnceLock<Arc<ReceiverPlan>> = std::sync::OnceLock::new();
         let plan = PLAN.get_or_init(|| plan_of_yaml("username: u"));
-        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Arc::new(TargetSpec::new(plan, &Target { endpoint: endpoint.parse().unwrap(), labels }))
+        let labels = labels
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Arc::new(TargetSpec::new(
+            plan,
+            &Target {
+                endpoint: endpoint.parse().unwrap(),
+                labels,
+            },
+        ))
     }
 
     #[test]
@@ -91,7 +107,10 @@ pub(crate) mod tests {
         assert_eq!(spec.id.as_str(), "postgresql://[::1]:5433");
         assert_eq!(spec.resource.get("server.address"), Some(&Value::from("::1")));
         assert_eq!(spec.resource.get("server.port"), Some(&Value::Int(5433)));
-        assert_eq!(spec.resource.get("service.instance.id"), Some(&Value::from("[::1]:5433")));
+        assert_eq!(
+            spec.resource.get("service.instance.id"),
+            Some(&Value::from("[::1]:5433"))
+        );
         assert_eq!(spec.resource.get("env"), Some(&Value::from("prod")));
     }
 

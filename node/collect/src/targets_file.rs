@@ -54,22 +54,33 @@ struct Group {
 /// When the text has another form, or a target is no endpoint or is there twice.
 pub fn parse_targets_file(text: &str) -> Result<Vec<Target>, TargetsFileError> {
     if text.trim().is_empty() {
-        return Err(TargetsFileError::Form("it is empty; an empty list is `[]`".into()));
+        return Err(TargetsFileError::Form(
+            "it is empty; an empty list is `[]`".into(),
+        ));
     }
-    let groups: Vec<Group> = serde_saphyr::from_str(text).map_err(|e| TargetsFileError::Form(first_line(&e)))?;
+    let groups: Vec<Group> =
+        serde_saphyr::from_str(text).map_err(|e| TargetsFileError::Form(first_line(&e)))?;
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for (at, group) in groups.into_iter().enumerate() {
-        let labels: BTreeMap<_, _> = group.labels.into_iter().filter(|(key, _)| !key.starts_with("__")).collect();
+        let labels: BTreeMap<_, _> = group
+            .labels
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("__"))
+            .collect();
         for target in group.targets {
             let wrong = |e: ringwatch_config::scalar::EndpointError| e.to_string();
-            let endpoint: Endpoint = target
-                .parse()
-                .map_err(|e| TargetsFileError::Endpoint { entry: at + 1, message: wrong(e) })?;
+            let endpoint: Endpoint = target.parse().map_err(|e| TargetsFileError::Endpoint {
+                entry: at + 1,
+                message: wrong(e),
+            })?;
             if !seen.insert(endpoint.clone()) {
                 return Err(TargetsFileError::Twice(endpoint));
             }
-            all.push(Target { endpoint, labels: labels.clone() });
+            all.push(Target {
+                endpoint,
+                labels: labels.clone(),
+            });
         }
     }
     Ok(all)
@@ -129,11 +140,19 @@ pub async fn start_targets(plans: Vec<Arc<ReceiverPlan>>) -> TargetsWatch {
         // Without files the list never changes, but it must not end before the node does.
         cancelled.cancelled().await;
     });
-    TargetsWatch { receiver, cancel, task }
+    TargetsWatch {
+        receiver,
+        cancel,
+        task,
+    }
 }
 
 fn together(fixed: &[Arc<TargetSpec>], files: &[WatchedFile]) -> Targets {
-    fixed.iter().chain(files.iter().flat_map(|file| &file.targets)).cloned().collect()
+    fixed
+        .iter()
+        .chain(files.iter().flat_map(|file| &file.targets))
+        .cloned()
+        .collect()
 }
 
 /// One file and what came of it.
@@ -147,7 +166,12 @@ struct WatchedFile {
 impl WatchedFile {
     fn of(plan: &Arc<ReceiverPlan>) -> Option<Self> {
         let path = plan.settings().targets_file.clone()?;
-        Some(Self { path, plan: Arc::clone(plan), last: None, targets: Vec::new() })
+        Some(Self {
+            path,
+            plan: Arc::clone(plan),
+            last: None,
+            targets: Vec::new(),
+        })
     }
 
     /// Looks at the file. Says whether the targets changed.
@@ -162,7 +186,11 @@ impl WatchedFile {
             Ok(targets) => {
                 let spec = |target: &Target| Arc::new(TargetSpec::new(&self.plan, target));
                 self.targets = targets.iter().map(spec).collect();
-                tracing::info!(file = self.path, targets = self.targets.len(), "targets read from the file");
+                tracing::info!(
+                    file = self.path,
+                    targets = self.targets.len(),
+                    "targets read from the file"
+                );
                 true
             }
             Err(error) => {
@@ -178,7 +206,9 @@ async fn read(path: &str) -> Result<String, TargetsFileError> {
     let io = |e: std::io::Error| TargetsFileError::Io(e.to_string());
     let bytes = tokio::fs::metadata(path).await.map_err(io)?.len();
     if bytes > MOST_BYTES {
-        return Err(TargetsFileError::Io(format!("it is larger than {MOST_BYTES} bytes")));
+        return Err(TargetsFileError::Io(format!(
+            "it is larger than {MOST_BYTES} bytes"
+        )));
     }
     tokio::fs::read_to_string(path).await.map_err(io)
 }
@@ -194,7 +224,10 @@ mod tests {
         let yaml = "- targets: ['a:1', '[::1]:2']\n  labels: {env: prod}\n";
         for text in [json, yaml] {
             let targets = parse_targets_file(text).unwrap();
-            assert_eq!(targets.iter().map(|t| t.endpoint.to_string()).collect::<Vec<_>>(), ["a:1", "[::1]:2"]);
+            assert_eq!(
+                targets.iter().map(|t| t.endpoint.to_string()).collect::<Vec<_>>(),
+                ["a:1", "[::1]:2"]
+            );
             assert_eq!(targets[0].labels, BTreeMap::from([("env".into(), "prod".into())]));
         }
         assert_eq!(parse_targets_file("[]").unwrap(), []);
@@ -202,7 +235,15 @@ mod tests {
 
     #[test]
     fn bad_files_are_refused_whole() {
-        for text in ["", "{}", "[{}]", "[{targets: [a]}]", "- targets: [a:1]\n- targets: [a:1]", "[", "[{targets: a:1}]"] {
+        for text in [
+            "",
+            "{}",
+            "[{}]",
+            "[{targets: [a]}]",
+            "- targets: [a:1]\n- targets: [a:1]",
+            "[",
+            "[{targets: a:1}]",
+        ] {
             assert!(parse_targets_file(text).is_err(), "{text}");
         }
     }

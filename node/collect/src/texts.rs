@@ -54,7 +54,9 @@ impl TextCache {
         cleaner: &Arc<Cleaner>,
     ) -> Result<(), Fault> {
         let keys = key_bytes(answer, &texts.key).map_err(|e| shape(&e))?;
-        let raw = answer.column_by_name(&texts.column).and_then(|column| column.as_dictionary_opt::<Int32Type>());
+        let raw = answer
+            .column_by_name(&texts.column)
+            .and_then(|column| column.as_dictionary_opt::<Int32Type>());
         let raw = raw.ok_or_else(|| shape(&"its texts have no text column"))?;
         let clean = cleaner.texts(raw.values().as_string::<i32>()).await?;
         for (key, place) in keys.into_iter().zip(raw.keys()) {
@@ -88,8 +90,15 @@ pub(crate) fn expected<'a>(stream: &'a Stream, texts: &'a Texts) -> Vec<Expected
         let column = stream.columns.iter().find(|column| column.name == name);
         column.map_or(ColumnType::Int, |column| column.kind.column_type())
     };
-    let keys = texts.key.iter().map(|name| Expected { name, kind: kind(name) });
-    keys.chain([Expected { name: &texts.column, kind: ColumnType::Text }]).collect()
+    let keys = texts.key.iter().map(|name| Expected {
+        name,
+        kind: kind(name),
+    });
+    keys.chain([Expected {
+        name: &texts.column,
+        kind: ColumnType::Text,
+    }])
+    .collect()
 }
 
 fn shape(error: &dyn std::fmt::Display) -> Fault {
@@ -102,13 +111,18 @@ mod tests {
 
     fn rows(ids: &[Option<i64>]) -> RecordBatch {
         let mut columns = Columns::new([("id", ColumnType::Int)]);
-        ids.iter().for_each(|id| columns.push(&[id.map_or(Cell::Null, Cell::Int)]).unwrap());
+        ids.iter()
+            .for_each(|id| columns.push(&[id.map_or(Cell::Null, Cell::Int)]).unwrap());
         columns.finish().unwrap()
     }
 
     #[tokio::test]
     async fn a_text_is_asked_for_until_it_is_known() {
-        let texts = Texts { column: "query".into(), key: vec!["id".into()], sql: String::new() };
+        let texts = Texts {
+            column: "query".into(),
+            key: vec!["id".into()],
+            sql: String::new(),
+        };
         let mut cache = TextCache::new();
         let now = rows(&[Some(1), Some(2), None, Some(1)]);
         let mut missing = cache.missing(&texts, &now).unwrap();
@@ -116,11 +130,20 @@ mod tests {
         assert_eq!(missing, [1, 2]);
         let mut answer = Columns::new([("id", ColumnType::Int), ("query", ColumnType::Text)]);
         answer.push(&[Cell::Int(2), Cell::Text("SELECT 17")]).unwrap();
-        cache.learn(&texts, &answer.finish().unwrap(), &Arc::new(Cleaner::new())).await.unwrap();
+        cache
+            .learn(&texts, &answer.finish().unwrap(), &Arc::new(Cleaner::new()))
+            .await
+            .unwrap();
         assert_eq!(cache.missing(&texts, &now).unwrap(), [1]);
         let merged = cache.merged(&texts, &now).unwrap();
         let query = merged.column_by_name("query").unwrap();
-        assert_eq!((0..4).map(|at| query.is_null(at)).collect::<Vec<_>>(), [true, false, true, true]);
-        assert!(!format!("{query:?}").contains("17"), "texts are obfuscated before they are kept");
+        assert_eq!(
+            (0..4).map(|at| query.is_null(at)).collect::<Vec<_>>(),
+            [true, false, true, true]
+        );
+        assert!(
+            !format!("{query:?}").contains("17"),
+            "texts are obfuscated before they are kept"
+        );
     }
 }

@@ -13,7 +13,10 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// Begins at `now`: the first tick is the next scheduled one.
     pub(crate) fn new(schedule: Schedule, now: Tick) -> Self {
-        Self { schedule, last: schedule.at_or_before(now) }
+        Self {
+            schedule,
+            last: schedule.at_or_before(now),
+        }
     }
 
     /// The first tick that is not accounted for.
@@ -65,7 +68,10 @@ mod tests {
         let back = Tick::from_unix_nanos(1_000_000_000_000);
         assert_eq!(line.due(back), None);
         let later = Tick::from_unix_nanos(1_001_000_000_000);
-        assert!(line.due(later).is_some(), "the next tick of the new time is given out");
+        assert!(
+            line.due(later).is_some(),
+            "the next tick of the new time is given out"
+        );
     }
 
     proptest! {

@@ -45,9 +45,15 @@ impl<C: Connector> Watched<C> {
         if self.cancel.is_cancelled() {
             return;
         }
-        let health = Arc::new(Health::new(&self.spec.id, TargetMeters::new(&self.spec.id, &self.meters)));
+        let health = Arc::new(Health::new(
+            &self.spec.id,
+            TargetMeters::new(&self.spec.id, &self.meters),
+        ));
         let key = key(&self.spec);
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Arc::clone(&health));
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.clone(), Arc::clone(&health));
         let mut lanes = self.lanes(&health);
         tracing::info!(target = %self.spec.id, source = %self.spec.source, lanes = lanes.len(), "target is watched");
         while let Some(ended) = lanes.join_next().await {
@@ -55,7 +61,10 @@ impl<C: Connector> Watched<C> {
                 tracing::error!(target = %self.spec.id, %error, "a lane of the target broke off: report this");
             }
         }
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
         tracing::info!(target = %self.spec.id, "target is not watched any more");
     }
 

@@ -47,7 +47,9 @@ impl Batch {
 
     /// A second batch of the same frames, for a further way.
     pub fn copy(&self) -> Self {
-        Self { frames: self.frames.iter().map(Frame::copy).collect() }
+        Self {
+            frames: self.frames.iter().map(Frame::copy).collect(),
+        }
     }
 
     /// The end: delivered.
@@ -79,6 +81,8 @@ impl From<Frame> for Batch {
 
 impl FromIterator<Frame> for Batch {
     fn from_iter<I: IntoIterator<Item = Frame>>(frames: I) -> Self {
-        Self { frames: frames.into_iter().collect() }
+        Self {
+            frames: frames.into_iter().collect(),
+        }
     }
 }

@@ -52,8 +52,16 @@ impl Clock {
     }
 
     fn build(system: Option<fn() -> i64>, wall: i64) -> Self {
-        let state = State { anchor: Instant::now(), wall, steps: 0, offset: 0 };
-        Self(Arc::new(Inner { system, state: Mutex::new(state) }))
+        let state = State {
+            anchor: Instant::now(),
+            wall,
+            steps: 0,
+            offset: 0,
+        };
+        Self(Arc::new(Inner {
+            system,
+            state: Mutex::new(state),
+        }))
     }
 
     /// Now, as an instant that ticks can be compared with.
@@ -97,17 +105,30 @@ fn advance(state: State, at: Instant, system: i64) -> State {
     let plain = state.wall + passed;
     let offset = system - plain;
     if offset.abs() > STEP {
-        return State { anchor: at, wall: system, steps: state.steps + 1, offset: 0 };
+        return State {
+            anchor: at,
+            wall: system,
+            steps: state.steps + 1,
+            offset: 0,
+        };
     }
     let slew = offset.clamp(-passed / SLEW, passed / SLEW);
-    State { anchor: at, wall: plain + slew, steps: state.steps, offset: offset - slew }
+    State {
+        anchor: at,
+        wall: plain + slew,
+        steps: state.steps,
+        offset: offset - slew,
+    }
 }
 
 fn nanos_between(from: Instant, to: Instant) -> i64 {
     i64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(i64::MAX)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the system's wall clock"
+)]
 fn system_nanos() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
@@ -122,7 +143,12 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     fn state(wall: i64) -> State {
-        State { anchor: Instant::now(), wall, steps: 0, offset: 0 }
+        State {
+            anchor: Instant::now(),
+            wall,
+            steps: 0,
+            offset: 0,
+        }
     }
 
     #[test]
@@ -130,7 +156,11 @@ mod tests {
         let start = state(1_000 * SECOND);
         let later = start.anchor + Duration::from_secs(1);
         let behind = advance(start, later, 1_000 * SECOND);
-        assert_eq!(behind.wall, 1_001 * SECOND - SECOND / SLEW, "one second passed, the system's clock fell back by one");
+        assert_eq!(
+            behind.wall,
+            1_001 * SECOND - SECOND / SLEW,
+            "one second passed, the system's clock fell back by one"
+        );
         assert_eq!(behind.steps, 0);
         let ahead = advance(start, later, 1_002 * SECOND);
         assert_eq!(ahead.wall, 1_001 * SECOND + SECOND / SLEW);

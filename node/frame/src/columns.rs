@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringDictionaryBuilder};
 use arrow_array::builder::TimestampNanosecondBuilder;
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringDictionaryBuilder};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -16,7 +16,10 @@ pub const ROLE_ATTRIBUTE: &str = "attribute";
 
 /// Whether `field` was added by a processor as an attribute, so that exporters project it without knowing it.
 pub fn is_attribute(field: &Field) -> bool {
-    field.metadata().get(ROLE_KEY).is_some_and(|role| role == ROLE_ATTRIBUTE)
+    field
+        .metadata()
+        .get(ROLE_KEY)
+        .is_some_and(|role| role == ROLE_ATTRIBUTE)
 }
 
 /// What a column holds. There are no others in a frame.
@@ -134,7 +137,10 @@ impl Builder {
             (Self::Int(b), Cell::Int(v)) => b.append_value(v),
             (Self::Double(b), Cell::Null) => b.append_null(),
             (Self::Double(b), Cell::Double(v)) => b.append_value(v),
-            #[expect(clippy::cast_precision_loss, reason = "a number column holds what a double can")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a number column holds what a double can"
+            )]
             (Self::Double(b), Cell::Int(v)) => b.append_value(v as f64),
             (Self::Text(b), Cell::Null) => b.append_null(),
             (Self::Text(b), Cell::Text(v)) => b.append(v).map(|_| ())?,
@@ -168,8 +174,10 @@ pub struct Columns {
 impl Columns {
     /// Empty columns of these names and types.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, ColumnType)>) -> Self {
-        let (fields, types): (Vec<_>, Vec<_>) =
-            columns.into_iter().map(|(name, column)| (column.field(name), column)).unzip();
+        let (fields, types): (Vec<_>, Vec<_>) = columns
+            .into_iter()
+            .map(|(name, column)| (column.field(name), column))
+            .unzip();
         Self {
             schema: Arc::new(Schema::new(fields)),
             builders: types.iter().map(|column| Builder::new(*column)).collect(),
@@ -183,7 +191,10 @@ impl Columns {
     /// When the row does not fit the columns. The columns must not be used after an error.
     pub fn push(&mut self, row: &[Cell<'_>]) -> Result<(), ColumnsError> {
         if row.len() != self.builders.len() {
-            return Err(ColumnsError::Width { expected: self.builders.len(), found: row.len() });
+            return Err(ColumnsError::Width {
+                expected: self.builders.len(),
+                found: row.len(),
+            });
         }
         for (at, (builder, cell)) in self.builders.iter_mut().zip(row).enumerate() {
             if !builder.append(*cell)? {

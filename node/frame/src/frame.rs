@@ -43,7 +43,10 @@ impl Charge {
     fn new(books: &Arc<Books>, batch: &RecordBatch) -> Arc<Self> {
         let bytes = batch.get_array_memory_size() as u64;
         books.charge(bytes);
-        Arc::new(Self { books: Arc::clone(books), bytes })
+        Arc::new(Self {
+            books: Arc::clone(books),
+            bytes,
+        })
     }
 }
 
@@ -58,7 +61,13 @@ impl Frame {
     pub fn collected(books: &Arc<Books>, meta: FrameMeta, batch: RecordBatch) -> Self {
         books.collect(batch.num_rows() as u64);
         let charge = Charge::new(books, &batch);
-        Self { meta, batch, books: Arc::clone(books), charge, settled: false }
+        Self {
+            meta,
+            batch,
+            books: Arc::clone(books),
+            charge,
+            settled: false,
+        }
     }
 
     /// A second frame of the same rows, for a further way. Its rows enter the books as copied.
@@ -110,7 +119,9 @@ impl Frame {
     pub fn set_columns(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         if batch.num_rows() != self.batch.num_rows() {
             let (now, then) = (batch.num_rows(), self.batch.num_rows());
-            return Err(ArrowError::InvalidArgumentError(format!("{now} rows in place of {then}")));
+            return Err(ArrowError::InvalidArgumentError(format!(
+                "{now} rows in place of {then}"
+            )));
         }
         self.charge = Charge::new(&self.books, &batch);
         self.batch = batch;
@@ -124,7 +135,9 @@ impl Frame {
     pub fn retain(&mut self, mask: &BooleanArray, reason: DropReason) -> Result<(), ArrowError> {
         let kept = arrow_select::filter::filter_record_batch(&self.batch, mask)?;
         if mask.len() != self.batch.num_rows() {
-            return Err(ArrowError::InvalidArgumentError("the mask is not as long as the frame".into()));
+            return Err(ArrowError::InvalidArgumentError(
+                "the mask is not as long as the frame".into(),
+            ));
         }
         let gone = self.rows() - kept.num_rows() as u64;
         if gone > 0 {

@@ -46,12 +46,18 @@ pub struct StreamId {
 impl StreamId {
     /// A stream of the whole server, such as `postgresql.activity`.
     pub fn of_server(name: &str) -> Self {
-        Self { name: name.into(), database: None }
+        Self {
+            name: name.into(),
+            database: None,
+        }
     }
 
     /// A stream of one database in the server, such as `postgresql.tables` of `billing`.
     pub fn of_database(name: &str, database: &str) -> Self {
-        Self { name: name.into(), database: Some(database.into()) }
+        Self {
+            name: name.into(),
+            database: Some(database.into()),
+        }
     }
 
     /// The catalogue's name of the stream.

@@ -64,7 +64,10 @@ pub fn decode(bytes: &[u8]) -> Result<(FrameMeta, RecordBatch), IpcError> {
     let whole = concat_batches(&schema, &batches)?;
     let plain = Arc::new(Schema::new(schema.fields().clone()));
     let rows = arrow_array::RecordBatchOptions::new().with_row_count(Some(whole.num_rows()));
-    Ok((meta, RecordBatch::try_new_with_options(plain, whole.columns().to_vec(), &rows)?))
+    Ok((
+        meta,
+        RecordBatch::try_new_with_options(plain, whole.columns().to_vec(), &rows)?,
+    ))
 }
 
 fn to_metadata(meta: &FrameMeta) -> Metadata {
@@ -109,13 +112,19 @@ fn from_metadata(map: &Metadata) -> Result<FrameMeta, IpcError> {
         tick: Tick::from_unix_nanos(get("tick")?.parse().map_err(|_| IpcError::Identity("tick"))?),
         epoch: Epoch(get("epoch")?.parse().map_err(|_| IpcError::Identity("epoch"))?),
     };
-    Ok(FrameMeta { id, source: get("source")?.as_str().into(), resource: Arc::new(resource(map)?) })
+    Ok(FrameMeta {
+        id,
+        source: get("source")?.as_str().into(),
+        resource: Arc::new(resource(map)?),
+    })
 }
 
 fn resource(map: &Metadata) -> Result<Resource, IpcError> {
     let prefix = format!("{PREFIX}resource.");
-    let mut entries: Vec<(&str, &str)> =
-        map.iter().filter_map(|(k, v)| Some((k.strip_prefix(&prefix)?, v.as_str()))).collect();
+    let mut entries: Vec<(&str, &str)> = map
+        .iter()
+        .filter_map(|(k, v)| Some((k.strip_prefix(&prefix)?, v.as_str())))
+        .collect();
     entries.sort_unstable();
     let bad = || IpcError::Identity("resource");
     let mut resource = Resource::default();

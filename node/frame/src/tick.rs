@@ -73,7 +73,10 @@ impl Schedule {
         let millis = (nanos / NANOS_PER_MILLI).unsigned_abs();
         let hash = xxh3_64(format!("{target}\0{stream}").as_bytes());
         let phase = i64::try_from(hash % millis).unwrap_or(0) * NANOS_PER_MILLI;
-        Ok(Self { interval: nanos, phase })
+        Ok(Self {
+            interval: nanos,
+            phase,
+        })
     }
 
     /// The distance between two ticks.

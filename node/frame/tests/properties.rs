@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ringwatch_frame::{
-    Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Resource, Schedule, StreamId,
-    TargetId, Tick, Value, ipc,
+    Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Resource, Schedule,
+    StreamId, TargetId, Tick, Value, ipc,
 };
 
 #[derive(Clone, Debug)]
@@ -62,7 +62,9 @@ fn resource() -> impl Strategy<Value = Resource> {
     let value = prop_oneof![
         ".{0,8}".prop_map(Value::from),
         any::<i64>().prop_map(Value::Int),
-        any::<f64>().prop_filter("NaN is not equal to itself", |v| !v.is_nan()).prop_map(Value::Double),
+        any::<f64>()
+            .prop_filter("NaN is not equal to itself", |v| !v.is_nan())
+            .prop_map(Value::Double),
         any::<bool>().prop_map(Value::Bool),
     ];
     prop::collection::vec(("[a-z.]{1,8}", value), 0..5)
@@ -151,7 +153,9 @@ proptest! {
 fn frame(books: &Arc<Books>, rows: usize) -> Frame {
     let mut columns = Columns::new([("n", ColumnType::Int), ("text", ColumnType::Text)]);
     for n in 0..rows {
-        columns.push(&[Cell::Int(n as i64), Cell::Text("select ?")]).unwrap();
+        columns
+            .push(&[Cell::Int(n as i64), Cell::Text("select ?")])
+            .unwrap();
     }
     let id = FrameId {
         target: TargetId::new("postgresql", "db:5432"),
@@ -159,6 +163,10 @@ fn frame(books: &Arc<Books>, rows: usize) -> Frame {
         tick: Tick::from_unix_nanos(0),
         epoch: Epoch(1),
     };
-    let meta = FrameMeta { id, source: "postgresql".into(), resource: Arc::default() };
+    let meta = FrameMeta {
+        id,
+        source: "postgresql".into(),
+        resource: Arc::default(),
+    };
     Frame::collected(books, meta, columns.finish().unwrap())
 }

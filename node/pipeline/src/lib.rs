@@ -1,18 +1,20 @@
-//! The pipeline: processors in a row, each taking batches of frames and giving batches of frames.
+//! The way of frames from receivers to exporters: processors, one folder each, and the runner that connects them.
 //!
-//! Every processor is a folder of the same shape and implements [`Processor`]. A pipeline is one task that takes frames
-//! from a bounded input, leads them through its processors in order and hands what comes out to its outlets.
-//! It promises that a row which goes in comes out, or is dropped for a reason that the books know; that an input
-//! which is full never makes the collector wait; and that a stop leads everything inside to the outlets first.
-//! It never does I/O and never knows a database or a protocol.
+//! A pipeline is one task with a bounded input. This crate promises that
+//! - nobody who offers a frame ever waits: what does not fit is dropped and counted;
+//! - every row that enters goes to every outlet or is dropped for a reason, also when the pipeline stops;
+//! - a processor that wants to be called at a time is called then, however many frames come.
+//!
+//! It does no I/O but looking at the memory of its own process, and knows no receiver, exporter or database.
 
-mod attributes;
-mod batch;
+mod actions;
+pub mod attributes;
+pub mod batch;
 mod error;
 pub mod memory_limiter;
 mod metrics;
 mod processor;
-mod resource;
+pub mod resource;
 mod runner;
 #[cfg(test)]
 mod testing;
@@ -21,6 +23,7 @@ pub use attributes::AttributesProcessor;
 pub use batch::BatchProcessor;
 pub use error::PipelineError;
 pub use memory_limiter::MemoryLimiter;
+pub use metrics::PipelineMetrics;
 pub use processor::{Outlet, Processor};
 pub use resource::ResourceProcessor;
 pub use runner::{PipelineHandle, PipelineInput, start_pipeline};

@@ -1,55 +1,94 @@
-//! Metrics of pipelines. Several pipelines share a family; whoever comes first registers it.
+//! What the pipelines of a node say about themselves.
 
-use prometheus::core::Collector;
-use prometheus::{Error, HistogramVec, IntCounterVec, Opts, Registry, histogram_opts};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::PipelineError;
+const BATCH_ROWS: [f64; 14] = [
+    10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 8_192.0, 16_384.0, 32_768.0, 65_536.0,
+    131_072.0,
+];
+const SECONDS: [f64; 10] = [
+    0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0,
+];
 
-/// A counter family; pipelines that share a registry each hold one that is registered under its own labels.
-pub(crate) fn counters(
-    registry: &Registry,
-    (name, help): (&str, &str),
-    constant: &[(&str, &str)],
-    labels: &[&str],
-) -> Result<IntCounterVec, PipelineError> {
-    let mut opts = Opts::new(name, help);
-    for (key, value) in constant {
-        opts = opts.const_label(*key, *value);
-    }
-    let made = IntCounterVec::new(opts, labels);
-    register(registry, constant, made)
+/// The metrics of all pipelines of a node. Made once; processors of the same name in several pipelines share
+/// their series.
+#[derive(Clone, Debug)]
+pub struct PipelineMetrics {
+    pub(crate) incoming: IntCounterVec,
+    pub(crate) outgoing: IntCounterVec,
+    pub(crate) seconds: HistogramVec,
+    pub(crate) batch_timeouts: IntCounterVec,
+    pub(crate) batch_fills: IntCounterVec,
+    pub(crate) batch_rows: HistogramVec,
+    pub(crate) refused: IntCounterVec,
+    pub(crate) limit: IntGaugeVec,
 }
 
-/// A histogram family, in the same way.
-pub(crate) fn histograms(
-    registry: &Registry,
-    (name, help): (&str, &str),
-    constant: &[(&str, &str)],
-    buckets: Vec<f64>,
-) -> Result<HistogramVec, PipelineError> {
-    let mut opts = histogram_opts!(name, help, buckets);
-    for (key, value) in constant {
-        opts = opts.const_label(*key, *value);
-    }
-    let made = HistogramVec::new(opts, &[]);
-    register(registry, constant, made)
-}
-
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    constant: &[(&str, &str)],
-    made: Result<C, Error>,
-) -> Result<C, PipelineError> {
-    let whose = || {
-        constant
-            .iter()
-            .map(|(_, value)| *value)
-            .collect::<Vec<_>>()
-            .join("/")
-    };
-    let metric = made.map_err(|error| PipelineError::Metric(whose(), error))?;
-    match registry.register(Box::new(metric.clone())) {
-        Ok(()) => Ok(metric),
-        Err(error) => Err(PipelineError::Metric(whose(), error)),
+impl PipelineMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When they are in `registry` already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let histogram = |name: &str, help: &str, label: &str, buckets: &[f64]| {
+            let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+            let histogram = HistogramVec::new(options, &[label])?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok::<_, prometheus::Error>(histogram)
+        };
+        let limit = IntGaugeVec::new(
+            Opts::new(
+                "ringwatch_memory_limiter_limit_bytes",
+                "From here on frames are refused",
+            ),
+            &["processor"],
+        )?;
+        registry.register(Box::new(limit.clone()))?;
+        let stage = ["processor", "pipeline"];
+        Ok(Self {
+            incoming: counter(
+                "otelcol_processor_incoming_items",
+                "Rows that came to a processor",
+                &stage,
+            )?,
+            outgoing: counter(
+                "otelcol_processor_outgoing_items",
+                "Rows that a processor passed on",
+                &stage,
+            )?,
+            seconds: histogram(
+                "ringwatch_pipeline_seconds",
+                "Time of a frame in the processors, without its waiting in a batch",
+                "pipeline",
+                &SECONDS,
+            )?,
+            batch_timeouts: counter(
+                "otelcol_processor_batch_timeout_trigger_send",
+                "Batches that went on because of the timeout",
+                &["processor"],
+            )?,
+            batch_fills: counter(
+                "otelcol_processor_batch_batch_size_trigger_send",
+                "Batches that went on because they were full",
+                &["processor"],
+            )?,
+            batch_rows: histogram(
+                "otelcol_processor_batch_batch_send_size",
+                "Rows of a batch",
+                "processor",
+                &BATCH_ROWS,
+            )?,
+            refused: counter(
+                "ringwatch_memory_limiter_refused_rows_total",
+                "Rows that were refused",
+                &["processor"],
+            )?,
+            limit,
+        })
     }
 }

@@ -1,23 +1,27 @@
-//! The pipeline's task.
+//! A pipeline at work: one task that takes frames through the processors to the outlets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use prometheus::{Histogram, IntCounter, Registry, exponential_buckets};
+use prometheus::{Histogram, IntCounter};
 use ringwatch_frame::{Batch, DropReason, Frame};
-use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{counters, histograms};
-use crate::{Outlet, PipelineError, Processor};
+use crate::{Outlet, PipelineError, PipelineMetrics, Processor};
+
+/// How long after its deadline a pipeline may still discard what is left.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Where frames enter a pipeline.
 #[derive(Clone, Debug)]
-pub struct PipelineInput(Sender<Frame>);
+pub struct PipelineInput(mpsc::Sender<Frame>);
 
 impl PipelineInput {
-    /// Takes a frame. Never waits: when the input is full, or the pipeline has ended, the frame is dropped and counted.
+    /// Takes a frame without ever waiting. Where there is no room, or the pipeline has ended, the frame is
+    /// dropped and counted.
     pub fn offer(&self, frame: Frame) {
         match self.0.try_send(frame) {
             Ok(()) => {}
@@ -26,283 +30,212 @@ impl PipelineInput {
         }
     }
 
-    /// Whether the pipeline still takes frames.
+    /// Whether the pipeline takes frames: it has not been stopped and no processor has panicked.
     pub fn is_running(&self) -> bool {
         !self.0.is_closed()
     }
 
-    /// Frames that wait to enter.
+    /// How many frames wait for the first processor.
     pub fn waiting(&self) -> usize {
         self.0.max_capacity() - self.0.capacity()
     }
 }
 
-/// A running pipeline.
+/// A running pipeline. Dropping it lets the pipeline end by itself, with all that it holds delivered.
 #[derive(Debug)]
-#[must_use = "a pipeline that is dropped goes on, but cannot be stopped"]
 pub struct PipelineHandle {
-    name: String,
-    stop: CancellationToken,
+    name: Arc<str>,
+    stop: oneshot::Sender<Instant>,
     task: JoinHandle<()>,
 }
 
 impl PipelineHandle {
-    /// Takes no new frame, leads what is inside through and flushes every processor. What is not through at
-    /// `deadline` is dropped.
-    pub async fn stop(self, deadline: Instant) {
-        self.stop.cancel();
-        let abort = self.task.abort_handle();
-        match timeout_at(deadline, self.task).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(pipeline = self.name, %error, "the pipeline ended before it was stopped");
-            }
-            Err(_) => {
-                abort.abort();
-                tracing::warn!(pipeline = self.name, "the pipeline was not empty at the deadline");
-            }
+    /// Takes no further frame, lets the rest go through the processors to the outlets and waits for that. What is
+    /// left at `deadline` is dropped as [`DropReason::Shutdown`].
+    ///
+    /// # Errors
+    /// When a processor panicked, now or before, or one is still at work well after the deadline.
+    pub async fn stop(mut self, deadline: Instant) -> Result<(), PipelineError> {
+        // the pipeline may have ended before; its end is told below
+        let _ = self.stop.send(deadline);
+        let pipeline = || self.name.to_string();
+        match timeout_at(deadline + GRACE, &mut self.task).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(PipelineError::Panicked { pipeline: pipeline() }),
+            Err(_) => Err(PipelineError::Overdue { pipeline: pipeline() }),
         }
     }
 }
 
-/// Starts a pipeline of these processors, which gives its batches to every outlet. `capacity` is the number of
-/// frames that may wait to enter.
+/// Starts a pipeline with room for `capacity` waiting frames, at least one. Each outlet gets every batch.
 ///
 /// # Errors
-/// When its metrics are registered already, which means that there are two pipelines of one name.
+/// When there is no outlet.
 pub fn start_pipeline(
     name: &str,
     processors: Vec<Box<dyn Processor>>,
     outlets: Vec<Arc<dyn Outlet>>,
     capacity: usize,
-    registry: &Registry,
+    metrics: &PipelineMetrics,
 ) -> Result<(PipelineInput, PipelineHandle), PipelineError> {
-    let steps = steps(name, processors, registry)?;
-    let help = (
-        "ringwatch_pipeline_seconds",
-        "Time of a frame in the processors of the pipeline, in seconds",
-    );
-    let seconds = histograms(
-        registry,
-        help,
-        &[("pipeline", name)],
-        exponential_buckets(1e-5, 4.0, 9).unwrap_or_default(),
-    )?;
-    let (sender, input) = mpsc::channel(capacity.max(1));
-    let stop = CancellationToken::new();
-    let pipeline = Pipeline {
-        steps,
+    if outlets.is_empty() {
+        return Err(PipelineError::NoOutlet {
+            pipeline: name.to_owned(),
+        });
+    }
+    let stages = processors
+        .into_iter()
+        .map(|processor| Stage {
+            incoming: metrics.incoming.with_label_values(&[processor.name(), name]),
+            outgoing: metrics.outgoing.with_label_values(&[processor.name(), name]),
+            processor,
+        })
+        .collect();
+    let name: Arc<str> = name.into();
+    let seconds = metrics.seconds.with_label_values(&[&name]);
+    let runner = Runner {
+        name: Arc::clone(&name),
+        stages,
         outlets,
-        seconds: seconds.with_label_values::<&str>(&[]),
+        seconds,
     };
-    let task = tokio::spawn(pipeline.run(input, stop.clone()));
-    Ok((
-        PipelineInput(sender),
-        PipelineHandle {
-            name: name.to_owned(),
-            stop,
-            task,
-        },
-    ))
+    let (input, frames) = mpsc::channel(capacity.max(1));
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(runner.run(frames, stopped));
+    Ok((PipelineInput(input), PipelineHandle { name, stop, task }))
 }
 
-/// A processor with its counters.
-struct Step {
+struct Stage {
     processor: Box<dyn Processor>,
     incoming: IntCounter,
     outgoing: IntCounter,
 }
 
-fn steps(
-    name: &str,
-    processors: Vec<Box<dyn Processor>>,
-    registry: &Registry,
-) -> Result<Vec<Step>, PipelineError> {
-    let constant = [("pipeline", name)];
-    let incoming = (
-        "otelcol_processor_incoming_items",
-        "Rows that entered the processor",
-    );
-    let incoming = counters(registry, incoming, &constant, &["processor"])?;
-    let outgoing = ("otelcol_processor_outgoing_items", "Rows that left the processor");
-    let outgoing = counters(registry, outgoing, &constant, &["processor"])?;
-    let step = |processor: Box<dyn Processor>| Step {
-        incoming: incoming.with_label_values(&[processor.name()]),
-        outgoing: outgoing.with_label_values(&[processor.name()]),
-        processor,
-    };
-    Ok(processors.into_iter().map(step).collect())
+impl Stage {
+    fn process(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
+        let mut out = Vec::with_capacity(batches.len());
+        for batch in batches {
+            self.incoming.inc_by(batch.rows());
+            self.processor.process(batch, &mut out);
+        }
+        self.count(out)
+    }
+
+    fn count(&self, out: Vec<Batch>) -> Vec<Batch> {
+        self.outgoing.inc_by(out.iter().map(Batch::rows).sum());
+        out
+    }
 }
 
-struct Pipeline {
-    steps: Vec<Step>,
+struct Runner {
+    name: Arc<str>,
+    stages: Vec<Stage>,
     outlets: Vec<Arc<dyn Outlet>>,
     seconds: Histogram,
 }
 
-impl Pipeline {
-    async fn run(mut self, mut input: Receiver<Frame>, stop: CancellationToken) {
-        loop {
-            let deadline = self
-                .steps
+impl Runner {
+    async fn run(mut self, mut frames: mpsc::Receiver<Frame>, mut stopped: oneshot::Receiver<Instant>) {
+        let deadline = loop {
+            // Looking at the clock before each frame, and not only when a timer wakes the task, keeps frames that
+            // never end from holding up the timers; taking frames before the timer keeps timers from holding up frames.
+            self.serve(Instant::now());
+            let due = self
+                .stages
                 .iter()
-                .filter_map(|step| step.processor.deadline())
+                .filter_map(|stage| stage.processor.deadline())
                 .min();
-            let wake = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
-                // A deadline that has come goes first: a flood of frames must not hold a batch back.
-                () = wake => self.on_deadline(Instant::now()),
-                () = stop.cancelled(), if !input.is_closed() => input.close(),
-                frame = input.recv() => match frame {
-                    Some(frame) => self.enter(frame),
-                    None => break,
+                deadline = &mut stopped => break deadline.ok(),
+                frame = frames.recv() => match frame {
+                    Some(frame) => self.take(frame),
+                    None => break None,
                 },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
-        }
-        self.flush();
+        };
+        self.finish(frames, deadline).await;
     }
 
-    fn enter(&mut self, frame: Frame) {
-        let begun = Instant::now();
-        self.lead(0, vec![Batch::from(frame)]);
-        self.seconds.observe(begun.elapsed().as_secs_f64());
+    fn take(&mut self, frame: Frame) {
+        let start = Instant::now();
+        let batches = self.pass(0, vec![frame.into()]);
+        self.seconds.observe(start.elapsed().as_secs_f64());
+        self.give(batches);
     }
 
-    /// Leads batches through the processors from number `from` on, and to the outlets.
-    fn lead(&mut self, from: usize, mut batches: Vec<Batch>) {
-        for step in &mut self.steps[from..] {
-            let mut out = Vec::with_capacity(batches.len());
-            for batch in batches {
-                step.incoming.inc_by(batch.rows());
-                step.processor.process(batch, &mut out);
-            }
-            step.outgoing.inc_by(out.iter().map(Batch::rows).sum());
-            batches = out;
-        }
-        batches
-            .into_iter()
-            .filter(|batch| !batch.is_empty())
-            .for_each(|batch| self.give(batch));
-    }
-
-    fn on_deadline(&mut self, now: Instant) {
-        for at in 0..self.steps.len() {
-            if self.steps[at]
-                .processor
-                .deadline()
-                .is_some_and(|deadline| deadline <= now)
-            {
+    /// Calls the processors whose time has come.
+    fn serve(&mut self, now: Instant) {
+        for at in 0..self.stages.len() {
+            let stage = &mut self.stages[at];
+            if stage.processor.deadline().is_some_and(|deadline| deadline <= now) {
                 let mut out = Vec::new();
-                self.steps[at].processor.on_deadline(now, &mut out);
-                self.leave(at, out);
+                stage.processor.on_deadline(now, &mut out);
+                let out = stage.count(out);
+                let batches = self.pass(at + 1, out);
+                self.give(batches);
             }
         }
     }
 
-    fn flush(&mut self) {
-        for at in 0..self.steps.len() {
+    /// Takes what is left through, in order, until `deadline`; then drops it.
+    async fn finish(mut self, mut frames: mpsc::Receiver<Frame>, deadline: Option<Instant>) {
+        let is_over = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        frames.close();
+        let mut lost = 0;
+        while let Some(frame) = frames.recv().await {
+            if is_over() {
+                lost += frame.rows();
+                frame.discard(DropReason::Shutdown);
+            } else {
+                self.take(frame);
+            }
+        }
+        for at in 0..self.stages.len() {
+            let stage = &mut self.stages[at];
             let mut out = Vec::new();
-            self.steps[at].processor.flush(&mut out);
-            self.leave(at, out);
+            stage.processor.flush(&mut out);
+            let out = stage.count(out);
+            if is_over() {
+                lost += out.iter().map(Batch::rows).sum::<u64>();
+                out.into_iter()
+                    .for_each(|batch| batch.discard(DropReason::Shutdown));
+            } else {
+                let batches = self.pass(at + 1, out);
+                self.give(batches);
+            }
+        }
+        if lost > 0 {
+            tracing::warn!(pipeline = %self.name, rows = lost, "the deadline passed before all rows went through");
         }
     }
 
-    /// Batches that processor number `at` gave without having been given one just now.
-    fn leave(&mut self, at: usize, out: Vec<Batch>) {
-        self.steps[at].outgoing.inc_by(out.iter().map(Batch::rows).sum());
-        self.lead(at + 1, out);
+    /// Takes batches through the processors from `first` on.
+    fn pass(&mut self, first: usize, batches: Vec<Batch>) -> Vec<Batch> {
+        self.stages[first..]
+            .iter_mut()
+            .fold(batches, |batches, stage| stage.process(batches))
     }
 
-    fn give(&self, batch: Batch) {
-        if let Some((last, others)) = self.outlets.split_last() {
-            for outlet in others {
-                outlet.accept(batch.copy());
+    fn give(&self, batches: Vec<Batch>) {
+        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
+            if let Some((last, others)) = self.outlets.split_last() {
+                others.iter().for_each(|outlet| outlet.accept(batch.copy()));
+                last.accept(batch);
             }
-            last.accept(batch);
-        } else {
-            batch.discard(DropReason::Invalid);
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(pipeline = %self.name, "a processor panicked: the pipeline has ended and its frames are lost");
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::BatchProcessor;
-    use crate::testing::{Collected, frame, settings};
-    use ringwatch_frame::Books;
-
-    fn batch_of(registry: &Registry, yaml: &str) -> Box<dyn Processor> {
-        Box::new(BatchProcessor::new("metrics", "batch", &settings(yaml), registry).unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_flushes_and_every_outlet_gets_everything() {
-        let (books, registry) = (Arc::new(Books::default()), Registry::new());
-        let (one, two) = (Arc::new(Collected::default()), Arc::new(Collected::default()));
-        let outlets: Vec<Arc<dyn Outlet>> = vec![one.clone(), two.clone()];
-        let processors = vec![batch_of(&registry, "timeout: 10s")];
-        let (input, handle) = start_pipeline("metrics", processors, outlets, 16, &registry).unwrap();
-        for _ in 0..3 {
-            input.offer(frame(&books, 5));
-        }
-        handle.stop(Instant::now() + Duration::from_secs(5)).await;
-        assert_eq!((one.rows(), two.rows()), (15, 15));
-        assert!(!input.is_running());
-        input.offer(frame(&books, 2));
-        let end = books.snapshot();
-        assert!(end.balanced(), "{end:?}");
-        assert_eq!(
-            (
-                end.copied_rows,
-                end.delivered_rows,
-                end.dropped_total(),
-                end.in_flight_rows
-            ),
-            (15, 30, 2, 0)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_input_drops_and_counts() {
-        let (books, registry) = (Arc::new(Books::default()), Registry::new());
-        let outlet = Arc::new(Collected::default());
-        let (input, handle) =
-            start_pipeline("metrics", Vec::new(), vec![outlet.clone()], 2, &registry).unwrap();
-        // The task has not run yet: the input is all there is.
-        for _ in 0..5 {
-            input.offer(frame(&books, 1));
-        }
-        assert_eq!(
-            books.snapshot().dropped_rows[DropReason::PipelineFull as usize],
-            3
-        );
-        handle.stop(Instant::now() + Duration::from_secs(1)).await;
-        assert_eq!(outlet.rows(), 2);
-        assert!(books.snapshot().balanced());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_timer_fires_although_frames_keep_coming() {
-        let (books, registry) = (Arc::new(Books::default()), Registry::new());
-        let outlet = Arc::new(Collected::default());
-        let processors = vec![batch_of(&registry, "timeout: 1s")];
-        let (input, handle) =
-            start_pipeline("metrics", processors, vec![outlet.clone()], 16, &registry).unwrap();
-        for _ in 0..25 {
-            input.offer(frame(&books, 1));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        assert!(outlet.batches() >= 2, "two seconds have passed");
-        handle.stop(Instant::now() + Duration::from_secs(1)).await;
-        assert_eq!(outlet.rows(), 25);
-    }
-}
+#[path = "runner_test.rs"]
+mod tests;

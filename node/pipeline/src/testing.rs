@@ -1,70 +1,87 @@
-//! What tests of processors share.
+//! What the tests of the processors share.
 
 use std::sync::{Arc, Mutex};
 
+use arrow_array::RecordBatch;
+use prometheus::Registry;
+use ringwatch_config::settings::{AttributeAction, AttributeActionKind, Scalar};
 use ringwatch_frame::{
-    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, TargetId,
-    Tick,
+    Batch, Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Resource,
+    StreamId, TargetId, Tick,
 };
-use serde::de::DeserializeOwned;
 
-use crate::Outlet;
+use crate::{Outlet, PipelineMetrics};
 
-/// Settings from YAML.
-pub(crate) fn settings<T: DeserializeOwned>(yaml: &str) -> T {
-    serde_saphyr::from_str(yaml).unwrap()
+pub(crate) fn metrics() -> PipelineMetrics {
+    PipelineMetrics::new(&Registry::new()).unwrap()
 }
 
-/// An outlet that remembers and delivers.
+/// A frame whose one column, `n`, counts from `first`.
+pub(crate) fn frame(books: &Arc<Books>, first: i64, rows: usize) -> Frame {
+    let mut columns = Columns::new([("n", ColumnType::Int)]);
+    for n in 0..rows {
+        columns.push(&[Cell::Int(first + n as i64)]).unwrap();
+    }
+    frame_of(books, columns.finish().unwrap(), &Arc::default())
+}
+
+pub(crate) fn frame_of(books: &Arc<Books>, batch: RecordBatch, resource: &Arc<Resource>) -> Frame {
+    let id = FrameId {
+        target: TargetId::new("postgresql", "db:5432"),
+        stream: StreamId::of_server("postgresql.activity"),
+        tick: Tick::from_unix_nanos(0),
+        epoch: Epoch(0),
+    };
+    let meta = FrameMeta {
+        id,
+        source: "postgresql".into(),
+        resource: Arc::clone(resource),
+    };
+    Frame::collected(books, meta, batch)
+}
+
+pub(crate) fn action(
+    key: &str,
+    action: AttributeActionKind,
+    value: Option<Scalar>,
+    from: Option<&str>,
+) -> AttributeAction {
+    AttributeAction {
+        key: key.to_owned(),
+        action,
+        value,
+        from_attribute: from.map(str::to_owned),
+    }
+}
+
+/// Delivers what it gets and remembers how many rows each batch had.
 #[derive(Default)]
-pub(crate) struct Collected(Mutex<Vec<u64>>);
+pub(crate) struct Delivering {
+    pub(crate) batches: Mutex<Vec<u64>>,
+}
 
-impl Collected {
-    pub(crate) fn rows(&self) -> u64 {
-        self.0.lock().unwrap().iter().sum()
-    }
-
-    pub(crate) fn batches(&self) -> usize {
-        self.0.lock().unwrap().len()
+impl Delivering {
+    pub(crate) fn seen(&self) -> Vec<u64> {
+        self.batches.lock().unwrap().clone()
     }
 }
 
-impl Outlet for Collected {
+impl Outlet for Delivering {
     fn accept(&self, batch: Batch) {
-        self.0.lock().unwrap().push(batch.rows());
+        self.batches.lock().unwrap().push(batch.rows());
         batch.deliver();
     }
 }
 
-/// A frame of `rows` rows with the columns `calls` (int), `mean` (double) and `query` (text, null in every third row).
-pub(crate) fn frame(books: &Arc<Books>, rows: usize) -> Frame {
-    let columns = [
-        ("calls", ColumnType::Int),
-        ("mean", ColumnType::Double),
-        ("query", ColumnType::Text),
-    ];
-    let mut columns = Columns::new(columns);
-    for row in 0..rows {
-        let query = if row % 3 == 2 {
-            Cell::Null
-        } else {
-            Cell::Text(["select ?", "update ?"][row % 3])
-        };
-        columns
-            .push(&[Cell::Int(row as i64), Cell::Double(row as f64 / 2.0), query])
-            .unwrap();
-    }
-    let id = FrameId {
-        target: TargetId::new("postgresql", "db1:5432"),
-        stream: StreamId::of_server("postgresql.statements"),
-        tick: Tick::from_unix_nanos(0),
-        epoch: Epoch(1),
-    };
-    let resource: Resource = [("server.address".into(), "db1".into())].into_iter().collect();
-    let meta = FrameMeta {
-        id,
-        source: "postgresql".into(),
-        resource: Arc::new(resource),
-    };
-    Frame::collected(books, meta, columns.finish().unwrap())
+/// Every row has ended, none of them without a word.
+pub(crate) fn assert_at_rest(books: &Books) {
+    let end = books.snapshot();
+    assert!(end.balanced(), "{end:?}");
+    assert_eq!((end.in_flight_rows, end.in_flight_bytes), (0, 0), "{end:?}");
+    assert_eq!(end.dropped_rows[DropReason::Unaccounted as usize], 0, "{end:?}");
+}
+
+/// The rows lost for `reason`.
+pub(crate) fn dropped(books: &Books, reason: DropReason) -> u64 {
+    books.snapshot().dropped_rows[reason as usize]
 }

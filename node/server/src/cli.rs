@@ -14,7 +14,8 @@ Examples:
 
 Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
 
-const ABOUT: &str = "Watches databases: reads them on time, harms none of them, and loses nothing without saying so.";
+const ABOUT: &str =
+    "Watches databases: reads them on time, harms none of them, and loses nothing without saying so.";
 
 /// `ringwatch` and what stands behind it.
 #[derive(Debug, Parser)]

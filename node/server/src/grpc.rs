@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use ringwatch_config::settings::Cluster as ClusterSettings;
 use ringwatch_proto::v1::cluster_server::{Cluster, ClusterServer};
 use ringwatch_proto::v1::{
-    ListMembersRequest, ListMembersResponse, ListTargetsRequest, ListTargetsResponse, LocateTargetRequest, Member,
-    RaftRole, State, Target,
+    ListMembersRequest, ListMembersResponse, ListTargetsRequest, ListTargetsResponse, LocateTargetRequest,
+    Member, RaftRole, State, Target,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,10 @@ struct ClusterOfOne(Arc<Knowledge>);
 impl ClusterOfOne {
     fn targets(&self) -> impl Iterator<Item = Target> {
         (self.0.targets)().into_iter().map(|view| Target {
-            engine: view.target_id.split_once("://").map_or_else(String::new, |(engine, _)| engine.to_owned()),
+            engine: view
+                .target_id
+                .split_once("://")
+                .map_or_else(String::new, |(engine, _)| engine.to_owned()),
             target_id: view.target_id,
             owner: self.0.node_id.clone(),
             standby: String::new(),
@@ -67,7 +70,10 @@ impl ClusterOfOne {
 
 #[tonic::async_trait]
 impl Cluster for ClusterOfOne {
-    async fn list_members(&self, _: Request<ListMembersRequest>) -> Result<Response<ListMembersResponse>, Status> {
+    async fn list_members(
+        &self,
+        _: Request<ListMembersRequest>,
+    ) -> Result<Response<ListMembersResponse>, Status> {
         let known = &self.0;
         let nanos = i64::try_from(known.generation).unwrap_or(i64::MAX);
         let me = Member {
@@ -93,14 +99,21 @@ impl Cluster for ClusterOfOne {
         }))
     }
 
-    async fn list_targets(&self, _: Request<ListTargetsRequest>) -> Result<Response<ListTargetsResponse>, Status> {
-        Ok(Response::new(ListTargetsResponse { targets: self.targets().collect() }))
+    async fn list_targets(
+        &self,
+        _: Request<ListTargetsRequest>,
+    ) -> Result<Response<ListTargetsResponse>, Status> {
+        Ok(Response::new(ListTargetsResponse {
+            targets: self.targets().collect(),
+        }))
     }
 
     async fn locate_target(&self, request: Request<LocateTargetRequest>) -> Result<Response<Target>, Status> {
         let wanted = request.into_inner().target_id;
         let found = self.targets().find(|target| target.target_id == wanted);
-        found.map(Response::new).ok_or_else(|| Status::not_found("no receiver names this target"))
+        found
+            .map(Response::new)
+            .ok_or_else(|| Status::not_found("no receiver names this target"))
     }
 }
 
@@ -114,16 +127,25 @@ pub(crate) struct GrpcServer {
 impl GrpcServer {
     /// Tells health clients whether the node serves.
     pub(crate) async fn set_serving(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         self.health.set_service_status("", status).await;
-        self.health.set_service_status("ringwatch.v1.Cluster", status).await;
+        self.health
+            .set_service_status("ringwatch.v1.Cluster", status)
+            .await;
     }
 
     /// Takes no new call and waits shortly for those under way.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         let abort = self.task.abort_handle();
-        if tokio::time::timeout(Duration::from_millis(500), self.task).await.is_err() {
+        if tokio::time::timeout(Duration::from_millis(500), self.task)
+            .await
+            .is_err()
+        {
             abort.abort();
         }
     }
@@ -135,7 +157,10 @@ pub(crate) async fn start_grpc(
     knowledge: impl FnOnce(String) -> Knowledge,
 ) -> anyhow::Result<GrpcServer> {
     let listener = listen(&settings.grpc.listen, "cluster.grpc.listen").await?;
-    let address = listener.local_addr().context("the gRPC port has no address")?.to_string();
+    let address = listener
+        .local_addr()
+        .context("the gRPC port has no address")?
+        .to_string();
     let knowledge = Arc::new(knowledge(address));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()

@@ -54,7 +54,11 @@ impl Health {
     }
 
     /// Adds a component; `probe` is asked at every request and must answer at once.
-    pub(crate) fn watch(&self, name: impl Into<String>, probe: impl Fn() -> Condition + Send + Sync + 'static) {
+    pub(crate) fn watch(
+        &self,
+        name: impl Into<String>,
+        probe: impl Fn() -> Condition + Send + Sync + 'static,
+    ) {
         lock(&self.0.components).push((name.into(), Box::new(probe)));
     }
 
@@ -73,7 +77,10 @@ impl Health {
         Router::new()
             .route("/", health.clone())
             .route("/health", health)
-            .route("/health/live", get(move || std::future::ready((StatusCode::OK, Json(live.document(None))))))
+            .route(
+                "/health/live",
+                get(move || std::future::ready((StatusCode::OK, Json(live.document(None))))),
+            )
             .route("/health/ready", readiness.clone())
             .route("/ready", readiness)
     }
@@ -83,13 +90,20 @@ impl Health {
         if readiness && !self.0.ready.load(Ordering::Acquire) {
             sick = sick.or_else(|| Some("node".to_owned()));
         }
-        let status = if sick.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        let status = if sick.is_some() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::OK
+        };
         (status, Json(self.document(sick)))
     }
 
     fn first_sick(&self) -> Option<String> {
         let components = lock(&self.0.components);
-        components.iter().find(|(_, probe)| !probe().healthy).map(|(name, _)| name.clone())
+        components
+            .iter()
+            .find(|(_, probe)| !probe().healthy)
+            .map(|(name, _)| name.clone())
     }
 
     fn document(&self, sick: Option<String>) -> Value {
@@ -97,7 +111,10 @@ impl Health {
             .iter()
             .map(|(name, probe)| {
                 let condition = probe();
-                (name.clone(), json!({ "healthy": condition.healthy, "metrics": condition.metrics }))
+                (
+                    name.clone(),
+                    json!({ "healthy": condition.healthy, "metrics": condition.metrics }),
+                )
             })
             .collect();
         let mut document = json!({
@@ -140,13 +157,20 @@ mod tests {
     use super::*;
 
     fn health() -> Health {
-        Health::new(&Clock::simulated(Tick::from_unix_nanos(0)), Instant::now(), Some(512))
+        Health::new(
+            &Clock::simulated(Tick::from_unix_nanos(0)),
+            Instant::now(),
+            Some(512),
+        )
     }
 
     #[tokio::test]
     async fn a_node_is_ready_when_it_says_so_and_every_component_is_well() {
         let health = health();
-        health.watch("exporters/otlp", || Condition { healthy: true, metrics: json!({ "queue": 3 }) });
+        health.watch("exporters/otlp", || Condition {
+            healthy: true,
+            metrics: json!({ "queue": 3 }),
+        });
         let (status, Json(document)) = health.answer(true);
         assert_eq!((status.as_u16(), &document["component"]), (503, &json!("node")));
         assert_eq!(health.answer(false).0.as_u16(), 200);
@@ -161,9 +185,15 @@ mod tests {
     async fn the_first_sick_component_is_named() {
         let health = health();
         health.set_ready(true);
-        health.watch("exporters/otlp", || Condition { healthy: false, metrics: Value::Null });
+        health.watch("exporters/otlp", || Condition {
+            healthy: false,
+            metrics: Value::Null,
+        });
         let (status, Json(document)) = health.answer(false);
         assert_eq!(status.as_u16(), 503);
-        assert_eq!((&document["status"], &document["component"]), (&json!("unhealthy"), &json!("exporters/otlp")));
+        assert_eq!(
+            (&document["status"], &document["component"]),
+            (&json!("unhealthy"), &json!("exporters/otlp"))
+        );
     }
 }

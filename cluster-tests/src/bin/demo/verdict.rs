@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ringwatch_cluster_tests::books;
+use ringwatch_cluster_tests::sink::status::Status;
 use rustix::process::Signal;
 
 use crate::stage::Stage;
@@ -17,7 +18,13 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
         .end(Signal::TERM, ringwatch_cluster_tests::node::DRAIN)
         .await?;
     let (doubles, gaps) = stage.sink.look(|l| (l.doubles(), l.gap_count()));
-    println!("\nverdict");
+    println!(
+        "\n{}",
+        stage
+            .sink
+            .look(|ledger| crate::view::statements(&Status::of(ledger, crate::view::STATEMENTS)))
+    );
+    println!("verdict");
     let judged = [
         judge(
             "every tick collected",

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::stage::Stage;
 
-const STATEMENTS: usize = 6;
+/// Statements shown.
+pub(crate) const STATEMENTS: usize = 6;
 const TEXT: usize = 90;
 
 /// What was seen at the last look, to tell speeds.
@@ -30,6 +31,9 @@ pub(crate) struct View {
 impl View {
     /// A view for a terminal or for a file.
     pub(crate) fn new(terminal: bool) -> Self {
+        if terminal {
+            print!("\x1b[2J");
+        }
         Self {
             terminal,
             begun: Instant::now(),
@@ -103,10 +107,16 @@ fn rates(last: &Look, now: &Look) -> (f64, f64) {
 }
 
 fn page(line: &str, status: &Status) -> String {
-    let mut page = format!("Ringwatch watches a PostgreSQL under load (Ctrl-C ends it)\n\n{line}\n\n");
-    let _ = writeln!(
-        page,
-        "statements that used most time\n{:>10} {:>10}  text",
+    format!(
+        "Ringwatch watches a PostgreSQL under load (Ctrl-C ends it)\n\n{line}\n\n{}",
+        statements(status)
+    )
+}
+
+/// The table of statements.
+pub(crate) fn statements(status: &Status) -> String {
+    let mut table = format!(
+        "statements that used most time\n{:>10} {:>10}  text\n",
         "calls", "seconds"
     );
     for statement in &status.top_statements {
@@ -118,10 +128,10 @@ fn page(line: &str, status: &Status) -> String {
             .take(TEXT)
             .collect();
         let _ = writeln!(
-            page,
+            table,
             "{:>10} {:>10.3}  {text}",
             statement.calls, statement.seconds
         );
     }
-    page
+    table
 }

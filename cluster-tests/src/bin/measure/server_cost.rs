@@ -11,7 +11,7 @@ use sqlx::Row as _;
 use tokio::time::sleep;
 
 /// Our statements as `pg_stat_statements` saw them, planning included, dearest first.
-const OURS: &str = "select coalesce(substring(query from 'ringwatch[: ]*([a-z_.]+)'), 'other') as stream,
+const OURS: &str = "select coalesce(substring(query from '/\\* ringwatch ([a-z_.]+)'), 'other') as stream,
     sum(calls)::int8, sum(total_exec_time + total_plan_time)::float8
   from pg_stat_statements s join pg_roles r on r.oid = s.userid
   where r.rolname = 'monitor' group by 1 order by 3 desc";

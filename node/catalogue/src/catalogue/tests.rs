@@ -11,8 +11,8 @@ streams:
     cadence: collection
     requires: [extension: ext]
     sql:
-      - { from: 14, to: 18, extension_from: '1.10', params: [databases], text: '/* ringwatch */ select $1' }
-      - { from: 14, to: 18, extension_from: '1.9', text: '/* ringwatch */ select 1' }
+      - { from: 14, to: 18, extension_from: '1.10', params: [databases], text: '/* ringwatch postgresql.things */ select $1' }
+      - { from: 14, to: 18, extension_from: '1.9', text: '/* ringwatch postgresql.things */ select 1' }
     columns:
       - { name: kind, type: text, summary: The kind. }
       - { name: things, type: int, summary: Things. }
@@ -42,15 +42,15 @@ streams:
     scope: server
     cadence: statements
     sql:
-      - { from: 14, to: 17, text: '/* ringwatch */ select 1' }
-      - { from: 18, text: '/* ringwatch */ select 2' }
+      - { from: 14, to: 17, text: '/* ringwatch postgresql.doings */ select 1' }
+      - { from: 18, text: '/* ringwatch postgresql.doings */ select 2' }
     columns:
       - { name: id, type: int, summary: The id. }
       - { name: label, type: text, summary: A label. }
       - { name: calls, type: int, summary: Calls. }
       - { name: begun, type: time, summary: When it began. }
     delta: { key: [id], counters: [calls], changed: calls, since: begun }
-    texts: { column: doing, key: [id], sql: '/* ringwatch */ select $1' }
+    texts: { column: doing, key: [id], sql: '/* ringwatch postgresql.doings */ select $1' }
     event:
       name: doing
       description: A doing.
@@ -172,10 +172,10 @@ const STREAM_BREAKS: &[Break] = &[
         "statement 1 does not use `$1`, `$2`, ... as `params` lists them",
     ),
     (
-        "'/* ringwatch */ select 2'",
+        "'/* ringwatch postgresql.doings */ select 2'",
         "'select 2'",
         "postgresql.doings",
-        "statement 2 does not begin with the comment `/* ringwatch */`",
+        "statement 2 does not begin with the comment `/* ringwatch STREAM */` that names its stream",
     ),
     (
         "select 2",
@@ -238,8 +238,8 @@ const STREAM_BREAKS: &[Break] = &[
         "the key of the texts is missing",
     ),
     (
-        "'/* ringwatch */ select $1' }\n    event",
-        "'/* ringwatch */ select $2' }\n    event",
+        "'/* ringwatch postgresql.doings */ select $1' }\n    event",
+        "'/* ringwatch postgresql.doings */ select $2' }\n    event",
         "postgresql.doings",
         "the statement of the texts has to use `$1` and no other",
     ),

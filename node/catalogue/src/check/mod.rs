@@ -12,9 +12,6 @@ use crate::error::{CatalogueError, Fault};
 use crate::lookup::{compare_versions, majors};
 use crate::model::{Cadence, Delta, Engine, Stream, Texts};
 
-/// What every statement begins with, so that an operator sees whose it is.
-const MARK: &str = "/* ringwatch */";
-
 /// Checks a whole engine; the first fault ends it.
 pub(crate) fn check_engine(engine: &Engine) -> Result<(), CatalogueError> {
     if engine.engine.is_empty() || majors(&engine.engine).is_empty() {
@@ -97,7 +94,7 @@ fn check_stream(engine: &str, stream: &Stream) -> Result<(), Fault> {
 fn check_statements(stream: &Stream) -> Result<(), Fault> {
     for (number, variant) in (1..).zip(&stream.sql) {
         let fault = |what| Fault::Statement { number, what };
-        check_text(&variant.text).map_err(fault)?;
+        check_text(&stream.name, &variant.text).map_err(fault)?;
         let used = parameters(&variant.text);
         let listed = (1..=variant.params.len()).collect();
         if used != listed {
@@ -119,9 +116,10 @@ fn check_statements(stream: &Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_text(sql: &str) -> Result<(), &'static str> {
-    if !sql.starts_with(MARK) {
-        return Err("does not begin with the comment `/* ringwatch */`");
+/// A server's administrator sees by its beginning whose a statement is, and for which stream.
+fn check_text(stream: &str, sql: &str) -> Result<(), &'static str> {
+    if !sql.starts_with(&format!("/* ringwatch {stream} */")) {
+        return Err("does not begin with the comment `/* ringwatch STREAM */` that names its stream");
     }
     if sql.contains(';') {
         return Err("holds a `;`, and has to be one statement");
@@ -216,7 +214,7 @@ fn check_texts(texts: &Texts, stream: &Stream, columns: &Columns<'_>) -> Result<
         texts.key.contains(&texts.column),
     )?;
     refuse("texts are read for rows of a delta only", stream.delta.is_none())?;
-    check_text(&texts.sql).map_err(|what| Fault::Statement { number: 0, what })?;
+    check_text(&stream.name, &texts.sql).map_err(|what| Fault::Statement { number: 0, what })?;
     let one = BTreeSet::from([1]);
     refuse(
         "the statement of the texts has to use `$1` and no other",

@@ -86,13 +86,24 @@ pub struct Step {
 /// When the reading does not have the columns that `spec` names.
 pub fn step(spec: &Delta, baseline: Option<&Baseline>, current: &RecordBatch) -> Result<Step, DeltaError> {
     let (keys, current) = without_doubles(spec, keys(spec, current)?, current)?;
-    let (reset, evictions) = (newest(&current, spec.reset.as_ref())?, newest(&current, spec.evictions.as_ref())?);
+    let (reset, evictions) = (
+        newest(&current, spec.reset.as_ref())?,
+        newest(&current, spec.evictions.as_ref())?,
+    );
     let narrow = narrow(spec, &current)?;
     let Some(baseline) = baseline else {
         // Copied, so that the baseline does not keep the other columns' memory alive.
         let all: Vec<_> = (0..narrow.num_rows()).map(|at| (0, at)).collect();
-        let baseline = Baseline { rows: interleave_record_batch(&[&narrow], &all)?, reset, evictions };
-        return Ok(Step { rows: current.slice(0, 0), baseline, uncertain: Uncertain::default() });
+        let baseline = Baseline {
+            rows: interleave_record_batch(&[&narrow], &all)?,
+            reset,
+            evictions,
+        };
+        return Ok(Step {
+            rows: current.slice(0, 0),
+            baseline,
+            uncertain: Uncertain::default(),
+        });
     };
     let was_reset = matches!((baseline.reset, reset), (Some(then), Some(now)) if then != now);
     let fates = fates(spec, baseline, &current, &keys, was_reset)?;
@@ -114,8 +125,16 @@ pub fn step(spec: &Delta, baseline: Option<&Baseline>, current: &RecordBatch) ->
     }
     let uncertain = uncertain(baseline, &fates, was_reset, evictions);
     let rows = interleave_record_batch(&[&baseline.rows, &narrow], &kept)?;
-    let baseline = Baseline { rows, reset: reset.or(baseline.reset), evictions: evictions.or(baseline.evictions) };
-    Ok(Step { rows: counters.yielded(&current, &fates, &emitted)?, baseline, uncertain })
+    let baseline = Baseline {
+        rows,
+        reset: reset.or(baseline.reset),
+        evictions: evictions.or(baseline.evictions),
+    };
+    Ok(Step {
+        rows: counters.yielded(&current, &fates, &emitted)?,
+        baseline,
+        uncertain,
+    })
 }
 
 /// What became of a row since the reading before.
@@ -137,7 +156,11 @@ fn fates(
     was_reset: bool,
 ) -> Result<Vec<Fate>, DeltaError> {
     let keys_then = keys(spec, &baseline.rows)?;
-    let place: HashMap<&[u8], usize> = keys_then.iter().enumerate().map(|(at, key)| (&**key, at)).collect();
+    let place: HashMap<&[u8], usize> = keys_then
+        .iter()
+        .enumerate()
+        .map(|(at, key)| (&**key, at))
+        .collect();
     let lives = Lives::read(spec, current, &baseline.rows)?;
     let fate = |(now, key): (usize, &Vec<u8>)| match place.get(&**key) {
         None => Fate::New,
@@ -158,7 +181,10 @@ struct Lives {
 impl Lives {
     fn read(spec: &Delta, now: &RecordBatch, then: &RecordBatch) -> Result<Self, DeltaError> {
         let pairs = |names: &[String]| -> Result<Vec<_>, DeltaError> {
-            names.iter().map(|name| Ok((Numbers::read(now, name)?, Numbers::read(then, name)?))).collect()
+            names
+                .iter()
+                .map(|name| Ok((Numbers::read(now, name)?, Numbers::read(then, name)?)))
+                .collect()
         };
         let since = match &spec.since {
             Some(name) => Some((rows::column(now, name)?, rows::column(then, name)?)),
@@ -173,7 +199,10 @@ impl Lives {
     }
 
     fn began_anew(&self, now: usize, then: usize) -> bool {
-        let since = self.since.as_ref().and_then(|(a, b)| Some((instant(a, now)?, instant(b, then)?)));
+        let since = self
+            .since
+            .as_ref()
+            .and_then(|(a, b)| Some((instant(a, now)?, instant(b, then)?)));
         if since.is_some_and(|(a, b)| a != b) {
             return true;
         }
@@ -188,7 +217,10 @@ impl Lives {
 fn uncertain(baseline: &Baseline, fates: &[Fate], was_reset: bool, evictions: Option<i64>) -> Uncertain {
     let rows = baseline.rows() as u64;
     if was_reset {
-        return Uncertain { reset: rows.max(1), evicted: 0 };
+        return Uncertain {
+            reset: rows.max(1),
+            evicted: 0,
+        };
     }
     let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count() as u64;
     let anew = count(|fate| *fate == Fate::Anew);
@@ -197,7 +229,10 @@ fn uncertain(baseline: &Baseline, fates: &[Fate], was_reset: bool, evictions: Op
         (Some(then), Some(now)) => u64::try_from(now.saturating_sub(then)).unwrap_or(0),
         _ => 0,
     };
-    Uncertain { reset: 0, evicted: (vanished + anew).max(thrown_out) }
+    Uncertain {
+        reset: 0,
+        evicted: (vanished + anew).max(thrown_out),
+    }
 }
 
 /// The counters of both readings, in the order of the specification.
@@ -205,8 +240,19 @@ struct Counters<'a>(Vec<(&'a str, Numbers, Numbers)>);
 
 impl<'a> Counters<'a> {
     fn read(spec: &'a Delta, now: &RecordBatch, then: &RecordBatch) -> Result<Self, DeltaError> {
-        let read = |name: &'a String| Ok((name.as_str(), Numbers::read(now, name)?, Numbers::read(then, name)?));
-        Ok(Self(spec.counters.iter().map(read).collect::<Result<_, DeltaError>>()?))
+        let read = |name: &'a String| {
+            Ok((
+                name.as_str(),
+                Numbers::read(now, name)?,
+                Numbers::read(then, name)?,
+            ))
+        };
+        Ok(Self(
+            spec.counters
+                .iter()
+                .map(read)
+                .collect::<Result<_, DeltaError>>()?,
+        ))
     }
 
     /// Which rows are yielded.
@@ -222,7 +268,12 @@ impl<'a> Counters<'a> {
     }
 
     /// The rows at `places`, with deltas.
-    fn yielded(&self, current: &RecordBatch, fates: &[Fate], places: &[usize]) -> Result<RecordBatch, DeltaError> {
+    fn yielded(
+        &self,
+        current: &RecordBatch,
+        fates: &[Fate],
+        places: &[usize],
+    ) -> Result<RecordBatch, DeltaError> {
         let indices = UInt64Array::from_iter_values(places.iter().map(|at| *at as u64));
         let rows = take_record_batch(current, &indices)?;
         let schema = rows.schema();
@@ -236,7 +287,11 @@ impl<'a> Counters<'a> {
 }
 
 fn same(fate: Fate) -> Option<usize> {
-    if let Fate::Same(then) = fate { Some(then) } else { None }
+    if let Fate::Same(then) = fate {
+        Some(then)
+    } else {
+        None
+    }
 }
 
 /// The columns that the next step needs.
@@ -246,7 +301,9 @@ fn narrow(spec: &Delta, batch: &RecordBatch) -> Result<RecordBatch, DeltaError> 
     let schema = batch.schema();
     let mut places = Vec::new();
     for name in names {
-        let at = schema.index_of(name).map_err(|_| DeltaError::Column(name.clone()))?;
+        let at = schema
+            .index_of(name)
+            .map_err(|_| DeltaError::Column(name.clone()))?;
         if !places.contains(&at) {
             places.push(at);
         }

@@ -26,7 +26,9 @@ impl Numbers {
             return Ok(Self::Int(ints.clone()));
         }
         let doubles = column.as_primitive_opt::<Float64Type>();
-        doubles.map(|doubles| Self::Double(doubles.clone())).ok_or_else(|| DeltaError::Type(name.to_owned()))
+        doubles
+            .map(|doubles| Self::Double(doubles.clone()))
+            .ok_or_else(|| DeltaError::Type(name.to_owned()))
     }
 
     fn int(array: &Int64Array, at: usize) -> Option<i64> {
@@ -34,7 +36,10 @@ impl Numbers {
     }
 
     fn double(array: &Float64Array, at: usize) -> Option<f64> {
-        array.is_valid(at).then(|| array.value(at)).filter(|value| value.is_finite())
+        array
+            .is_valid(at)
+            .then(|| array.value(at))
+            .filter(|value| value.is_finite())
     }
 
     /// Whether the value is known and not zero.
@@ -76,7 +81,11 @@ impl Numbers {
 
     /// For each place, what the value grew by since its place in `before`, or all of it where there is none. Never
     /// negative; null where one of the two is unknown.
-    pub(super) fn deltas(&self, before: &Self, places: impl Iterator<Item = (usize, Option<usize>)>) -> ArrayRef {
+    pub(super) fn deltas(
+        &self,
+        before: &Self,
+        places: impl Iterator<Item = (usize, Option<usize>)>,
+    ) -> ArrayRef {
         match (self, before) {
             (Self::Int(a), Self::Int(b)) => {
                 let delta = |(at, was): (usize, Option<usize>)| {
@@ -115,7 +124,8 @@ impl Numbers {
                     Fold::Largest => x.max(y),
                     Fold::Smallest => x.min(y),
                 };
-                let one = |group: &Vec<usize>| group.iter().filter_map(|at| Self::double(a, *at)).reduce(join);
+                let one =
+                    |group: &Vec<usize>| group.iter().filter_map(|at| Self::double(a, *at)).reduce(join);
                 Arc::new(groups.iter().map(one).collect::<Float64Array>())
             }
         }

@@ -14,7 +14,10 @@ use super::numbers::{Fold, Numbers};
 
 /// The column of this name.
 pub(super) fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef, DeltaError> {
-    batch.column_by_name(name).cloned().ok_or_else(|| DeltaError::Column(name.to_owned()))
+    batch
+        .column_by_name(name)
+        .cloned()
+        .ok_or_else(|| DeltaError::Column(name.to_owned()))
 }
 
 /// The key of every row, exact.
@@ -41,7 +44,9 @@ fn push_value(key: &mut Vec<u8>, column: &ArrayRef, at: usize) {
         key.push(1);
         key.extend(array.value(at).to_le_bytes());
     } else if let Some(array) = column.as_dictionary_opt::<Int32Type>() {
-        let text = array.downcast_dict::<arrow_array::StringArray>().map_or("", |texts| texts.value_at(at));
+        let text = array
+            .downcast_dict::<arrow_array::StringArray>()
+            .map_or("", |texts| texts.value_at(at));
         key.push(2);
         key.extend((text.len() as u64).to_le_bytes());
         key.extend(text.as_bytes());
@@ -63,7 +68,8 @@ trait ValueAt<'a> {
 
 impl<'a> ValueAt<'a> for arrow_array::TypedDictionaryArray<'a, Int32Type, arrow_array::StringArray> {
     fn value_at(&self, at: usize) -> &'a str {
-        self.values().value(usize::try_from(self.keys().value(at)).unwrap_or(0))
+        self.values()
+            .value(usize::try_from(self.keys().value(at)).unwrap_or(0))
     }
 }
 
@@ -75,7 +81,9 @@ pub(super) fn instant(column: &ArrayRef, at: usize) -> Option<i64> {
     if let Some(array) = column.as_primitive_opt::<TimestampNanosecondType>() {
         return Some(array.value(at));
     }
-    column.as_primitive_opt::<Int64Type>().map(|array| array.value(at))
+    column
+        .as_primitive_opt::<Int64Type>()
+        .map(|array| array.value(at))
 }
 
 /// The largest value of a column that is the same in all rows.
@@ -111,8 +119,11 @@ pub(super) fn without_doubles(
     let rows = take_record_batch(batch, &firsts)?;
     let schema = rows.schema();
     let mut columns = rows.columns().to_vec();
-    let lists =
-        [(&spec.never_falls, Fold::Largest), (&spec.never_rises, Fold::Smallest), (&spec.counters, Fold::Sum)];
+    let lists = [
+        (&spec.never_falls, Fold::Largest),
+        (&spec.never_rises, Fold::Smallest),
+        (&spec.counters, Fold::Sum),
+    ];
     for (names, how) in lists {
         for name in names {
             columns[schema.index_of(name)?] = Numbers::read(batch, name)?.folded(&groups, how);

@@ -40,18 +40,42 @@ fn batch(rows: &[Row]) -> RecordBatch {
     ]);
     for (id, calls, time, longest, shortest, since, reset, evictions) in rows.iter().copied() {
         let since = if since < 0 { Cell::Null } else { Cell::Time(since) };
-        let user = if id % 2 == 0 { Cell::Null } else { Cell::Text("app") };
-        let numbers = [Cell::Int(calls), Cell::Double(time), Cell::Double(longest), Cell::Double(shortest)];
+        let user = if id % 2 == 0 {
+            Cell::Null
+        } else {
+            Cell::Text("app")
+        };
+        let numbers = [
+            Cell::Int(calls),
+            Cell::Double(time),
+            Cell::Double(longest),
+            Cell::Double(shortest),
+        ];
         let tail = [since, Cell::Time(reset), Cell::Int(evictions)];
-        columns.push(&[&[Cell::Int(id), user][..], &numbers, &tail].concat()).unwrap();
+        columns
+            .push(&[&[Cell::Int(id), user][..], &numbers, &tail].concat())
+            .unwrap();
     }
     columns.finish().unwrap()
 }
 
 fn yielded(step: &Step) -> Vec<(i64, i64, f64)> {
-    let ints = |name: &str| step.rows.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
-    let time = step.rows.column_by_name("time").unwrap().as_primitive::<Float64Type>().clone();
-    (0..step.rows.num_rows()).map(|at| (ints("id").value(at), ints("calls").value(at), time.value(at))).collect()
+    let ints = |name: &str| {
+        step.rows
+            .column_by_name(name)
+            .unwrap()
+            .as_primitive::<Int64Type>()
+            .clone()
+    };
+    let time = step
+        .rows
+        .column_by_name("time")
+        .unwrap()
+        .as_primitive::<Float64Type>()
+        .clone();
+    (0..step.rows.num_rows())
+        .map(|at| (ints("id").value(at), ints("calls").value(at), time.value(at)))
+        .collect()
 }
 
 /// The second of two readings.
@@ -64,14 +88,50 @@ fn second(with_since: bool, first: &[Row], then: &[Row]) -> Step {
 
 #[test]
 fn rows_yield_what_they_grew_by() {
-    let case = |then: &[Row]| second(false, &[(1, 5, 10.0, 3.0, 1.0, -1, 0, 0), (2, 7, 7.0, 1.0, 1.0, -1, 0, 0)], then);
+    let case = |then: &[Row]| {
+        second(
+            false,
+            &[(1, 5, 10.0, 3.0, 1.0, -1, 0, 0), (2, 7, 7.0, 1.0, 1.0, -1, 0, 0)],
+            then,
+        )
+    };
     let same = (2, 7, 7.0, 1.0, 1.0, -1, 0, 0);
-    let table: [(&str, &[Row], &[(i64, i64, f64)], u64); 6] = [
-        ("grown", &[(1, 8, 14.0, 3.0, 1.0, -1, 0, 0), same], &[(1, 3, 4.0)], 0),
-        ("new", &[(1, 5, 10.0, 3.0, 1.0, -1, 0, 0), same, (3, 4, 2.0, 1.0, 1.0, -1, 0, 0)], &[(3, 4, 2.0)], 0),
-        ("fallen calls", &[(1, 2, 1.0, 1.0, 1.0, -1, 0, 0), same], &[(1, 2, 1.0)], 1),
-        ("fallen maximum", &[(1, 6, 11.0, 2.0, 1.0, -1, 0, 0), same], &[(1, 6, 11.0)], 1),
-        ("risen minimum", &[(1, 6, 11.0, 3.0, 1.5, -1, 0, 0), same], &[(1, 6, 11.0)], 1),
+    type Case<'a> = (&'a str, &'a [Row], &'a [(i64, i64, f64)], u64);
+    let table: [Case<'_>; 6] = [
+        (
+            "grown",
+            &[(1, 8, 14.0, 3.0, 1.0, -1, 0, 0), same],
+            &[(1, 3, 4.0)],
+            0,
+        ),
+        (
+            "new",
+            &[
+                (1, 5, 10.0, 3.0, 1.0, -1, 0, 0),
+                same,
+                (3, 4, 2.0, 1.0, 1.0, -1, 0, 0),
+            ],
+            &[(3, 4, 2.0)],
+            0,
+        ),
+        (
+            "fallen calls",
+            &[(1, 2, 1.0, 1.0, 1.0, -1, 0, 0), same],
+            &[(1, 2, 1.0)],
+            1,
+        ),
+        (
+            "fallen maximum",
+            &[(1, 6, 11.0, 2.0, 1.0, -1, 0, 0), same],
+            &[(1, 6, 11.0)],
+            1,
+        ),
+        (
+            "risen minimum",
+            &[(1, 6, 11.0, 3.0, 1.5, -1, 0, 0), same],
+            &[(1, 6, 11.0)],
+            1,
+        ),
         ("vanished", &[same], &[], 1),
     ];
     for (name, then, expected, evicted) in table {
@@ -88,7 +148,11 @@ fn since_decides_where_it_is_told() {
     assert_eq!(yielded(&extremes_reset), [(1, 1, 1.0)]);
     assert_eq!(extremes_reset.uncertain, Uncertain::default());
     let returned = second(true, &first, &[(1, 6, 11.0, 3.0, 1.0, 101, 0, 0)]);
-    assert_eq!(yielded(&returned), [(1, 6, 11.0)], "it has another life, though it grew past its old self");
+    assert_eq!(
+        yielded(&returned),
+        [(1, 6, 11.0)],
+        "it has another life, though it grew past its old self"
+    );
     assert_eq!(returned.uncertain.evicted, 1);
 }
 
@@ -102,14 +166,22 @@ fn a_reset_of_all_yields_everything_since() {
 
 #[test]
 fn evictions_that_nobody_saw_are_uncertain() {
-    let step = second(false, &[(1, 5, 10.0, 3.0, 1.0, -1, 0, 4)], &[(1, 6, 11.0, 3.0, 1.0, -1, 0, 6)]);
+    let step = second(
+        false,
+        &[(1, 5, 10.0, 3.0, 1.0, -1, 0, 4)],
+        &[(1, 6, 11.0, 3.0, 1.0, -1, 0, 6)],
+    );
     assert_eq!(step.uncertain.evicted, 2);
 }
 
 #[test]
 fn doubles_are_summed_whatever_their_order() {
     let (a, b) = ((1, 5, 0.1, 3.0, 1.0, -1, 0, 0), (1, 7, 0.7, 4.0, 0.5, -1, 0, 0));
-    let step = second(false, &[a, b, (1, 1, 0.2, 1.0, 1.0, -1, 0, 0)], &[(1, 3, 0.2, 1.0, 1.0, -1, 0, 0), b, a]);
+    let step = second(
+        false,
+        &[a, b, (1, 1, 0.2, 1.0, 1.0, -1, 0, 0)],
+        &[(1, 3, 0.2, 1.0, 1.0, -1, 0, 0), b, a],
+    );
     assert_eq!(yielded(&step).len(), 1);
     assert_eq!(yielded(&step)[0].1, 2);
     assert_eq!(step.uncertain, Uncertain::default());
@@ -119,22 +191,51 @@ fn doubles_are_summed_whatever_their_order() {
 fn what_a_row_grew_by_without_a_call_is_kept_for_later() {
     let spec = spec(false);
     let base = step(&spec, None, &batch(&[(1, 5, 10.0, 3.0, 1.0, -1, 0, 0)])).unwrap();
-    let quiet = step(&spec, Some(&base.baseline), &batch(&[(1, 5, 12.0, 3.0, 1.0, -1, 0, 0)])).unwrap();
+    let quiet = step(
+        &spec,
+        Some(&base.baseline),
+        &batch(&[(1, 5, 12.0, 3.0, 1.0, -1, 0, 0)]),
+    )
+    .unwrap();
     assert_eq!(quiet.rows.num_rows(), 0);
-    let later = step(&spec, Some(&quiet.baseline), &batch(&[(1, 6, 13.0, 3.0, 1.0, -1, 0, 0)])).unwrap();
+    let later = step(
+        &spec,
+        Some(&quiet.baseline),
+        &batch(&[(1, 6, 13.0, 3.0, 1.0, -1, 0, 0)]),
+    )
+    .unwrap();
     assert_eq!(yielded(&later), [(1, 1, 3.0)]);
 }
 
 #[test]
 fn nonsense_is_not_a_panic_and_never_negative() {
-    let first = [(1, i64::MIN, f64::NAN, f64::INFINITY, -1.0, -1, 0, 0), (2, 5, 1.0, 1.0, 1.0, -1, 0, 0)];
-    let step = second(false, &first, &[(1, i64::MAX, 1.0, 0.0, 1.0, -1, 0, 0), (2, -5, -1.0, 1.0, 1.0, -1, 0, 0)]);
-    assert_eq!(yielded(&step).iter().map(|row| row.1).collect::<Vec<_>>(), [i64::MAX]);
+    let first = [
+        (1, i64::MIN, f64::NAN, f64::INFINITY, -1.0, -1, 0, 0),
+        (2, 5, 1.0, 1.0, 1.0, -1, 0, 0),
+    ];
+    let step = second(
+        false,
+        &first,
+        &[
+            (1, i64::MAX, 1.0, 0.0, 1.0, -1, 0, 0),
+            (2, -5, -1.0, 1.0, 1.0, -1, 0, 0),
+        ],
+    );
+    assert_eq!(
+        yielded(&step).iter().map(|row| row.1).collect::<Vec<_>>(),
+        [i64::MAX]
+    );
     let mut wrong = spec(false);
     wrong.counters.push("user".into());
-    assert!(matches!(super::step(&wrong, Some(&step.baseline), &batch(&first)), Err(DeltaError::Type(_))));
+    assert!(matches!(
+        super::step(&wrong, Some(&step.baseline), &batch(&first)),
+        Err(DeltaError::Type(_))
+    ));
     wrong.counters = vec!["nowhere".into()];
-    assert!(matches!(super::step(&wrong, None, &batch(&first)), Err(DeltaError::Column(_))));
+    assert!(matches!(
+        super::step(&wrong, None, &batch(&first)),
+        Err(DeltaError::Column(_))
+    ));
 }
 
 /// What happens at the server.
@@ -193,7 +294,14 @@ impl Model {
             Happens::Calls(id, calls) => {
                 let (now, calls) = (self.now, i64::from(*calls));
                 let time = 0.25 * f64::from((now % 7) as i32 + 1);
-                let fresh = Entry { calls: 0, time: 0.0, longest: 0.0, shortest: time, since: now, seen: None };
+                let fresh = Entry {
+                    calls: 0,
+                    time: 0.0,
+                    longest: 0.0,
+                    shortest: time,
+                    since: now,
+                    seen: None,
+                };
                 let entry = self.entries.entry(*id).or_insert(fresh);
                 entry.calls += calls;
                 entry.time += time * f64::from(calls as i32);
@@ -223,17 +331,32 @@ impl Model {
 
     /// An entry ends. Its calls since the last look are lost, and if we knew it or the server tells of it, with a trace.
     fn end(&mut self, id: i64, told: bool) {
-        let Some(entry) = self.entries.remove(&id) else { return };
+        let Some(entry) = self.entries.remove(&id) else {
+            return;
+        };
         let unseen = entry.calls - entry.seen.unwrap_or(0);
         *self.lost.entry(id).or_default() += unseen;
-        let told = told && self.baseline.as_ref().is_some_and(|baseline| baseline.reset.is_some());
+        let told = told
+            && self
+                .baseline
+                .as_ref()
+                .is_some_and(|baseline| baseline.reset.is_some());
         self.traced |= unseen > 0 && (told || entry.seen.is_some());
     }
 
     fn look(&mut self, with_since: bool) -> Result<(), TestCaseError> {
         let row = |(id, e): (&i64, &Entry)| {
             let since = if with_since { e.since } else { -1 };
-            (*id, e.calls, e.time, e.longest, e.shortest, since, self.reset, self.evictions)
+            (
+                *id,
+                e.calls,
+                e.time,
+                e.longest,
+                e.shortest,
+                since,
+                self.reset,
+                self.evictions,
+            )
         };
         let rows: Vec<Row> = self.entries.iter().map(row).collect();
         let first = self.baseline.is_none();

@@ -19,7 +19,9 @@ pub(super) async fn connect(target: &TargetSpec, database: &str) -> Result<PgCon
     let options = options(target, database)?;
     let mut connection = options.connect().await.map_err(|e| fault_of(&e))?;
     // From 14 on, and not on every system: it frees the server sooner when this side is gone, and nothing needs it.
-    let soft = connection.execute("SET client_connection_check_interval = '100ms'").await;
+    let soft = connection
+        .execute("SET client_connection_check_interval = '100ms'")
+        .await;
     match soft.map_err(|e| fault_of(&e)) {
         Err(fault) if fault.kind.loses_connection() => Err(fault),
         _ => Ok(connection),
@@ -45,7 +47,12 @@ fn options(target: &TargetSpec, database: &str) -> Result<PgConnectOptions, Faul
         .host(&target.endpoint.host)
         .port(target.endpoint.port)
         .username(&settings.username)
-        .password(settings.password.as_ref().map_or("", |password| password.expose()))
+        .password(
+            settings
+                .password
+                .as_ref()
+                .map_or("", |password| password.expose()),
+        )
         .database(database)
         .application_name(APPLICATION)
         .ssl_mode(mode)
@@ -91,7 +98,11 @@ mod tests {
     fn sessions_are_read_only_and_limited() {
         let options = options(&target("timeout: 2s"), "app").unwrap();
         let text = options.get_options().unwrap();
-        for part in ["default_transaction_read_only=on", "statement_timeout=1800ms", "lock_timeout=100ms"] {
+        for part in [
+            "default_transaction_read_only=on",
+            "statement_timeout=1800ms",
+            "lock_timeout=100ms",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert_eq!(options.get_application_name(), Some("ringwatch"));
@@ -108,7 +119,11 @@ mod tests {
             ("tls: {ca_file: /ca.pem}", "VerifyFull"),
         ];
         for (yaml, mode) in table {
-            assert_eq!(format!("{:?}", options(&target(yaml), "app").unwrap().get_ssl_mode()), mode, "{yaml}");
+            assert_eq!(
+                format!("{:?}", options(&target(yaml), "app").unwrap().get_ssl_mode()),
+                mode,
+                "{yaml}"
+            );
         }
         let fault = options(&target("tls: {server_name_override: x}"), "app").unwrap_err();
         assert_eq!(fault.kind, FaultKind::Tls);

@@ -7,7 +7,10 @@ pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
-            Fault::new(FaultKind::of_sqlstate(&code), &format!("{} (SQLSTATE {code})", database.message()))
+            Fault::new(
+                FaultKind::of_sqlstate(&code),
+                &format!("{} (SQLSTATE {code})", database.message()),
+            )
         }
         sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Fault::new(FaultKind::Tls, &error.to_string()),
         sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {

@@ -27,7 +27,8 @@ const DATABASES: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
     WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2 \
     AND (cardinality($1::text[]) = 0 OR d.datname = ANY ($1::text[])) AND d.datname <> ALL ($2::text[]) ORDER BY 1";
 /// The version of an extension.
-const EXTENSION: &str = "SELECT e.extversion::text FROM pg_catalog.pg_extension e WHERE e.extname = ANY ($1::text[])";
+const EXTENSION: &str =
+    "SELECT e.extversion::text FROM pg_catalog.pg_extension e WHERE e.extname = ANY ($1::text[])";
 /// Those of the roles whose rights we have.
 const ROLES: &str = "SELECT r.rolname::text FROM pg_catalog.pg_roles r \
     WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(r.oid, 'USAGE')";
@@ -53,9 +54,16 @@ impl Connector for Postgres {
         let deadline = *plan.settings().timeout;
         let connection = within(deadline, Box::pin(connect::connect(target, database))).await?;
         let version = connection.server_version_num().ok_or_else(|| {
-            Fault::new(FaultKind::Version, "the server does not tell its version: is it PostgreSQL?")
+            Fault::new(
+                FaultKind::Version,
+                "the server does not tell its version: is it PostgreSQL?",
+            )
         })?;
-        Ok(PgSession { connection, version, plan })
+        Ok(PgSession {
+            connection,
+            version,
+            plan,
+        })
     }
 }
 
@@ -81,7 +89,10 @@ impl Session for PgSession {
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
         let settings = self.plan.settings();
-        let args = [Arg::Texts(settings.databases.clone()), Arg::Texts(settings.exclude_databases.clone())];
+        let args = [
+            Arg::Texts(settings.databases.clone()),
+            Arg::Texts(settings.exclude_databases.clone()),
+        ];
         self.names(DATABASES, &args).await
     }
 
@@ -93,8 +104,17 @@ impl Session for PgSession {
 
 impl PgSession {
     async fn names(&mut self, sql: &str, args: &[Arg]) -> Result<Vec<String>, Fault> {
-        let columns = [Expected { name: "name", kind: ColumnType::Text }];
-        let batch = self.read(&Question { sql: &sql.into(), args, columns: &columns }).await?;
+        let columns = [Expected {
+            name: "name",
+            kind: ColumnType::Text,
+        }];
+        let batch = self
+            .read(&Question {
+                sql: &sql.into(),
+                args,
+                columns: &columns,
+            })
+            .await?;
         let column = batch.column(0).as_dictionary::<Int32Type>();
         let texts = column.values().as_string::<i32>();
         let text = |key: i32| usize::try_from(key).ok().map(|key| texts.value(key).to_owned());
@@ -125,6 +145,9 @@ async fn ask(connection: &mut PgConnection, question: &Question<'_>) -> Result<R
 async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(deadline, work).await {
         Ok(done) => done,
-        Err(_) => Err(Fault::new(FaultKind::Deadline, &format!("no answer within {deadline:?}"))),
+        Err(_) => Err(Fault::new(
+            FaultKind::Deadline,
+            &format!("no answer within {deadline:?}"),
+        )),
     }
 }

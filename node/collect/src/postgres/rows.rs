@@ -103,7 +103,12 @@ impl<'a> Rows<'a> {
     /// No rows yet.
     pub(super) fn new(expected: &'a [Expected<'a>]) -> Self {
         let columns = Columns::new(expected.iter().map(|column| (column.name, column.kind)));
-        Self { expected, wires: Vec::new(), columns, count: 0 }
+        Self {
+            expected,
+            wires: Vec::new(),
+            columns,
+            count: 0,
+        }
     }
 
     /// Adds one row.
@@ -113,19 +118,30 @@ impl<'a> Rows<'a> {
         }
         self.count += 1;
         if self.count > MOST_ROWS {
-            return Err(Fault::new(FaultKind::TooManyRows, &format!("the answer has more than {MOST_ROWS} rows")));
+            return Err(Fault::new(
+                FaultKind::TooManyRows,
+                &format!("the answer has more than {MOST_ROWS} rows"),
+            ));
         }
         let mut values = Vec::with_capacity(self.wires.len());
         for (at, wire) in self.wires.iter().enumerate() {
             values.push(value(row, at, *wire).map_err(|e| self.shape(at, &e))?);
         }
-        let cells: Vec<_> = values.iter().zip(self.expected).map(|(value, column)| value.cell(column.kind)).collect();
-        self.columns.push(&cells).map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))
+        let cells: Vec<_> = values
+            .iter()
+            .zip(self.expected)
+            .map(|(value, column)| value.cell(column.kind))
+            .collect();
+        self.columns
+            .push(&cells)
+            .map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))
     }
 
     /// All rows.
     pub(super) fn finish(self) -> Result<RecordBatch, Fault> {
-        self.columns.finish().map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))
+        self.columns
+            .finish()
+            .map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))
     }
 
     fn wires_of(&self, row: &PgRow) -> Result<Vec<Wire>, Fault> {
@@ -137,7 +153,12 @@ impl<'a> Rows<'a> {
         let wire = |(at, column): (usize, &sqlx::postgres::PgColumn)| {
             let name = column.type_info().name();
             let wire = Wire::of(name).filter(|wire| wire.fits(self.expected[at].kind));
-            wire.ok_or_else(|| self.shape(at, &format!("{name} came in place of {:?}", self.expected[at].kind)))
+            wire.ok_or_else(|| {
+                self.shape(
+                    at,
+                    &format!("{name} came in place of {:?}", self.expected[at].kind),
+                )
+            })
         };
         row.columns().iter().enumerate().map(wire).collect()
     }
@@ -154,7 +175,8 @@ fn value(row: &PgRow, at: usize, wire: Wire) -> Result<Value<'_>, String> {
         return Ok(Value::Null);
     }
     let bytes = raw.as_bytes().map_err(|e| e.to_string())?;
-    wire.read(bytes).ok_or_else(|| format!("{} bytes came for {wire:?}", bytes.len()))
+    wire.read(bytes)
+        .ok_or_else(|| format!("{} bytes came for {wire:?}", bytes.len()))
 }
 
 #[cfg(test)]
@@ -163,10 +185,23 @@ mod tests {
 
     #[test]
     fn values_of_a_wrong_length_are_no_panic() {
-        for wire in [Wire::Int8, Wire::Int4, Wire::Int2, Wire::Oid, Wire::Float8, Wire::Float4, Wire::Bool] {
+        for wire in [
+            Wire::Int8,
+            Wire::Int4,
+            Wire::Int2,
+            Wire::Oid,
+            Wire::Float8,
+            Wire::Float4,
+            Wire::Bool,
+        ] {
             assert!(wire.read(&[]).is_none(), "{wire:?}");
         }
-        assert!(matches!(Wire::Text.read(b"caf\xe9").map(|v| v.cell(ColumnType::Text) == Cell::Text("caf\u{fffd}")), Some(true)));
+        assert!(matches!(
+            Wire::Text
+                .read(b"caf\xe9")
+                .map(|v| v.cell(ColumnType::Text) == Cell::Text("caf\u{fffd}")),
+            Some(true)
+        ));
         let five = 5i64.to_be_bytes();
         let micros = Wire::Int8.read(&five).unwrap();
         assert_eq!(micros.cell(ColumnType::Time), Cell::Time(5000));

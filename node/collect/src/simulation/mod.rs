@@ -30,6 +30,8 @@ pub(super) struct Behaviour {
     pub(super) faults: BTreeMap<&'static str, FaultKind>,
     /// Its databases.
     pub(super) databases: Vec<&'static str>,
+    /// Databases that let nobody in.
+    pub(super) refuse: Vec<&'static str>,
     /// Whether our role has the rights that streams need.
     pub(super) granted: bool,
     /// The next reading finds its connection broken.
@@ -43,6 +45,7 @@ impl Default for Behaviour {
             takes: vec![Duration::from_millis(1)],
             faults: BTreeMap::new(),
             databases: vec!["app"],
+            refuse: Vec::new(),
             granted: true,
             breaks: false,
         }
@@ -73,7 +76,13 @@ impl Servers {
 
     /// How often `what` was sent to `host`.
     pub(super) fn sent(&self, host: &str, what: &str) -> usize {
-        self.with(|world| world.sent.iter().filter(|(to, sent)| to == host && sent == what).count())
+        self.with(|world| {
+            world
+                .sent
+                .iter()
+                .filter(|(to, sent)| to == host && sent == what)
+                .count()
+        })
     }
 
     /// Everything that was sent to anybody.
@@ -100,9 +109,13 @@ impl Servers {
 impl Connector for Servers {
     type Session = FakeSession;
 
-    async fn connect(&self, target: &TargetSpec, _: &str) -> Result<FakeSession, Fault> {
+    async fn connect(&self, target: &TargetSpec, database: &str) -> Result<FakeSession, Fault> {
         let host = target.endpoint.host.clone();
-        if self.send(&host, "connect").hangs {
+        let behaviour = self.send(&host, "connect");
+        if behaviour.refuse.contains(&database) {
+            return Err(Fault::new(FaultKind::Login, "no entry in pg_hba.conf"));
+        }
+        if behaviour.hangs {
             tokio::time::sleep(*target.plan.settings().timeout).await;
             return Err(Fault::new(FaultKind::Deadline, "no answer"));
         }
@@ -112,7 +125,11 @@ impl Connector for Servers {
             let most = world.most_open.entry(host.clone()).or_default();
             *most = (*most).max(*open);
         });
-        Ok(FakeSession { host, servers: self.clone(), readings: 0 })
+        Ok(FakeSession {
+            host,
+            servers: self.clone(),
+            readings: 0,
+        })
     }
 }
 
@@ -124,7 +141,8 @@ pub(super) struct FakeSession {
 
 impl Drop for FakeSession {
     fn drop(&mut self) {
-        self.servers.with(|world| *world.open.get_mut(&self.host).unwrap() -= 1);
+        self.servers
+            .with(|world| *world.open.get_mut(&self.host).unwrap() -= 1);
     }
 }
 
@@ -184,7 +202,13 @@ impl Catcher {
     /// The frames of the target at `host`.
     pub(super) fn of(&self, host: &str) -> Vec<(FrameId, Duration)> {
         let name = format!("postgresql://{host}:1");
-        self.frames.lock().unwrap().iter().filter(|(id, _)| id.target.as_str() == name).cloned().collect()
+        self.frames
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(id, _)| id.target.as_str() == name)
+            .cloned()
+            .collect()
     }
 }
 
@@ -197,7 +221,12 @@ pub(super) struct Owner {
 
 impl Ownership for Owner {
     fn ask(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> Result<Epoch, Refusal> {
-        self.asked.lock().unwrap().entry((target.clone(), stream.clone())).or_default().insert(tick);
+        self.asked
+            .lock()
+            .unwrap()
+            .entry((target.clone(), stream.clone()))
+            .or_default()
+            .insert(tick);
         self.refusal.lock().unwrap().map_or(Ok(Epoch(7)), Err)
     }
 }
@@ -223,7 +252,10 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
     let start = Tick::from_unix_nanos(1_700_000_000_123_456_789);
     let clock = Clock::simulated(start);
     let (registry, books) = (Registry::new(), Arc::new(Books::default()));
-    let catcher = Arc::new(Catcher { clock: clock.clone(), frames: Mutex::default() });
+    let catcher = Arc::new(Catcher {
+        clock: clock.clone(),
+        frames: Mutex::default(),
+    });
     let plan = plan();
     let (targets, receiver) = watch::channel(specs(&plan, hosts));
     let parts = CollectorParts {
@@ -235,7 +267,18 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
         targets: receiver,
     };
     let collector = start_with(parts, servers.clone()).unwrap();
-    Scene { servers, owner, catcher, registry, books, clock, start, targets, collector, plan }
+    Scene {
+        servers,
+        owner,
+        catcher,
+        registry,
+        books,
+        clock,
+        start,
+        targets,
+        collector,
+        plan,
+    }
 }
 
 impl Scene {
@@ -243,7 +286,9 @@ impl Scene {
     pub(super) fn ticks(&self, host: &str) -> BTreeMap<(String, String), u64> {
         let target = format!("postgresql://{host}:1");
         let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name() == "ringwatch_ticks_total");
+        let family = families
+            .iter()
+            .find(|family| family.name() == "ringwatch_ticks_total");
         let mut ticks = BTreeMap::new();
         for metric in family.map_or(&[][..], |family| family.get_metric()) {
             let labels: BTreeMap<_, _> = metric.get_label().iter().map(|l| (l.name(), l.value())).collect();
@@ -257,14 +302,22 @@ impl Scene {
 
     /// Ticks of one stream with one outcome.
     pub(super) fn count(&self, host: &str, stream: &str, outcome: &str) -> u64 {
-        self.ticks(host).get(&(stream.to_owned(), outcome.to_owned())).copied().unwrap_or(0)
+        self.ticks(host)
+            .get(&(stream.to_owned(), outcome.to_owned()))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
 /// The targets at these hosts.
 pub(super) fn specs(plan: &Arc<ReceiverPlan>, hosts: &[&str]) -> Targets {
     let all = targets_of(plan);
-    let of = |host: &&str| all.iter().find(|spec| spec.endpoint.host == **host).cloned().unwrap();
+    let of = |host: &&str| {
+        all.iter()
+            .find(|spec| spec.endpoint.host == **host)
+            .cloned()
+            .unwrap()
+    };
     hosts.iter().map(of).collect()
 }
 
@@ -277,18 +330,48 @@ fn plan() -> Arc<ReceiverPlan> {
         )
     };
     let metric = |name: &str| {
-        format!("metrics: [{{name: m.{name}, description: d, unit: '1', kind: gauge, value_type: int, enabled: true, points: [{{column: a}}]}}]")
+        format!(
+            "metrics: [{{name: m.{name}, description: d, unit: '1', kind: gauge, value_type: int, enabled: true, points: [{{column: a}}]}}]"
+        )
     };
     let engine = format!(
         "engine: postgresql\nstreams:\n{}{}{}{}",
-        stream("activity", "server", "activity", "event: {name: e, description: d, attributes: []}"),
-        stream("server", "server", "collection", &format!("requires: [{{role: pg_monitor}}], {}", metric("server"))),
+        stream(
+            "activity",
+            "server",
+            "activity",
+            "event: {name: e, description: d, attributes: []}"
+        ),
+        stream(
+            "server",
+            "server",
+            "collection",
+            &format!("requires: [{{role: pg_monitor}}], {}", metric("server"))
+        ),
         stream("tables", "database", "collection", &metric("tables")),
-        stream("statements", "server", "statements", "requires: [{extension: pgss}]"),
+        stream(
+            "statements",
+            "server",
+            "statements",
+            "requires: [{extension: pgss}]"
+        ),
     );
     let engine: Engine = serde_saphyr::from_str(&engine).unwrap();
-    let hosts: Vec<String> = ('a'..='z').map(|host| format!("{{endpoint: '{host}:1'}}")).collect();
-    let settings = format!("username: u\nactivity: {{}}\nstatements: {{}}\ntargets: [{}]", hosts.join(", "));
+    let hosts: Vec<String> = ('a'..='z')
+        .map(|host| format!("{{endpoint: '{host}:1'}}"))
+        .collect();
+    let settings = format!(
+        "username: u\nactivity: {{}}\nstatements: {{}}\ntargets: [{}]",
+        hosts.join(", ")
+    );
     let settings = serde_saphyr::from_str(&settings).unwrap();
-    ReceiverPlan::new(&engine, "postgresql/test", &settings, Wants { metrics: true, logs: true })
+    ReceiverPlan::new(
+        &engine,
+        "postgresql/test",
+        &settings,
+        Wants {
+            metrics: true,
+            logs: true,
+        },
+    )
 }

@@ -17,26 +17,48 @@ fn check_books(scene: &Scene, host: &str) {
     for ((stream, _), count) in scene.ticks(host) {
         *totals.entry(stream).or_default() += count;
     }
-    for ((target, stream), ticks) in asked.iter().filter(|((_, stream), _)| stream.name() != "discovery") {
+    for ((target, stream), ticks) in asked
+        .iter()
+        .filter(|((_, stream), _)| stream.name() != "discovery")
+    {
         if target.as_str() != format!("postgresql://{host}:1") {
             continue;
         }
-        let planned = scene.plan.streams().iter().find(|p| p.stream.name == stream.name()).unwrap();
+        let planned = scene
+            .plan
+            .streams()
+            .iter()
+            .find(|p| p.stream.name == stream.name())
+            .unwrap();
         let schedule = Schedule::new(target, stream, planned.interval).unwrap();
         assert!(ticks.iter().all(|tick| schedule.contains(*tick)));
         let (first, last) = (*ticks.first().unwrap(), *ticks.last().unwrap());
         // A database's stream begins when the database is found.
-        let before = if stream.database().is_some() { 0 } else { schedule.between(scene.start, first) - 1 };
+        let before = if stream.database().is_some() {
+            0
+        } else {
+            schedule.between(scene.start, first) - 1
+        };
         let expected = before + 1 + schedule.between(first, last);
         let total = totals[&stream.to_string()];
         // The last one may be under way just now.
-        assert!(total == expected || total + 1 == expected, "{host} {stream}: {total} of {expected}");
+        assert!(
+            total == expected || total + 1 == expected,
+            "{host} {stream}: {total} of {expected}"
+        );
     }
     let frames = scene.catcher.of(host);
-    let distinct: BTreeSet<_> = frames.iter().map(|(id, _)| (id.stream.to_string(), id.tick)).collect();
+    let distinct: BTreeSet<_> = frames
+        .iter()
+        .map(|(id, _)| (id.stream.to_string(), id.tick))
+        .collect();
     assert_eq!(distinct.len(), frames.len(), "a tick was collected twice");
-    let collected: u64 =
-        scene.ticks(host).iter().filter(|((_, outcome), _)| outcome == "collected").map(|(_, count)| count).sum();
+    let collected: u64 = scene
+        .ticks(host)
+        .iter()
+        .filter(|((_, outcome), _)| outcome == "collected")
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(collected, frames.len() as u64);
     assert!(scene.books.snapshot().balanced());
 }
@@ -49,18 +71,34 @@ async fn a_healthy_target_misses_nothing() {
         let count = scene.count("a", stream, "collected");
         assert!((ticks - 1..=ticks).contains(&count), "{stream}: {count}");
     }
-    assert!(scene.catcher.of("a").iter().all(|(id, late)| id.epoch == Epoch(7) && *late < Duration::from_millis(20)));
-    assert_eq!(scene.servers.connections("a").0, 3, "one connection for each lane");
+    assert!(
+        scene
+            .catcher
+            .of("a")
+            .iter()
+            .all(|(id, late)| id.epoch == Epoch(7) && *late < Duration::from_millis(20))
+    );
+    assert_eq!(
+        scene.servers.connections("a").0,
+        3,
+        "one connection for each lane"
+    );
     check_books(&scene, "a");
     assert!(scene.collector.status()[0].up);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_tick_of_a_slow_target_is_collected_or_missed_once() {
-    let takes = [10, 2500, 300, 900, 1100, 4200, 5].map(Duration::from_millis).to_vec();
+    let takes = [10, 2500, 300, 900, 1100, 4200, 5]
+        .map(Duration::from_millis)
+        .to_vec();
     let scene = scene(&["a"], |servers, _| servers.set("a", |b| b.takes = takes));
     pass(600).await;
-    assert!(scene.count("a", "activity", "late") > 100, "{:?}", scene.ticks("a"));
+    assert!(
+        scene.count("a", "activity", "late") > 100,
+        "{:?}",
+        scene.ticks("a")
+    );
     assert!(scene.count("a", "activity", "collected") > 100);
     check_books(&scene, "a");
 }
@@ -76,14 +114,35 @@ async fn targets_that_hang_do_not_delay_others() {
     });
     pass(120).await;
     for host in &hosts[20..] {
-        assert_eq!(scene.ticks(host).keys().filter(|(_, outcome)| outcome == "late").count(), 0, "{host}");
-        let worst = scene.catcher.of(host).iter().map(|(_, late)| *late).max().unwrap();
+        assert_eq!(
+            scene
+                .ticks(host)
+                .keys()
+                .filter(|(_, outcome)| outcome == "late")
+                .count(),
+            0,
+            "{host}"
+        );
+        let worst = scene
+            .catcher
+            .of(host)
+            .iter()
+            .map(|(_, late)| *late)
+            .max()
+            .unwrap();
         assert!(worst < Duration::from_millis(50), "{host}: {worst:?}");
         check_books(&scene, host);
     }
     for host in &hosts[..20] {
-        assert!(scene.count(host, "activity", "timeout") >= 110, "{host}: {:?}", scene.ticks(host));
-        assert!(scene.servers.sent(host, "connect") < 20, "it is tried more and more seldom");
+        assert!(
+            scene.count(host, "activity", "timeout") >= 110,
+            "{host}: {:?}",
+            scene.ticks(host)
+        );
+        assert!(
+            scene.servers.sent(host, "connect") < 20,
+            "it is tried more and more seldom"
+        );
         check_books(&scene, host);
     }
     let status = scene.collector.status();
@@ -146,25 +205,45 @@ async fn targets_come_and_go() {
     assert!(scene.catcher.of("c").len() >= 10);
     assert_eq!(scene.servers.connections("a").1, 0);
     assert!(scene.ticks("a").is_empty(), "its labels are gone");
-    let names: Vec<_> = scene.collector.status().iter().map(|status| status.target.to_string()).collect();
+    let names: Vec<_> = scene
+        .collector
+        .status()
+        .iter()
+        .map(|status| status.target.to_string())
+        .collect();
     assert_eq!(names, ["postgresql://b:1", "postgresql://c:1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_databases_share_few_connections() {
     let databases = vec!["d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8"];
-    let scene = scene(&["a"], |servers, _| servers.set("a", |b| b.databases = databases.clone()));
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.databases = databases.clone());
+    });
     pass(61).await;
-    assert!(scene.servers.connections("a").0 <= 7, "{:?}", scene.servers.connections("a"));
+    assert!(
+        scene.servers.connections("a").0 <= 7,
+        "{:?}",
+        scene.servers.connections("a")
+    );
     for database in &databases {
         assert!(scene.count("a", &format!("tables/{database}"), "collected") >= 5);
     }
-    scene.servers.set("a", |behaviour| behaviour.databases = vec!["d1", "new"]);
+    scene
+        .servers
+        .set("a", |behaviour| behaviour.databases = vec!["d1", "new"]);
     pass(75).await;
-    let (old, new) = (scene.count("a", "tables/d2", "collected"), scene.count("a", "tables/new", "collected"));
+    let (old, new) = (
+        scene.count("a", "tables/d2", "collected"),
+        scene.count("a", "tables/new", "collected"),
+    );
     assert!(new >= 1, "a new database is found");
     pass(20).await;
-    assert_eq!(scene.count("a", "tables/d2", "collected"), old, "one that is gone is left");
+    assert_eq!(
+        scene.count("a", "tables/d2", "collected"),
+        old,
+        "one that is gone is left"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +255,10 @@ async fn what_one_stream_lacks_does_not_touch_others() {
     assert_eq!(scene.count("a", "activity", "error"), 0);
     assert!(scene.count("a", "server", "error") >= 29);
     assert!(scene.count("a", "statements", "error") >= 9);
-    assert!(scene.servers.sent("a", "pgss") <= 6, "the extension is looked for once a minute");
+    assert!(
+        scene.servers.sent("a", "pgss") <= 6,
+        "the extension is looked for once a minute"
+    );
     assert_eq!(scene.servers.sent("a", "statements"), 0);
     let status = &scene.collector.status()[0];
     assert!(status.up);
@@ -197,6 +279,49 @@ async fn rows_that_a_missing_grant_would_hide_are_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_database_that_lets_nobody_in_does_not_touch_others() {
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| {
+            b.databases = vec!["open", "shut"];
+            b.refuse = vec!["shut"];
+        });
+    });
+    pass(60).await;
+    for stream in ["activity", "server", "tables/open"] {
+        assert_eq!(scene.count("a", stream, "error"), 0, "{stream}");
+        assert!(scene.count("a", stream, "collected") >= 5, "{stream}");
+    }
+    assert!(scene.count("a", "tables/shut", "error") >= 5);
+    let status = &scene.collector.status()[0];
+    assert!(status.up);
+    let said: Vec<_> = status.last_error.iter().map(String::as_str).collect();
+    assert!(
+        said.iter()
+            .all(|error| error.starts_with("statements: ") || error.contains("pg_hba")),
+        "{said:?}"
+    );
+    check_books(&scene, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lets_nobody_in_is_down() {
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.refuse = vec!["postgres"]);
+    });
+    pass(60).await;
+    assert!(
+        scene.servers.sent("a", "connect") < 15,
+        "it is tried more and more seldom"
+    );
+    let status = &scene.collector.status()[0];
+    assert_eq!(
+        (status.up, status.last_error.as_deref()),
+        (false, Some("no entry in pg_hba.conf"))
+    );
+    check_books(&scene, "a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lock_is_tried_once_more_at_once() {
     let scene = scene(&["a"], |servers, _| {
         servers.set("a", |b| b.faults = BTreeMap::from([("server", FaultKind::Lock)]));
@@ -213,13 +338,19 @@ async fn a_connection_that_died_unseen_costs_no_tick() {
     scene.servers.set("a", |behaviour| behaviour.breaks = true);
     pass(20).await;
     assert_eq!(scene.count("a", "activity", "error"), 0);
-    assert_eq!(scene.servers.sent("a", "connect"), 5, "three lanes, the listing of databases, and one anew");
+    assert_eq!(
+        scene.servers.sent("a", "connect"),
+        5,
+        "three lanes, the listing of databases, and one anew"
+    );
     check_books(&scene, "a");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reading_that_runs_is_finished_at_the_end() {
-    let scene = scene(&["a"], |servers, _| servers.set("a", |b| b.takes = vec![SECOND * 3]));
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.takes = vec![SECOND * 3]);
+    });
     pass(2).await;
     let before = scene.catcher.of("a").len();
     assert!(scene.collector.stop(SECOND * 10).await);
@@ -232,7 +363,9 @@ async fn a_reading_that_runs_is_finished_at_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reading_that_takes_too_long_is_broken_off_at_the_end() {
-    let scene = scene(&["a"], |servers, _| servers.set("a", |b| b.takes = vec![SECOND * 30]));
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.takes = vec![SECOND * 30]);
+    });
     pass(2).await;
     assert!(!scene.collector.stop(SECOND).await);
     pass(1).await;
@@ -244,5 +377,11 @@ async fn time_is_that_of_the_clock() {
     let scene = scene(&["a"], |_, _| {});
     pass(5).await;
     let now = scene.clock.now();
-    assert!(scene.catcher.of("a").iter().all(|(id, _)| id.tick > scene.start && id.tick <= now));
+    assert!(
+        scene
+            .catcher
+            .of("a")
+            .iter()
+            .all(|(id, _)| id.tick > scene.start && id.tick <= now)
+    );
 }

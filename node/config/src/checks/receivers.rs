@@ -73,6 +73,13 @@ fn one(path: &[String], receiver: &PostgresqlReceiver, found: &mut Vec<Complaint
     }
     positive(path, "timeout", receiver.timeout, found);
     tls(path, &receiver.tls, found);
+    if receiver.tls.server_name_override.is_some() {
+        let message = "`server_name_override` cannot be had for PostgreSQL: give the certificate's name as the endpoint's host";
+        found.push(Complaint::new(
+            at(&at(path, "tls"), "server_name_override"),
+            message,
+        ));
+    }
 }
 
 /// Ticks are whole milliseconds.

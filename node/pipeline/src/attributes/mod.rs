@@ -1,66 +1,34 @@
-//! `attributes`: changes attributes, which are columns of the row.
+//! `attributes`: changes columns.
 
-mod columns;
-pub(crate) mod hash;
+mod apply;
+mod column;
 
-use ringwatch_config::settings::{
-    AttributeAction, AttributeActionKind, AttributesProcessor as Settings, Scalar,
-};
-use ringwatch_frame::{Batch, DropReason, Frame, Value};
+use ringwatch_config::settings::AttributesProcessor as Settings;
+use ringwatch_frame::{Batch, DropReason};
 
-use self::columns::Table;
+use crate::actions::{Action, compile};
 use crate::{PipelineError, Processor};
 
-/// Changes columns. One that it adds or sets goes out as an attribute of every point and record of the row.
+/// Changes the columns of each frame. A key names a column; a row has the attribute where the column is not null.
+///
+/// A column that is added or set goes out as an attribute of its row. Setting all values of a column gives it the
+/// type of the new value; where old and new values of different types would stand in one column, it becomes text. Times
+/// as text are nanoseconds since the Unix epoch.
 pub struct AttributesProcessor {
     name: String,
-    actions: Vec<AttributeAction>,
+    actions: Vec<Action>,
 }
 
 impl AttributesProcessor {
-    /// A processor of these actions.
+    /// A processor that takes these actions in order.
     ///
     /// # Errors
-    /// When an action has neither a value nor an attribute to take it from.
+    /// When an action lacks what it needs.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
-        check(name, &settings.actions)?;
         Ok(Self {
             name: name.to_owned(),
-            actions: settings.actions.clone(),
+            actions: compile(name, &settings.actions)?,
         })
-    }
-
-    fn change(&self, frame: &mut Frame) -> Result<(), arrow_schema::ArrowError> {
-        let mut table = Table::of(frame.batch());
-        for action in &self.actions {
-            table.apply(action)?;
-        }
-        frame.set_columns(table.finish()?)
-    }
-}
-
-/// Whether every action has what its kind needs.
-pub(crate) fn check(processor: &str, actions: &[AttributeAction]) -> Result<(), PipelineError> {
-    let complete = |action: &&AttributeAction| match action.action {
-        AttributeActionKind::Delete | AttributeActionKind::Hash => true,
-        _ => action.value.is_some() || action.from_attribute.is_some(),
-    };
-    match actions.iter().find(|action| !complete(action)) {
-        Some(action) => Err(PipelineError::Action {
-            processor: processor.to_owned(),
-            key: action.key.clone(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// A configured value as the value of an attribute.
-pub(crate) fn value_of(scalar: &Scalar) -> Value {
-    match scalar {
-        Scalar::Bool(bit) => Value::Bool(*bit),
-        Scalar::Int(number) => Value::Int(*number),
-        Scalar::Double(number) => Value::Double(*number),
-        Scalar::Text(text) => Value::from(text.as_str()),
     }
 }
 
@@ -70,22 +38,69 @@ impl Processor for AttributesProcessor {
     }
 
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
-        let mut kept = Batch::default();
+        let mut changed = Batch::default();
         for mut frame in batch.into_frames() {
-            match self.change(&mut frame) {
-                Ok(()) => kept.push(frame),
+            let columns = apply::apply(&self.actions, frame.batch());
+            match columns.and_then(|columns| Ok(frame.set_columns(columns)?)) {
+                Ok(()) => changed.push(frame),
                 Err(error) => {
-                    // Nothing that was meant to be taken out may leave because taking it out failed.
-                    tracing::error!(processor = self.name, %error, "a frame could not be changed; it is dropped");
+                    let id = frame.id();
+                    tracing::error!(processor = %self.name, target_id = %id.target, stream = %id.stream, %error,
+                        "the columns could not be changed: the frame is dropped");
                     frame.discard(DropReason::Invalid);
                 }
             }
         }
-        if !kept.is_empty() {
-            out.push(kept);
+        if !changed.is_empty() {
+            out.push(changed);
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+
+    use ringwatch_config::settings::AttributeActionKind::{Delete, Upsert};
+    use ringwatch_config::settings::Scalar;
+    use ringwatch_frame::{Books, is_attribute};
+
+    use super::*;
+    use crate::testing::{action, assert_at_rest, frame};
+
+    #[test]
+    fn frames_keep_their_rows_and_the_books_their_balance() {
+        let books = Arc::new(Books::default());
+        let actions = vec![
+            action("env", Upsert, Some(Scalar::Text("prod".into())), None),
+            action("n", Delete, None, None),
+        ];
+        let mut processor = AttributesProcessor::new("attributes", &Settings { actions }).unwrap();
+        let mut out = Vec::new();
+        for rows in [3, 0] {
+            processor.process(frame(&books, 0, rows).into(), &mut out);
+        }
+        let rows: Vec<_> = out.iter().map(Batch::rows).collect();
+        assert_eq!(rows, [3, 0]);
+        let schema = out[0].frames()[0].batch().schema();
+        assert_eq!(schema.fields().len(), 1);
+        assert!(schema.field(0).name() == "env" && is_attribute(schema.field(0)));
+        out.into_iter().for_each(Batch::deliver);
+        assert_at_rest(&books);
+    }
+
+    #[test]
+    fn a_frame_without_columns_keeps_its_rows() {
+        let books = Arc::new(Books::default());
+        let settings = Settings {
+            actions: vec![action("n", Delete, None, None)],
+        };
+        let mut out = Vec::new();
+        AttributesProcessor::new("attributes", &settings)
+            .unwrap()
+            .process(frame(&books, 0, 5).into(), &mut out);
+        assert_eq!(out.iter().map(Batch::rows).sum::<u64>(), 5);
+        out.into_iter().for_each(Batch::deliver);
+        assert_at_rest(&books);
+    }
+}

@@ -1,103 +1,98 @@
 //! `batch`: puts frames together into larger requests.
 
-mod target;
+mod size;
 
-use prometheus::{Histogram, IntCounter, Registry, exponential_buckets};
+use std::time::Duration;
+
+use prometheus::{Histogram, IntCounter};
 use ringwatch_config::settings::Batch as Settings;
-use ringwatch_frame::Batch;
+use ringwatch_frame::{Batch, Frame};
 use tokio::time::Instant;
 
-use self::target::{Target, Trigger};
-use crate::metrics::{counters, histograms};
-use crate::{PipelineError, Processor};
+use crate::{PipelineError, PipelineMetrics, Processor};
+use size::{Sizes, Trigger};
 
-/// Holds frames until there are enough rows, or until the oldest has waited for the timeout.
+/// Holds frames until there are enough rows or the oldest has waited for the timeout.
 pub struct BatchProcessor {
     name: String,
-    timeout: std::time::Duration,
-    target: Target,
-    most: usize,
+    timeout: Duration,
+    sizes: Sizes,
+    target: u64,
     held: Batch,
+    held_rows: u64,
+    /// When the first frame of what is held came.
     since: Option<Instant>,
-    metrics: Metrics,
-}
-
-struct Metrics {
-    by_timeout: IntCounter,
-    by_size: IntCounter,
-    size: Histogram,
+    timeouts: IntCounter,
+    fills: IntCounter,
+    rows: Histogram,
 }
 
 impl BatchProcessor {
-    /// The batch processor `name` of `pipeline`; its metrics carry both.
+    /// A processor that holds nothing yet.
     ///
     /// # Errors
-    /// When its metrics are registered already.
-    pub fn new(
-        pipeline: &str,
-        name: &str,
-        settings: &Settings,
-        registry: &Registry,
-    ) -> Result<Self, PipelineError> {
-        let constant = [("pipeline", pipeline), ("processor", name)];
-        let count = |what| counters(registry, what, &constant, &[]);
-        let by_timeout = count((
-            "otelcol_processor_batch_timeout_trigger_send",
-            "Batches that went on because of their age",
-        ))?;
-        let by_size = count((
-            "otelcol_processor_batch_batch_size_trigger_send",
-            "Batches that went on because of their size",
-        ))?;
-        let size = ("otelcol_processor_batch_batch_send_size", "Rows of a batch");
-        let buckets = exponential_buckets(10.0, 4.0, 8).unwrap_or_default();
-        let size = histograms(registry, size, &constant, buckets)?;
+    /// When the sizes contradict each other.
+    pub fn new(name: &str, settings: &Settings, metrics: &PipelineMetrics) -> Result<Self, PipelineError> {
+        let sizes = Sizes {
+            base: settings.send_batch_size,
+            max: settings.send_batch_max_size,
+        };
+        if sizes.base == 0 {
+            return Err(PipelineError::setting(
+                name,
+                "`send_batch_size` is 0: write at least 1",
+            ));
+        }
+        if sizes.max != 0 && sizes.max < sizes.base {
+            let problem =
+                "`send_batch_max_size` is less than `send_batch_size`: raise it, or write 0 for no limit";
+            return Err(PipelineError::setting(name, problem));
+        }
         Ok(Self {
             name: name.to_owned(),
             timeout: *settings.timeout,
-            target: Target::new(settings.send_batch_size, settings.send_batch_max_size),
-            most: match settings.send_batch_max_size {
-                0 => usize::MAX,
-                most => usize::try_from(most).unwrap_or(usize::MAX),
-            },
+            sizes,
+            target: sizes.base,
             held: Batch::default(),
+            held_rows: 0,
             since: None,
-            metrics: Metrics {
-                by_timeout: by_timeout.with_label_values::<&str>(&[]),
-                by_size: by_size.with_label_values::<&str>(&[]),
-                size: size.with_label_values::<&str>(&[]),
-            },
+            timeouts: metrics.batch_timeouts.with_label_values(&[name]),
+            fills: metrics.batch_fills.with_label_values(&[name]),
+            rows: metrics.batch_rows.with_label_values(&[name]),
         })
     }
 
-    fn send(&mut self, trigger: Trigger, out: &mut Vec<Batch>) {
-        self.since = None;
-        if self.held.is_empty() {
-            return;
-        }
-        self.target.sent(trigger);
-        match trigger {
-            Trigger::Size => self.metrics.by_size.inc(),
-            Trigger::Timeout => self.metrics.by_timeout.inc(),
-        }
-        let batch = std::mem::take(&mut self.held);
-        #[expect(clippy::cast_precision_loss, reason = "rows of one batch")]
-        self.metrics.size.observe(batch.rows() as f64);
-        out.push(batch);
-    }
-
-    /// Adds a frame, in parts where it is larger than the rest of the batch may be.
-    fn add(&mut self, frame: ringwatch_frame::Frame, out: &mut Vec<Batch>) {
+    fn add(&mut self, frame: Frame, now: Instant, out: &mut Vec<Batch>) {
         let mut rest = Some(frame);
         while let Some(frame) = rest.take() {
-            let held = usize::try_from(self.held.rows()).unwrap_or(usize::MAX);
-            let (part, more) = frame.split(self.most.saturating_sub(held).max(1));
-            self.held.push(part);
-            rest = more;
-            if self.held.rows() >= self.target.rows().min(self.most as u64) {
-                self.send(Trigger::Size, out);
+            let room = self
+                .sizes
+                .room(self.held_rows)
+                .and_then(|rows| usize::try_from(rows).ok());
+            let (frame, beyond) = frame.split(room.unwrap_or(usize::MAX));
+            rest = beyond;
+            self.held_rows += frame.rows();
+            self.held.push(frame);
+            self.since.get_or_insert(now);
+            if self.held_rows >= self.target || self.timeout.is_zero() {
+                self.fills.inc();
+                if !self.timeout.is_zero() {
+                    self.target = self.sizes.next_target(self.target, Trigger::Size);
+                }
+                self.send(out);
             }
         }
+    }
+
+    fn send(&mut self, out: &mut Vec<Batch>) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a histogram holds doubles, and no batch has 2^53 rows"
+        )]
+        self.rows.observe(self.held_rows as f64);
+        out.push(std::mem::take(&mut self.held));
+        self.held_rows = 0;
+        self.since = None;
     }
 }
 
@@ -107,103 +102,131 @@ impl Processor for BatchProcessor {
     }
 
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
+        let now = Instant::now();
         for frame in batch.into_frames() {
-            self.add(frame, out);
-        }
-        if self.timeout.is_zero() {
-            self.send(Trigger::Timeout, out);
-        } else if !self.held.is_empty() && self.since.is_none() {
-            self.since = Some(Instant::now());
+            self.add(frame, now, out);
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.since.map(|since| since + self.timeout)
+        self.since.and_then(|since| since.checked_add(self.timeout))
     }
 
-    fn on_deadline(&mut self, _now: Instant, out: &mut Vec<Batch>) {
-        self.send(Trigger::Timeout, out);
+    fn on_deadline(&mut self, now: Instant, out: &mut Vec<Batch>) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.timeouts.inc();
+            self.target = self.sizes.next_target(self.target, Trigger::Timeout);
+            self.send(out);
+        }
     }
 
     fn flush(&mut self, out: &mut Vec<Batch>) {
-        self.send(Trigger::Timeout, out);
+        if !self.held.is_empty() {
+            self.send(out);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
-    use proptest::prelude::*;
     use ringwatch_frame::Books;
 
     use super::*;
-    use crate::testing::{frame, settings};
+    use crate::testing::{assert_at_rest, frame, metrics};
 
-    fn processor(yaml: &str) -> BatchProcessor {
-        BatchProcessor::new("metrics", "batch", &settings(yaml), &Registry::new()).unwrap()
+    fn processor(millis: u64, size: u64, max: u64) -> BatchProcessor {
+        let settings = Settings {
+            timeout: ringwatch_config::Duration::from_millis(millis),
+            send_batch_size: size,
+            send_batch_max_size: max,
+        };
+        BatchProcessor::new("batch", &settings, &metrics()).unwrap()
     }
 
-    fn sizes(out: &[Batch]) -> Vec<u64> {
-        out.iter().map(Batch::rows).collect()
+    /// The rows of each batch that comes out when frames of these rows come in.
+    fn batches(processor: &mut BatchProcessor, books: &Arc<Books>, frames: &[usize]) -> Vec<u64> {
+        let mut out = Vec::new();
+        for rows in frames {
+            processor.process(frame(books, 0, *rows).into(), &mut out);
+        }
+        deliver(out)
+    }
+
+    fn deliver(out: Vec<Batch>) -> Vec<u64> {
+        let rows = out.iter().map(Batch::rows).collect();
+        out.into_iter().for_each(Batch::deliver);
+        rows
     }
 
     #[tokio::test(start_paused = true)]
-    async fn size_and_time_send_a_batch() {
+    async fn batches_go_on_by_size() {
         let books = Arc::new(Books::default());
-        let mut processor = processor("timeout: 1s\nsend_batch_size: 10");
-        let mut out = Vec::new();
-        processor.process(frame(&books, 4).into(), &mut out);
-        assert_eq!(
-            (sizes(&out), processor.deadline()),
-            (vec![], Some(Instant::now() + Duration::from_secs(1)))
-        );
-        processor.process(frame(&books, 7).into(), &mut out);
-        assert_eq!((sizes(&out), processor.deadline()), (vec![11], None));
-        processor.process(frame(&books, 3).into(), &mut out);
-        processor.on_deadline(Instant::now(), &mut out);
-        assert_eq!(sizes(&out), [11, 3]);
-        out.into_iter().for_each(Batch::deliver);
-        assert!(books.snapshot().balanced());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_batch_is_larger_than_the_maximum_and_zero_waits_for_nothing() {
-        let books = Arc::new(Books::default());
-        let mut small = processor("timeout: 1s\nsend_batch_size: 10\nsend_batch_max_size: 10");
-        let mut out = Vec::new();
-        small.process(frame(&books, 34).into(), &mut out);
-        small.flush(&mut out);
-        assert_eq!(sizes(&out), [10, 10, 10, 4]);
-        let mut at_once = processor("timeout: 0s");
-        at_once.process(frame(&books, 0).into(), &mut out);
-        assert_eq!(
-            sizes(&out),
-            [10, 10, 10, 4, 0],
-            "a frame without rows says that there was nothing"
-        );
-        out.into_iter().for_each(Batch::deliver);
-    }
-
-    proptest! {
-        #[test]
-        fn what_goes_in_comes_out_in_order(rows in prop::collection::vec(0_usize..300, 1..20), size in 1_u64..200, extra in 0_u64..100) {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let _inside = runtime.enter();
-            let books = Arc::new(Books::default());
-            let most = size + extra;
-            let mut processor = processor(&format!("timeout: 1s\nsend_batch_size: {size}\nsend_batch_max_size: {most}"));
+        for (millis, size, max, frames, expected, held) in [
+            (100, 10, 10, &[4, 4, 4][..], &[10][..], 2),
+            (100, 10, 10, &[25], &[10, 10], 5),
+            (100, 10, 0, &[25], &[25], 0),
+            (100, 10, 0, &[10, 10, 10], &[10, 20], 0),
+            (100, 10, 15, &[10, 10, 10], &[10, 15], 5),
+            (100, 10, 10, &[0, 10, 0], &[10], 0),
+            (0, 10, 0, &[3, 0, 50], &[3, 0, 50], 0),
+            (0, 10, 20, &[3, 50], &[3, 20, 20, 10], 0),
+        ] {
+            let mut processor = processor(millis, size, max);
+            assert_eq!(
+                batches(&mut processor, &books, frames),
+                expected,
+                "{millis} {size} {max} {frames:?}"
+            );
+            assert_eq!(processor.held_rows, held, "{millis} {size} {max} {frames:?}");
             let mut out = Vec::new();
-            for rows in &rows {
-                processor.process(frame(&books, *rows).into(), &mut out);
-            }
             processor.flush(&mut out);
-            prop_assert!(out.iter().all(|batch| batch.rows() <= most), "{:?}", sizes(&out));
-            prop_assert_eq!(sizes(&out).iter().sum::<u64>(), rows.iter().sum::<usize>() as u64);
-            out.into_iter().for_each(Batch::deliver);
-            let end = books.snapshot();
-            prop_assert!(end.balanced() && end.dropped_total() == 0, "{:?}", end);
+            assert_eq!(deliver(out).iter().sum::<u64>(), held);
+        }
+        assert_at_rest(&books);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_go_on_by_time_and_then_are_small_again() {
+        let books = Arc::new(Books::default());
+        let mut processor = processor(100, 10, 0);
+        assert_eq!(processor.deadline(), None);
+        assert_eq!(batches(&mut processor, &books, &[10, 5]), [10]);
+        assert_eq!(processor.target, 20);
+        let deadline = Instant::now() + Duration::from_millis(100);
+        assert_eq!(processor.deadline(), Some(deadline));
+        tokio::time::advance(Duration::from_millis(50)).await;
+        assert!(batches(&mut processor, &books, &[5]).is_empty());
+        assert_eq!(processor.deadline(), Some(deadline), "the oldest frame counts");
+        let mut out = Vec::new();
+        processor.on_deadline(Instant::now(), &mut out);
+        assert!(out.is_empty(), "it is too early");
+        tokio::time::advance(Duration::from_millis(50)).await;
+        processor.on_deadline(Instant::now(), &mut out);
+        assert_eq!(deliver(out), [10]);
+        assert_eq!((processor.target, processor.deadline()), (10, None));
+        assert_eq!(
+            (
+                processor.timeouts.get(),
+                processor.fills.get(),
+                processor.rows.get_sample_count()
+            ),
+            (1, 1, 2)
+        );
+        assert_at_rest(&books);
+    }
+
+    #[test]
+    fn sizes_that_contradict_each_other_are_refused() {
+        for (size, max, works) in [(0, 0, false), (10, 5, false), (10, 10, true), (1, 0, true)] {
+            let timeout = ringwatch_config::Duration::from_secs(1);
+            let settings = Settings {
+                timeout,
+                send_batch_size: size,
+                send_batch_max_size: max,
+            };
+            assert_eq!(BatchProcessor::new("batch", &settings, &metrics()).is_ok(), works);
         }
     }
 }

@@ -1,107 +1,101 @@
 //! `memory_limiter`: refuses frames before memory runs out.
 
-mod system;
+mod limits;
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{IntCounter, Registry};
+use prometheus::IntCounter;
 use ringwatch_config::settings::MemoryLimiter as Settings;
 use ringwatch_frame::{Batch, Books, DropReason};
 use tokio::time::Instant;
 
-pub use self::system::process_rss;
-use self::system::total_memory;
-use crate::metrics::counters;
-use crate::{PipelineError, Processor};
+use crate::{PipelineError, PipelineMetrics, Processor};
 
-const MIB: u64 = 1024 * 1024;
+pub use memory::{available_memory, process_rss};
 
-/// Refuses frames while the frames in flight, or the process at the last look, hold the soft limit or more. The soft
-/// limit is the limit less the spike, so that what comes between two looks has room.
+/// Refuses frames while the frames in flight, or the process, hold as much as `limit - spike`. Frames are looked
+/// at one by one, the process every `check_interval`.
 pub struct MemoryLimiter {
     name: String,
-    soft_limit: u64,
-    check_interval: Duration,
     books: Arc<Books>,
+    refuse_from: u64,
+    interval: Duration,
     rss: fn() -> Option<u64>,
-    looked: Option<Instant>,
-    process: u64,
+    process_is_full: bool,
+    next_look: Instant,
     refused: IntCounter,
-    refusing: bool,
 }
 
 impl MemoryLimiter {
-    /// The limiter `name` of `pipeline`, over all frames of `books`.
+    /// A limiter of this process.
     ///
     /// # Errors
-    /// When no limit is given, or a percentage on a machine that does not tell its memory.
+    /// When the settings give no limit, two, or one that leaves no room.
     pub fn new(
-        pipeline: &str,
         name: &str,
         settings: &Settings,
         books: &Arc<Books>,
-        registry: &Registry,
+        metrics: &PipelineMetrics,
     ) -> Result<Self, PipelineError> {
-        let (limit, spike) = limits(name, settings, total_memory)?;
-        let help = (
-            "ringwatch_memory_limiter_refused_rows_total",
-            "Rows of frames that the memory limiter refused",
-        );
-        let refused = counters(
-            registry,
-            help,
-            &[("pipeline", pipeline), ("processor", name)],
-            &[],
-        )?;
-        Ok(Self {
-            name: name.to_owned(),
-            soft_limit: limit.saturating_sub(spike),
-            check_interval: *settings.check_interval,
-            books: Arc::clone(books),
-            rss: process_rss,
-            looked: None,
-            process: 0,
-            refused: refused.with_label_values::<&str>(&[]),
-            refusing: false,
-        })
+        Self::with_rss(name, settings, books, metrics, process_rss)
     }
 
-    fn over(&mut self) -> bool {
-        let now = Instant::now();
-        if self
-            .looked
-            .is_none_or(|at| now.duration_since(at) >= self.check_interval)
-        {
-            self.looked = Some(now);
-            // A kernel that does not tell leaves the frames in flight as the measure.
-            self.process = (self.rss)().unwrap_or(0);
+    /// A limiter that asks `rss` for the memory of the process in bytes.
+    ///
+    /// # Errors
+    /// As for [`MemoryLimiter::new`].
+    pub fn with_rss(
+        name: &str,
+        settings: &Settings,
+        books: &Arc<Books>,
+        metrics: &PipelineMetrics,
+        rss: fn() -> Option<u64>,
+    ) -> Result<Self, PipelineError> {
+        if settings.check_interval.is_zero() {
+            return Err(PipelineError::setting(
+                name,
+                "`check_interval` is 0: write a duration such as 1s",
+            ));
         }
-        self.books.in_flight_bytes().max(self.process) >= self.soft_limit
+        let refuse_from = limits::refuse_from(settings, available_memory)
+            .map_err(|problem| PipelineError::setting(name, problem))?;
+        metrics
+            .limit
+            .with_label_values(&[name])
+            .set(i64::try_from(refuse_from).unwrap_or(i64::MAX));
+        let mut limiter = Self {
+            name: name.to_owned(),
+            books: Arc::clone(books),
+            refuse_from,
+            interval: *settings.check_interval,
+            rss,
+            process_is_full: false,
+            next_look: Instant::now(),
+            refused: metrics.refused.with_label_values(&[name]),
+        };
+        limiter.look(Instant::now());
+        Ok(limiter)
     }
-}
 
-/// Limit and spike in bytes. The default spike is a fifth of the limit, as in the Collector.
-fn limits(
-    name: &str,
-    settings: &Settings,
-    total: impl Fn() -> Option<u64>,
-) -> Result<(u64, u64), PipelineError> {
-    let percent = |share: u64| -> Result<u64, PipelineError> {
-        let total = total().ok_or_else(|| PipelineError::Memory(name.to_owned()))?;
-        Ok(total / 100 * share)
-    };
-    let limit = match (settings.limit_mib, settings.limit_percentage) {
-        (Some(mib), _) => mib.saturating_mul(MIB),
-        (None, Some(share)) => percent(share)?,
-        (None, None) => return Err(PipelineError::NoLimit(name.to_owned())),
-    };
-    let spike = match (settings.spike_limit_mib, settings.spike_limit_percentage) {
-        (Some(mib), _) => mib.saturating_mul(MIB),
-        (None, Some(share)) => percent(share)?,
-        (None, None) => limit / 5,
-    };
-    Ok((limit, spike))
+    fn look(&mut self, now: Instant) {
+        let is_full = (self.rss)().is_some_and(|bytes| bytes >= self.refuse_from);
+        if is_full != self.process_is_full {
+            let limit = self.refuse_from;
+            if is_full {
+                tracing::warn!(processor = %self.name, limit, "the process holds too much memory: frames are refused");
+            } else {
+                tracing::info!(processor = %self.name, limit, "memory is below the limit: frames are taken again");
+            }
+        }
+        self.process_is_full = is_full;
+        self.next_look = now + self.interval;
+    }
+
+    fn refuses(&self) -> bool {
+        self.process_is_full || self.books.in_flight_bytes() >= self.refuse_from
+    }
 }
 
 impl Processor for MemoryLimiter {
@@ -110,103 +104,114 @@ impl Processor for MemoryLimiter {
     }
 
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
-        let over = self.over();
-        if over != self.refusing {
-            self.refusing = over;
-            let (in_flight, process) = (self.books.in_flight_bytes(), self.process);
-            if over {
-                tracing::warn!(
-                    processor = self.name,
-                    in_flight,
-                    process,
-                    soft_limit = self.soft_limit,
-                    "memory is short: frames are refused; raise the limit, or deliver faster"
-                );
+        let mut taken = Batch::default();
+        for frame in batch.into_frames() {
+            if self.refuses() {
+                self.refused.inc_by(frame.rows());
+                frame.discard(DropReason::MemoryLimit);
             } else {
-                tracing::info!(processor = self.name, in_flight, process, "memory suffices again");
+                taken.push(frame);
             }
         }
-        if over {
-            self.refused.inc_by(batch.rows());
-            batch.discard(DropReason::MemoryLimit);
-        } else {
-            out.push(batch);
+        if !taken.is_empty() {
+            out.push(taken);
         }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.next_look)
+    }
+
+    fn on_deadline(&mut self, now: Instant, _out: &mut Vec<Batch>) {
+        self.look(now);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::testing::{frame, settings};
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-    fn limiter(books: &Arc<Books>, yaml: &str) -> MemoryLimiter {
-        let mut limiter = MemoryLimiter::new(
-            "metrics",
-            "memory_limiter",
-            &settings(yaml),
-            books,
-            &Registry::new(),
-        )
-        .unwrap();
-        limiter.rss = || Some(0);
-        limiter
+    use super::*;
+    use crate::testing::{assert_at_rest, dropped, frame, metrics};
+
+    const MIB: u64 = 1024 * 1024;
+
+    fn settings() -> Settings {
+        Settings {
+            check_interval: ringwatch_config::Duration::from_secs(1),
+            limit_mib: Some(10),
+            spike_limit_mib: Some(9),
+            limit_percentage: None,
+            spike_limit_percentage: None,
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn frames_in_flight_are_counted_at_every_frame() {
+    async fn frames_are_refused_while_too_much_is_in_flight() {
         let books = Arc::new(Books::default());
-        let mut limiter = limiter(&books, "limit_mib: 1\nspike_limit_mib: 0");
+        let metrics = metrics();
+        let mut limiter =
+            MemoryLimiter::with_rss("memory_limiter", &settings(), &books, &metrics, || None).unwrap();
+        let large = frame(&books, 0, 200_000);
+        assert!(books.in_flight_bytes() >= MIB);
         let mut out = Vec::new();
-        let one = frame(&books, 20_000);
-        let fits = MIB / one.bytes();
-        limiter.process(one.into(), &mut out);
-        for _ in 0..2 * fits {
-            limiter.process(frame(&books, 20_000).into(), &mut out);
-        }
-        assert!(books.in_flight_bytes() < MIB, "{}", books.in_flight_bytes());
-        assert_eq!(out.len() as u64, fits, "as many as fit");
-        out.drain(..).for_each(Batch::deliver);
-        limiter.process(frame(&books, 20_000).into(), &mut out);
-        assert_eq!(out.len(), 1, "what was delivered makes room");
+        limiter.process(frame(&books, 0, 3).into(), &mut out);
+        assert!(out.is_empty());
+        assert_eq!(dropped(&books, DropReason::MemoryLimit), 3);
+        large.deliver();
+        limiter.process(frame(&books, 0, 4).into(), &mut out);
+        assert_eq!(out.len(), 1);
         out.into_iter().for_each(Batch::deliver);
-        let end = books.snapshot();
-        assert!(
-            end.balanced() && end.dropped_rows[DropReason::MemoryLimit as usize] > 0,
-            "{end:?}"
+        assert_at_rest(&books);
+        assert_eq!(metrics.refused.with_label_values(&["memory_limiter"]).get(), 3);
+        assert_eq!(
+            metrics.limit.with_label_values(&["memory_limiter"]).get(),
+            1024 * 1024
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_process_is_looked_at_each_interval() {
+    async fn frames_are_refused_while_the_process_is_too_large() {
+        static RSS: AtomicU64 = AtomicU64::new(0);
         let books = Arc::new(Books::default());
-        let mut limiter = limiter(&books, "limit_mib: 100\ncheck_interval: 1s");
+        let rss = || Some(RSS.load(Relaxed));
+        let mut limiter = MemoryLimiter::with_rss("m", &settings(), &books, &metrics(), rss).unwrap();
         let mut out = Vec::new();
-        limiter.process(frame(&books, 1).into(), &mut out);
-        limiter.rss = || Some(90 * MIB);
-        limiter.process(frame(&books, 1).into(), &mut out);
-        assert_eq!(out.len(), 2, "not looked yet");
+        let mut passes = |limiter: &mut MemoryLimiter| {
+            limiter.process(frame(&books, 0, 1).into(), &mut out);
+            let passed = !out.is_empty();
+            out.drain(..).for_each(Batch::deliver);
+            passed
+        };
+        assert!(passes(&mut limiter));
+        RSS.store(MIB, Relaxed);
+        assert!(passes(&mut limiter), "it looks every second only");
         tokio::time::advance(Duration::from_secs(1)).await;
-        limiter.process(frame(&books, 1).into(), &mut out);
-        assert_eq!(out.len(), 2, "90 of 100 MiB is above the soft limit of 80");
-        out.into_iter().for_each(Batch::deliver);
+        assert!(limiter.deadline().unwrap() <= Instant::now());
+        limiter.on_deadline(Instant::now(), &mut Vec::new());
+        assert!(limiter.deadline().unwrap() > Instant::now());
+        assert!(!passes(&mut limiter));
+        RSS.store(MIB - 1, Relaxed);
+        limiter.on_deadline(Instant::now(), &mut Vec::new());
+        assert!(passes(&mut limiter));
+        assert_at_rest(&books);
     }
 
-    #[test]
-    fn limits_come_in_mebibytes_or_percent() {
-        let table = [
-            ("limit_mib: 100", Some((100 * MIB, 20 * MIB))),
-            ("limit_mib: 100\nspike_limit_mib: 5", Some((100 * MIB, 5 * MIB))),
-            (
-                "limit_percentage: 50\nspike_limit_percentage: 10",
-                Some((500 * MIB, 100 * MIB)),
-            ),
-            ("check_interval: 1s", None),
-        ];
-        for (yaml, expected) in table {
-            let found = limits("m", &settings(yaml), || Some(1000 * MIB)).ok();
-            assert_eq!(found, expected, "{yaml}");
+    #[tokio::test]
+    async fn wrong_settings_are_told() {
+        let zero = Settings {
+            check_interval: ringwatch_config::Duration::default(),
+            ..settings()
+        };
+        let books = Arc::default();
+        for settings in [
+            zero,
+            Settings {
+                limit_mib: None,
+                ..settings()
+            },
+        ] {
+            assert!(MemoryLimiter::new("m", &settings, &books, &metrics()).is_err());
         }
-        assert!(limits("m", &settings("limit_percentage: 50"), || None).is_err());
     }
 }

@@ -1,85 +1,54 @@
 //! `resource`: changes resource attributes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use ringwatch_config::settings::{AttributeAction, AttributeActionKind, ResourceProcessor as Settings};
+use ringwatch_config::settings::ResourceProcessor as Settings;
 use ringwatch_frame::{Batch, Resource, Value};
 
-use crate::attributes::hash::sha256_hex;
-use crate::attributes::value_of;
+use crate::actions::{Action, Change, Source, compile, hash};
 use crate::{PipelineError, Processor};
 
-/// Resources whose result is remembered. There is one per target, so a node rarely has more.
-const REMEMBERED: usize = 1024;
+/// How many resources are remembered. A target has one or a few.
+const REMEMBERED: usize = 4096;
 
-/// Changes the resource of every frame. The result is computed once per distinct resource.
+/// Changes the resource of each frame. The work is done once for each resource, not for each frame.
 pub struct ResourceProcessor {
     name: String,
-    actions: Vec<AttributeAction>,
-    /// What came, kept alive so that its address stays its own, and what it became.
-    known: std::collections::HashMap<usize, (Arc<Resource>, Arc<Resource>)>,
+    actions: Vec<Action>,
+    /// By the address of the resource that came, which is kept so that the address stays its own.
+    known: HashMap<usize, (Arc<Resource>, Arc<Resource>)>,
 }
 
 impl ResourceProcessor {
-    /// A processor of these actions.
+    /// A processor that takes these actions in order.
     ///
     /// # Errors
-    /// When an action has neither a value nor an attribute to take it from.
+    /// When an action lacks what it needs.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
-        crate::attributes::check(name, &settings.attributes)?;
+        let actions = compile(name, &settings.attributes)?;
         Ok(Self {
             name: name.to_owned(),
-            actions: settings.attributes.clone(),
-            known: Default::default(),
+            actions,
+            known: HashMap::new(),
         })
     }
 
     fn changed(&mut self, resource: &Arc<Resource>) -> Arc<Resource> {
-        let address = Arc::as_ptr(resource) as usize;
+        let address = Arc::as_ptr(resource).addr();
         if let Some((_, changed)) = self.known.get(&address) {
             return Arc::clone(changed);
         }
         if self.known.len() >= REMEMBERED {
+            self.known.retain(|_, (came, _)| Arc::strong_count(came) > 1);
+        }
+        if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        let mut changed = Resource::clone(resource);
-        for action in &self.actions {
-            apply(&mut changed, action);
-        }
-        let changed = Arc::new(changed);
+        let changed = Arc::new(apply(&self.actions, resource));
         self.known
             .insert(address, (Arc::clone(resource), Arc::clone(&changed)));
         changed
-    }
-}
-
-/// The one decision, pure: what an action makes of a resource.
-fn apply(resource: &mut Resource, action: &AttributeAction) {
-    let key = action.key.as_str();
-    let value = match (&action.value, &action.from_attribute) {
-        (Some(value), _) => Some(value_of(value)),
-        (None, Some(from)) => resource.get(from).cloned(),
-        (None, None) => None,
-    };
-    let present = resource.get(key).is_some();
-    let wanted = match action.action {
-        AttributeActionKind::Insert => !present,
-        AttributeActionKind::Update => present,
-        AttributeActionKind::Upsert => true,
-        AttributeActionKind::Delete => {
-            resource.remove(key);
-            false
-        }
-        AttributeActionKind::Hash => {
-            if let Some(value) = resource.get(key) {
-                let hash = sha256_hex(&value.to_string());
-                resource.set(key, Value::from(hash));
-            }
-            false
-        }
-    };
-    if wanted && let Some(value) = value {
-        resource.set(key, value);
     }
 }
 
@@ -97,76 +66,119 @@ impl Processor for ResourceProcessor {
     }
 }
 
+fn apply(actions: &[Action], resource: &Resource) -> Resource {
+    let mut resource = resource.clone();
+    for Action { key, change } in actions {
+        match change {
+            Change::Set(when, source) if when.holds(resource.get(key).is_some()) => {
+                let value = match source {
+                    Source::Value(value) => Some(value.clone()),
+                    Source::Attribute(from) => resource.get(from).cloned(),
+                };
+                if let Some(value) = value {
+                    resource.set(key, value);
+                }
+            }
+            Change::Set(..) => {}
+            Change::Delete => {
+                resource.remove(key);
+            }
+            Change::Hash => {
+                if let Some(value) = resource.get(key) {
+                    let hashed = hash(&value.to_string());
+                    resource.set(key, Value::from(hashed));
+                }
+            }
+        }
+    }
+    resource
+}
+
 #[cfg(test)]
 mod tests {
+    use ringwatch_config::settings::AttributeActionKind::{Delete, Hash, Insert, Update, Upsert};
+    use ringwatch_config::settings::Scalar;
     use ringwatch_frame::Books;
 
     use super::*;
-    use crate::testing::{frame, settings};
+    use crate::testing::{action, assert_at_rest, frame, frame_of};
 
-    fn after(yaml: &str) -> Vec<(String, String)> {
-        let mut processor = ResourceProcessor::new("resource", &settings(yaml)).unwrap();
-        let books = Arc::new(Books::default());
-        let mut out = Vec::new();
-        processor.process(frame(&books, 1).into(), &mut out);
-        let resource = Arc::clone(&out[0].frames()[0].meta().resource);
-        out.into_iter().for_each(Batch::deliver);
-        resource
+    fn resource(entries: &[(&str, Value)]) -> Resource {
+        entries
             .iter()
-            .map(|(key, value)| (key.to_owned(), value.to_string()))
+            .map(|(key, value)| (Arc::from(*key), value.clone()))
             .collect()
     }
 
     #[test]
-    fn actions_in_order() {
-        let table = [
+    fn each_action_does_what_it_says() {
+        let start = resource(&[("a", "x".into()), ("n", 7.into())]);
+        let text = |t: &str| Some(Scalar::Text(t.into()));
+        let seven = "7902699be42c8a8e46fbbb4501726517e86b22c56a189f7625a6da49081b2451";
+        for (step, expected) in [
             (
-                "{ key: a, value: 1, action: insert }",
-                vec![("server.address", "db1"), ("a", "1")],
+                action("a", Insert, text("y"), None),
+                resource(&[("a", "x".into()), ("n", 7.into())]),
             ),
             (
-                "{ key: server.address, value: x, action: insert }",
-                vec![("server.address", "db1")],
+                action("b", Insert, text("y"), None),
+                resource(&[("a", "x".into()), ("n", 7.into()), ("b", "y".into())]),
             ),
             (
-                "{ key: server.address, value: x, action: update }",
-                vec![("server.address", "x")],
+                action("a", Update, text("y"), None),
+                resource(&[("a", "y".into()), ("n", 7.into())]),
+            ),
+            (action("b", Update, text("y"), None), start.clone()),
+            (
+                action("a", Upsert, Some(Scalar::Bool(true)), None),
+                resource(&[("a", Value::Bool(true)), ("n", 7.into())]),
             ),
             (
-                "{ key: a, value: x, action: update }",
-                vec![("server.address", "db1")],
+                action("a", Upsert, None, Some("n")),
+                resource(&[("a", 7.into()), ("n", 7.into())]),
             ),
+            (action("a", Upsert, None, Some("absent")), start.clone()),
+            (action("a", Delete, None, None), resource(&[("n", 7.into())])),
+            (action("b", Delete, None, None), start.clone()),
             (
-                "{ key: server.address, value: x, action: upsert }",
-                vec![("server.address", "x")],
+                action("n", Hash, None, None),
+                resource(&[("a", "x".into()), ("n", seven.into())]),
             ),
-            ("{ key: server.address, action: delete }", vec![]),
-            (
-                "{ key: b, from_attribute: server.address, action: insert }, { key: server.address, action: delete }",
-                vec![("b", "db1")],
-            ),
-            (
-                "{ key: b, from_attribute: absent, action: upsert }",
-                vec![("server.address", "db1")],
-            ),
-            (
-                "{ key: server.address, action: hash }",
-                vec![(
-                    "server.address",
-                    "82e64648d9abefef3ab5143537554e7681ea1ba7b387881792033e9dce77f650",
-                )],
-            ),
-        ];
-        for (yaml, expected) in table {
-            let found = after(&format!("attributes: [{yaml}]"));
-            let found: Vec<_> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-            assert_eq!(found, expected, "{yaml}");
+            (action("b", Hash, None, None), start.clone()),
+        ] {
+            let actions = compile("resource", std::slice::from_ref(&step)).unwrap();
+            assert_eq!(apply(&actions, &start), expected, "{step:?}");
         }
     }
 
     #[test]
-    fn an_action_without_a_value_is_refused() {
-        let settings = settings("attributes: [{ key: a, action: insert }]");
-        assert!(ResourceProcessor::new("resource", &settings).is_err());
+    fn a_resource_is_changed_once_and_the_memory_of_it_is_bounded() {
+        let books = Arc::new(Books::default());
+        let settings = Settings {
+            attributes: vec![action("z", Insert, Some(Scalar::Int(1)), None)],
+        };
+        let mut processor = ResourceProcessor::new("resource", &settings).unwrap();
+        let shared = Arc::new(resource(&[("a", "x".into())]));
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            let columns = frame(&books, 0, 2);
+            let batch = columns.batch().clone();
+            columns.deliver();
+            processor.process(frame_of(&books, batch, &shared).into(), &mut out);
+        }
+        let changed: Vec<_> = out
+            .iter()
+            .map(|batch| &batch.frames()[0].meta().resource)
+            .collect();
+        assert_eq!(changed[0].get("z"), Some(&Value::Int(1)));
+        assert!(Arc::ptr_eq(changed[0], changed[1]));
+        out.into_iter().for_each(Batch::deliver);
+        for n in 0..3 * REMEMBERED as i64 {
+            let other = Arc::new(resource(&[("n", n.into())]));
+            assert_eq!(processor.changed(&other).get("n"), Some(&Value::Int(n)));
+            assert!(processor.known.len() <= REMEMBERED);
+        }
+        assert_eq!(processor.changed(&shared).get("a"), Some(&"x".into()));
+        assert_at_rest(&books);
     }
 }

@@ -23,8 +23,10 @@ pub(crate) fn catalogue(what: &CatalogueCommand) -> anyhow::Result<()> {
         }
         CatalogueCommand::Show { stream, output } => {
             let Some(found) = engines.iter().find_map(|engine| engine.stream(stream)) else {
-                let known: Vec<&str> =
-                    engines.iter().flat_map(|engine| engine.streams.iter().map(|s| s.name.as_str())).collect();
+                let known: Vec<&str> = engines
+                    .iter()
+                    .flat_map(|engine| engine.streams.iter().map(|s| s.name.as_str()))
+                    .collect();
                 bail!("no stream is called `{stream}`; there are {}", known.join(", "));
             };
             let sheet = listing::sheet(found);
@@ -40,23 +42,41 @@ pub(crate) fn catalogue(what: &CatalogueCommand) -> anyhow::Result<()> {
 fn table(lines: &[StreamLine]) -> String {
     let mut text = String::new();
     for line in lines {
-        let needs = if line.requires.is_empty() { String::new() } else { format!("; needs {}", line.requires.join(", ")) };
+        let needs = if line.requires.is_empty() {
+            String::new()
+        } else {
+            format!("; needs {}", line.requires.join(", "))
+        };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  (each {}, every `{}`, versions {}{needs})", line.stream, line.scope, line.cadence, line.versions);
+        let _ = writeln!(
+            text,
+            "{}  (each {}, every `{}`, versions {}{needs})",
+            line.stream, line.scope, line.cadence, line.versions
+        );
         let _ = writeln!(text, "    {}", line.summary);
         for metric in &line.metrics {
-            let _ = writeln!(text, "  {} {}", if metric.enabled { '*' } else { ' ' }, metric.name);
+            let _ = writeln!(
+                text,
+                "  {} {}",
+                if metric.enabled { '*' } else { ' ' },
+                metric.name
+            );
         }
         if let Some(event) = &line.event {
             let _ = writeln!(text, "  > {event}");
         }
     }
-    text.push_str("\n* on by default   > a log record per row   `ringwatch catalogue show STREAM` says more\n");
+    text.push_str(
+        "\n* on by default   > a log record per row   `ringwatch catalogue show STREAM` says more\n",
+    );
     text
 }
 
 fn page(sheet: &StreamSheet) -> String {
-    let mut text = format!("{}\n{}\n\nread     once in each {}\ninterval `{}`\n", sheet.stream, sheet.summary, sheet.scope, sheet.cadence);
+    let mut text = format!(
+        "{}\n{}\n\nread     once in each {}\ninterval `{}`\n",
+        sheet.stream, sheet.summary, sheet.scope, sheet.cadence
+    );
     if !sheet.requires.is_empty() {
         let _ = writeln!(text, "needs    {}", sheet.requires.join(", "));
     }
@@ -70,22 +90,42 @@ fn page(sheet: &StreamSheet) -> String {
     for metric in &sheet.metrics {
         let mark = if metric.enabled { '*' } else { ' ' };
         let grows = if metric.monotonic { " monotonic" } else { "" };
-        let _ = writeln!(text, "{mark} {} [{}] {}{grows} {}: {}", metric.name, metric.unit, metric.kind, metric.value_type, metric.description);
+        let _ = writeln!(
+            text,
+            "{mark} {} [{}] {}{grows} {}: {}",
+            metric.name, metric.unit, metric.kind, metric.value_type, metric.description
+        );
         for (name, values) in &metric.attributes {
-            let values = if values.is_empty() { String::new() } else { format!(" = {}", values.join(" | ")) };
+            let values = if values.is_empty() {
+                String::new()
+            } else {
+                format!(" = {}", values.join(" | "))
+            };
             let _ = writeln!(text, "      {name}{values}");
         }
     }
     if let Some(event) = &sheet.event {
         let _ = writeln!(text, "\nRecord {}: {}", event.name, event.description);
         for attribute in &event.attributes {
-            let from = attribute.column.as_deref().or(attribute.value.as_deref()).unwrap_or_default();
+            let from = attribute
+                .column
+                .as_deref()
+                .or(attribute.value.as_deref())
+                .unwrap_or_default();
             let _ = writeln!(text, "  {:44} {from}", attribute.key);
         }
     }
     for statement in &sheet.sql {
-        let extension = statement.extension_from.as_ref().map_or_else(String::new, |v| format!(", extension {v} on"));
-        let _ = writeln!(text, "\nSQL, versions {}{extension}\n{}", statement.versions, statement.sql.trim_end());
+        let extension = statement
+            .extension_from
+            .as_ref()
+            .map_or_else(String::new, |v| format!(", extension {v} on"));
+        let _ = writeln!(
+            text,
+            "\nSQL, versions {}{extension}\n{}",
+            statement.versions,
+            statement.sql.trim_end()
+        );
     }
     if let Some(sql) = &sheet.texts_sql {
         let _ = writeln!(text, "\nSQL of texts not seen before\n{}", sql.trim_end());

@@ -5,11 +5,18 @@ use ringwatch_config::settings::Receiver;
 use ringwatch_config::{Complaint, Settings};
 
 /// Resource attributes that a PostgreSQL target has.
-const RESOURCE_ATTRIBUTES: [&str; 4] = ["server.address", "server.port", "service.instance.id", "db.system.version"];
+const RESOURCE_ATTRIBUTES: [&str; 4] = [
+    "server.address",
+    "server.port",
+    "service.instance.id",
+    "db.system.version",
+];
 
 /// Complaints about switches of metrics and resource attributes that do not exist.
 pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Complaint> {
-    let Some(engine) = catalogue.engine("postgresql") else { return Vec::new() };
+    let Some(engine) = catalogue.engine("postgresql") else {
+        return Vec::new();
+    };
     let metrics: Vec<&str> = engine.metric_names().collect();
     let mut complaints = Vec::new();
     for (id, receiver) in &settings.receivers {
@@ -17,14 +24,24 @@ pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Co
         let id = id.to_string();
         let mut check = |section: &str, name: &str, what: &str, known: &[&str]| {
             if !known.contains(&name) {
-                complaints.push(Complaint::unknown(["receivers", &id, section, name], what, name, known));
+                complaints.push(Complaint::unknown(
+                    ["receivers", &id, section, name],
+                    what,
+                    name,
+                    known,
+                ));
             }
         };
         for name in receiver.metrics.keys() {
             check("metrics", name, "metric", &metrics);
         }
         for name in receiver.resource_attributes.keys() {
-            check("resource_attributes", name, "resource attribute", &RESOURCE_ATTRIBUTES);
+            check(
+                "resource_attributes",
+                name,
+                "resource attribute",
+                &RESOURCE_ATTRIBUTES,
+            );
         }
     }
     complaints

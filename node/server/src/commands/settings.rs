@@ -9,8 +9,14 @@ use crate::cli::{ConfigCommand, ConfigFiles};
 
 /// Reads and checks the configuration; the error holds every fault, one a line.
 pub(crate) fn load(files: &ConfigFiles, catalogue: &Catalogue) -> anyhow::Result<Settings> {
-    let request = Request { files: &files.config, sets: &files.set, env: &|name| std::env::var(name).ok() };
-    Ok(ringwatch_config::load(&request, &|settings| switch_names(settings, catalogue))?)
+    let request = Request {
+        files: &files.config,
+        sets: &files.set,
+        env: &|name| std::env::var(name).ok(),
+    };
+    Ok(ringwatch_config::load(&request, &|settings| {
+        switch_names(settings, catalogue)
+    })?)
 }
 
 /// `ringwatch validate`.

@@ -18,8 +18,16 @@ pub(crate) struct BooksMetrics {
 impl BooksMetrics {
     /// Shows `books`.
     pub(crate) fn new(books: &Arc<Books>) -> prometheus::Result<Self> {
-        let desc = Desc::new("ringwatch_books".into(), STAGES.into(), Vec::new(), std::collections::HashMap::new())?;
-        Ok(Self { books: Arc::clone(books), desc: vec![desc] })
+        let desc = Desc::new(
+            "ringwatch_books".into(),
+            STAGES.into(),
+            Vec::new(),
+            std::collections::HashMap::new(),
+        )?;
+        Ok(Self {
+            books: Arc::clone(books),
+            desc: vec![desc],
+        })
     }
 }
 
@@ -33,7 +41,10 @@ impl Collector for BooksMetrics {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count below 2^53 is exact, and the format knows only doubles")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count below 2^53 is exact, and the format knows only doubles"
+)]
 fn families(books: &BooksSnapshot) -> Vec<MetricFamily> {
     let stage = |stage, value: u64| (vec![("stage", stage)], value as f64);
     let dropped = DropReason::ALL.iter().zip(books.dropped_rows);
@@ -62,11 +73,22 @@ fn families(books: &BooksSnapshot) -> Vec<MetricFamily> {
             "ringwatch_dropped_rows_total",
             "Rows lost, by reason",
             MetricType::COUNTER,
-            dropped.map(|(reason, rows)| (vec![("reason", reason.as_str())], rows as f64)).collect(),
+            dropped
+                .map(|(reason, rows)| (vec![("reason", reason.as_str())], rows as f64))
+                .collect(),
         ),
     ];
-    let gauge = |name, help, value: i64| super::family(name, help, MetricType::GAUGE, vec![(vec![], value as f64)]);
-    families.push(gauge("ringwatch_in_flight_rows", "Rows on their way", books.in_flight_rows));
-    families.push(gauge("ringwatch_in_flight_bytes", "Memory of frames on their way, in bytes", books.in_flight_bytes));
+    let gauge =
+        |name, help, value: i64| super::family(name, help, MetricType::GAUGE, vec![(vec![], value as f64)]);
+    families.push(gauge(
+        "ringwatch_in_flight_rows",
+        "Rows on their way",
+        books.in_flight_rows,
+    ));
+    families.push(gauge(
+        "ringwatch_in_flight_bytes",
+        "Memory of frames on their way, in bytes",
+        books.in_flight_bytes,
+    ));
     families
 }

@@ -21,7 +21,11 @@ pub(crate) struct Served {
 
 impl Served {
     /// Listens at `endpoint` and serves `router`. `setting` is named when the address cannot be had.
-    pub(crate) async fn start(endpoint: &Endpoint, setting: &'static str, router: Router) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        endpoint: &Endpoint,
+        setting: &'static str,
+        router: Router,
+    ) -> anyhow::Result<Self> {
         let listener = listen(endpoint, setting).await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -38,7 +42,10 @@ impl Served {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         let abort = self.task.abort_handle();
-        if tokio::time::timeout(std::time::Duration::from_millis(500), self.task).await.is_err() {
+        if tokio::time::timeout(std::time::Duration::from_millis(500), self.task)
+            .await
+            .is_err()
+        {
             abort.abort();
         }
     }

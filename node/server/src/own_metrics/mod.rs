@@ -14,7 +14,10 @@ pub(crate) use http::{Served, listen, start_metrics_server};
 pub(crate) use process::{ProcessMetrics, cpu_seconds};
 
 /// Registers `collector`. A name that is taken is a defect, which every start shows.
-pub(crate) fn register(registry: &Registry, collector: impl prometheus::core::Collector + 'static) -> anyhow::Result<()> {
+pub(crate) fn register(
+    registry: &Registry,
+    collector: impl prometheus::core::Collector + 'static,
+) -> anyhow::Result<()> {
     registry.register(Box::new(collector)).map_err(Into::into)
 }
 

@@ -16,8 +16,17 @@ impl ProcessMetrics {
     /// Shows this process, which started at `started`.
     pub(crate) fn new(started: Instant, clock: &Clock) -> prometheus::Result<Self> {
         let help = "The process";
-        let desc = Desc::new("ringwatch_process".into(), help.into(), Vec::new(), std::collections::HashMap::new())?;
-        Ok(Self { started, clock: clock.clone(), desc: vec![desc] })
+        let desc = Desc::new(
+            "ringwatch_process".into(),
+            help.into(),
+            Vec::new(),
+            std::collections::HashMap::new(),
+        )?;
+        Ok(Self {
+            started,
+            clock: clock.clone(),
+            desc: vec![desc],
+        })
     }
 }
 
@@ -31,7 +40,12 @@ impl Collector for ProcessMetrics {
         let one = |name, help, kind, value| super::family(name, help, kind, vec![(vec![], value)]);
         let rss = ringwatch_pipeline::memory_limiter::process_rss().unwrap_or(0) as f64;
         vec![
-            one("otelcol_process_memory_rss", "Resident memory in bytes", MetricType::GAUGE, rss),
+            one(
+                "otelcol_process_memory_rss",
+                "Resident memory in bytes",
+                MetricType::GAUGE,
+                rss,
+            ),
             one(
                 "otelcol_process_cpu_seconds",
                 "Processor time used, user and system, in seconds",

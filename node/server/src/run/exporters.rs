@@ -10,7 +10,8 @@ use ringwatch_catalogue::Projections;
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Exporter as ExporterSettings};
 use ringwatch_deliver::{
-    DebugHandle, OtlpHandle, OtlpOutlet, PrometheusHandle, PrometheusOutlet, Signal, debug, start_otlp, start_prometheus,
+    DebugHandle, OtlpHandle, OtlpOutlet, PrometheusHandle, PrometheusOutlet, Signal, debug, start_otlp,
+    start_prometheus,
 };
 use ringwatch_frame::{Batch, Clock};
 use ringwatch_pipeline::Outlet;
@@ -62,10 +63,7 @@ impl Exporters {
     /// Delivers what is queued until the deadline; all exporters at the same time.
     pub(super) async fn stop(self, deadline: Instant) {
         let stop = async |exporter| match exporter {
-            Exporter::Otlp(otlp) => match Arc::try_unwrap(otlp) {
-                Ok(otlp) => otlp.stop(deadline).await,
-                Err(_) => tracing::error!("an exporter is still in use at the end: this is a defect of Ringwatch"),
-            },
+            Exporter::Otlp(otlp) => otlp.stop(deadline).await,
             Exporter::Prometheus(prometheus) => prometheus.stop(deadline).await,
             Exporter::Debug(_) => {}
         };
@@ -82,12 +80,20 @@ pub(super) async fn start_exporters(
     health: &Health,
 ) -> anyhow::Result<Exporters> {
     let mut started = HashMap::new();
-    for id in settings.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters) {
+    for id in settings
+        .service
+        .pipelines
+        .values()
+        .flat_map(|pipeline| &pipeline.exporters)
+    {
         let name = id.to_string();
         if started.contains_key(&name) {
             continue;
         }
-        let exporter = settings.exporters.get(id).with_context(|| format!("exporter `{id}` is not defined"))?;
+        let exporter = settings
+            .exporters
+            .get(id)
+            .with_context(|| format!("exporter `{id}` is not defined"))?;
         let projections = Arc::clone(projections);
         let exporter = match exporter {
             ExporterSettings::Otlp(otlp) => {
@@ -95,23 +101,24 @@ pub(super) async fn start_exporters(
                 watch_queue(health, &name, &handle);
                 Exporter::Otlp(handle)
             }
-            ExporterSettings::Prometheus(prometheus) => Exporter::Prometheus(
-                start_prometheus(&name, prometheus, projections, clock.clone()).await?,
-            ),
-            ExporterSettings::Debug(settings) => {
-                Exporter::Debug(debug(&name, settings, projections))
+            ExporterSettings::Prometheus(prometheus) => {
+                Exporter::Prometheus(start_prometheus(&name, prometheus, projections, clock.clone()).await?)
             }
+            ExporterSettings::Debug(settings) => Exporter::Debug(debug(&name, settings, projections)),
         };
         started.insert(name, exporter);
     }
     Ok(Exporters(started))
 }
 
-/// An exporter is well while its queue takes batches. Health must not keep a stopped exporter alive.
+/// An exporter is well while its queue takes batches.
 fn watch_queue(health: &Health, name: &str, handle: &Arc<OtlpHandle>) {
-    let handle = Arc::downgrade(handle);
+    let handle = Arc::clone(handle);
     health.watch(format!("exporters/{name}"), move || {
-        let accepts = handle.upgrade().is_some_and(|handle| handle.accepts());
-        Condition { healthy: accepts, metrics: json!({ "accepts": accepts }) }
+        let accepts = handle.accepts();
+        Condition {
+            healthy: accepts,
+            metrics: json!({ "accepts": accepts }),
+        }
     });
 }

@@ -9,7 +9,10 @@ use crate::grpc::{Knowledge, TargetView};
 
 /// The configured name, or the machine's.
 pub(super) fn node_id(cluster: &Cluster) -> String {
-    cluster.node_id.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+    cluster
+        .node_id
+        .clone()
+        .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
 /// What the gRPC port answers from.
@@ -30,10 +33,18 @@ pub(super) fn knowledge(
 }
 
 fn view(spec: &ringwatch_collect::TargetSpec) -> TargetView {
-    let built_in = ["server.address", "server.port", "service.instance.id", "db.system.version"];
+    let built_in = [
+        "server.address",
+        "server.port",
+        "service.instance.id",
+        "db.system.version",
+    ];
     let labels = spec.resource.iter().filter_map(|(key, value)| match value {
         Value::Text(text) if !built_in.contains(&key) => Some((key.to_owned(), text.to_string())),
         _ => None,
     });
-    TargetView { target_id: spec.id.to_string(), labels: labels.collect() }
+    TargetView {
+        target_id: spec.id.to_string(),
+        labels: labels.collect(),
+    }
 }

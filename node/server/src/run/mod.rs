@@ -30,7 +30,10 @@ pub(crate) fn node(files: &ConfigFiles) -> anyhow::Result<()> {
     let settings = commands::load(files, &catalogue)?;
     // The first one wins; a second installation can only be the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ringwatch").build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("ringwatch")
+        .build()?;
     runtime.block_on(run(settings, catalogue))
 }
 

@@ -24,6 +24,7 @@ use crate::telemetry::start_metric_readers;
 
 /// A running node.
 pub(super) struct Node {
+    books: Arc<Books>,
     health: Health,
     health_server: Served,
     metrics_server: Option<Served>,
@@ -62,12 +63,14 @@ impl Node {
         own_metrics::register(&registry, ClusterMetrics::new(targets.receiver())?)?;
         let node_id = node_id(&settings.cluster);
         let known = targets.receiver();
-        let grpc =
-            start_grpc(&settings.cluster, |address| knowledge(&settings.cluster, node_id, address, clock, known)).await?;
+        let grpc = start_grpc(&settings.cluster, |address| {
+            knowledge(&settings.cluster, node_id, address, clock, known)
+        })
+        .await?;
 
         let collector = Arc::new(start_collector(CollectorParts {
             clock: clock.clone(),
-            books,
+            books: Arc::clone(&books),
             registry: registry.clone(),
             ownership: Arc::new(SoleOwner),
             sink: Arc::new(Router::new(ways, projections)),
@@ -78,6 +81,7 @@ impl Node {
         grpc.set_serving(true).await;
         health.set_ready(true);
         Ok(Self {
+            books,
             health,
             health_server,
             metrics_server,
@@ -98,6 +102,7 @@ impl Node {
         stop_collector(self.collector, deadline).await;
         self.pipelines.stop(deadline).await;
         self.exporters.stop(deadline).await;
+        close_books(&self.books);
         if let Some(readers) = self.metric_readers {
             stop_metric_readers(readers).await;
         }
@@ -114,20 +119,31 @@ async fn start_own_metrics(settings: &Settings, registry: &Registry) -> anyhow::
     if metrics.level == MetricLevel::None {
         return Ok(None);
     }
-    start_metrics_server(&metrics.address, registry.clone()).await.map(Some)
+    start_metrics_server(&metrics.address, registry.clone())
+        .await
+        .map(Some)
 }
 
 /// The health check that `service.extensions` names, or the default one: a node always says how it is.
 fn health_check(settings: &Settings) -> HealthCheck {
-    let named = settings.service.extensions.iter().find_map(|id| settings.extensions.get(id));
-    named.map_or_else(HealthCheck::default, |Extension::HealthCheck(check)| check.clone())
+    let named = settings
+        .service
+        .extensions
+        .iter()
+        .find_map(|id| settings.extensions.get(id));
+    named.map_or_else(HealthCheck::default, |Extension::HealthCheck(check)| {
+        check.clone()
+    })
 }
 
 fn memory_limit_mib(settings: &Settings) -> Option<u64> {
-    settings.processors.values().find_map(|processor| match processor {
-        Processor::MemoryLimiter(limiter) => limiter.limit_mib,
-        _ => None,
-    })
+    settings
+        .processors
+        .values()
+        .find_map(|processor| match processor {
+            Processor::MemoryLimiter(limiter) => limiter.limit_mib,
+            _ => None,
+        })
 }
 
 /// A target that is down is no fault of the node: it is shown, not judged.
@@ -136,9 +152,27 @@ fn watch_collector(health: &Health, collector: &Arc<Collector>) {
     health.watch("collector", move || {
         let status = collector.upgrade().map(|collector| collector.status());
         let targets = status.as_ref().map(Vec::len);
-        let down = status.as_ref().map(|all| all.iter().filter(|target| !target.up).count());
-        Condition { healthy: status.is_some(), metrics: json!({ "targets": targets, "targets_down": down }) }
+        let down = status
+            .as_ref()
+            .map(|all| all.iter().filter(|target| !target.up).count());
+        Condition {
+            healthy: status.is_some(),
+            metrics: json!({ "targets": targets, "targets_down": down }),
+        }
     });
+}
+
+/// The last word on what was read and what became of it.
+fn close_books(books: &Books) {
+    let end = books.snapshot();
+    tracing::info!(
+        collected_rows = end.collected_rows,
+        copied_rows = end.copied_rows,
+        delivered_rows = end.delivered_rows,
+        dropped_rows = end.dropped_total(),
+        balanced = end.balanced() && end.in_flight_rows == 0,
+        "the books are closed"
+    );
 }
 
 /// A health request may hold the collector for a moment; it is over long before the deadline.
@@ -150,14 +184,18 @@ async fn stop_collector(mut collector: Arc<Collector>, deadline: Instant) {
         }
         tokio::task::yield_now().await;
     };
-    if !collector.stop(deadline.saturating_duration_since(Instant::now())).await {
+    if !collector
+        .stop(deadline.saturating_duration_since(Instant::now()))
+        .await
+    {
         tracing::warn!("some readings did not end before the node stopped; they were broken off");
     }
 }
 
 /// The SDK blocks while it sends for the last time.
 async fn stop_metric_readers(readers: SdkMeterProvider) {
-    let stopped = tokio::task::spawn_blocking(move || readers.shutdown_with_timeout(std::time::Duration::from_secs(2)));
+    let stopped =
+        tokio::task::spawn_blocking(move || readers.shutdown_with_timeout(std::time::Duration::from_secs(2)));
     if let Ok(Err(error)) = stopped.await {
         tracing::warn!(%error, "the node's own metrics could not be sent for the last time");
     }

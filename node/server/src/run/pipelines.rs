@@ -11,7 +11,8 @@ use ringwatch_config::settings::{ComponentId, Processor as ProcessorSettings};
 use ringwatch_deliver::Signal;
 use ringwatch_frame::Books;
 use ringwatch_pipeline::{
-    AttributesProcessor, BatchProcessor, MemoryLimiter, PipelineHandle, Processor, ResourceProcessor, start_pipeline,
+    AttributesProcessor, BatchProcessor, MemoryLimiter, PipelineHandle, PipelineMetrics, Processor,
+    ResourceProcessor, start_pipeline,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -29,7 +30,11 @@ pub(super) struct Pipelines(Vec<PipelineHandle>);
 impl Pipelines {
     /// Lets what is inside go through, and flushes the processors.
     pub(super) async fn stop(self, deadline: Instant) {
-        join_all(self.0.into_iter().map(|pipeline| pipeline.stop(deadline))).await;
+        for ended in join_all(self.0.into_iter().map(|pipeline| pipeline.stop(deadline))).await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a pipeline did not end well");
+            }
+        }
     }
 }
 
@@ -41,6 +46,7 @@ pub(super) fn start_pipelines(
     registry: &Registry,
     health: &Health,
 ) -> anyhow::Result<(Pipelines, HashMap<String, Ways>)> {
+    let metrics = PipelineMetrics::new(registry)?;
     let mut running = Vec::new();
     let mut ways: HashMap<String, Ways> = HashMap::new();
     for (id, pipeline) in &settings.service.pipelines {
@@ -48,21 +54,30 @@ pub(super) fn start_pipelines(
         let processors = pipeline
             .processors
             .iter()
-            .map(|name| processor(settings, id, name, books, registry))
+            .map(|name| processor(settings, name, books, &metrics))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let outlets = pipeline
             .exporters
             .iter()
-            .map(|name| exporters.outlet(name, signal).with_context(|| format!("exporter `{name}` is not defined")))
+            .map(|name| {
+                exporters
+                    .outlet(name, signal)
+                    .with_context(|| format!("exporter `{name}` is not defined"))
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let (input, handle) = start_pipeline(&id.to_string(), processors, outlets, INPUT_FRAMES, registry)?;
+        let (input, handle) = start_pipeline(&id.to_string(), processors, outlets, INPUT_FRAMES, &metrics)?;
         let alive = input.clone();
         health.watch(format!("pipelines/{id}"), move || {
             let running = alive.is_running();
-            Condition { healthy: running, metrics: json!({ "waiting_frames": alive.waiting() }) }
+            Condition {
+                healthy: running,
+                metrics: json!({ "waiting_frames": alive.waiting() }),
+            }
         });
         for receiver in &pipeline.receivers {
-            ways.entry(receiver.to_string()).or_default().add(signal, input.clone());
+            ways.entry(receiver.to_string())
+                .or_default()
+                .add(signal, input.clone());
         }
         running.push(handle);
     }
@@ -80,19 +95,21 @@ pub(super) fn signal_of(pipeline: &ComponentId) -> anyhow::Result<Signal> {
 
 fn processor(
     settings: &Settings,
-    pipeline: &ComponentId,
     id: &ComponentId,
     books: &Arc<Books>,
-    registry: &Registry,
+    metrics: &PipelineMetrics,
 ) -> anyhow::Result<Box<dyn Processor>> {
-    let (pipeline, name) = (pipeline.to_string(), id.to_string());
-    let found = settings.processors.get(id).with_context(|| format!("processor `{id}` is not defined"))?;
+    let name = id.to_string();
+    let found = settings
+        .processors
+        .get(id)
+        .with_context(|| format!("processor `{id}` is not defined"))?;
     Ok(match found {
         ProcessorSettings::MemoryLimiter(settings) => {
-            Box::new(MemoryLimiter::new(&pipeline, &name, settings, books, registry)?)
-        },
+            Box::new(MemoryLimiter::new(&name, settings, books, metrics)?)
+        }
         ProcessorSettings::Resource(settings) => Box::new(ResourceProcessor::new(&name, settings)?),
         ProcessorSettings::Attributes(settings) => Box::new(AttributesProcessor::new(&name, settings)?),
-        ProcessorSettings::Batch(settings) => Box::new(BatchProcessor::new(&pipeline, &name, settings, registry)?),
+        ProcessorSettings::Batch(settings) => Box::new(BatchProcessor::new(&name, settings, metrics)?),
     })
 }

@@ -29,7 +29,9 @@ pub(super) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
             continue;
         }
         let Receiver::Postgresql(receiver) = receiver;
-        let engine = catalogue.engine("postgresql").context("the catalogue lacks PostgreSQL")?;
+        let engine = catalogue
+            .engine("postgresql")
+            .context("the catalogue lacks PostgreSQL")?;
         let source = id.to_string();
         projections_of(&mut projections, engine, &source, receiver, wants);
         plans.push(ReceiverPlan::new(engine, &source, receiver, wants));
@@ -38,7 +40,10 @@ pub(super) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
 }
 
 fn wants(settings: &Settings, receiver: &ComponentId) -> anyhow::Result<Wants> {
-    let mut wants = Wants { metrics: false, logs: false };
+    let mut wants = Wants {
+        metrics: false,
+        logs: false,
+    };
     for (id, pipeline) in &settings.service.pipelines {
         if pipeline.receivers.contains(receiver) {
             match signal_of(id)? {

@@ -27,8 +27,16 @@ impl Ways {
 
     /// The pipelines that want a frame with this projection.
     fn for_projection(&self, projection: &Projection) -> impl Iterator<Item = &PipelineInput> {
-        let metrics = if projection.metrics.is_empty() { &[][..] } else { &self.metrics[..] };
-        let logs = if projection.event.is_none() { &[][..] } else { &self.logs[..] };
+        let metrics = if projection.metrics.is_empty() {
+            &[][..]
+        } else {
+            &self.metrics[..]
+        };
+        let logs = if projection.event.is_none() {
+            &[][..]
+        } else {
+            &self.logs[..]
+        };
         metrics.iter().chain(logs)
     }
 }
@@ -49,7 +57,10 @@ impl Router {
 impl Sink for Router {
     fn offer(&self, frame: Frame) {
         let source = &*frame.meta().source;
-        let known = self.projections.get(source, frame.id().stream.name()).zip(self.ways.get(source));
+        let known = self
+            .projections
+            .get(source, frame.id().stream.name())
+            .zip(self.ways.get(source));
         let Some((projection, ways)) = known else {
             frame.discard(DropReason::Invalid);
             return;
@@ -57,7 +68,11 @@ impl Sink for Router {
         let mut inputs = ways.for_projection(projection).peekable();
         let mut frame = Some(frame);
         while let Some(input) = inputs.next() {
-            let one = if inputs.peek().is_some() { frame.as_ref().map(Frame::copy) } else { frame.take() };
+            let one = if inputs.peek().is_some() {
+                frame.as_ref().map(Frame::copy)
+            } else {
+                frame.take()
+            };
             if let Some(one) = one {
                 input.offer(one);
             }

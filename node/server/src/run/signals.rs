@@ -13,7 +13,10 @@ impl Signals {
     /// From now on the signals no longer end the process by themselves.
     pub(super) fn listen() -> anyhow::Result<Self> {
         let on = |kind| signal(kind).context("signals cannot be received");
-        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
     }
 
     /// Waits for the next one and gives its name.

@@ -24,7 +24,11 @@ pub(super) struct JsonLog {
 impl JsonLog {
     /// Writes to `writer`; `initial` are fields of every line.
     pub(super) fn new(writer: BoxMakeWriter, initial: Vec<(String, String)>, clock: Clock) -> Self {
-        Self { writer, initial, clock }
+        Self {
+            writer,
+            initial,
+            clock,
+        }
     }
 }
 
@@ -92,7 +96,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
         for (key, value) in &self.initial {
             line.insert(key.clone(), Value::from(value.as_str()));
         }
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context
+            .event_scope(event)
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 line.extend(fields.0.clone());
             }
@@ -101,14 +109,19 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
         let mut text = Value::Object(line).to_string();
         text.push('\n');
         // Where the log cannot be written, there is nowhere left to say so.
-        let _ = self.writer.make_writer_for(event.metadata()).write_all(text.as_bytes());
+        let _ = self
+            .writer
+            .make_writer_for(event.metadata())
+            .write_all(text.as_bytes());
     }
 }
 
 /// RFC 3339 with milliseconds, in UTC.
 pub(crate) fn timestamp(clock: &Clock) -> String {
     let nanos = i128::from(clock.now().unix_nanos());
-    jiff::Timestamp::from_nanosecond(nanos).map(|at| format!("{at:.3}")).unwrap_or_default()
+    jiff::Timestamp::from_nanosecond(nanos)
+        .map(|at| format!("{at:.3}"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,12 +160,23 @@ mod tests {
             tracing::warn!(rows = 3, "line one\nline \"two\"");
         });
         let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.lines().count(), 1, "a line break in a message must not break the line");
+        assert_eq!(
+            text.lines().count(),
+            1,
+            "a line break in a message must not break the line"
+        );
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "WARN");
         assert_eq!(line["msg"], "line one\nline \"two\"");
-        assert_eq!((&line["stream"], &line["rows"]), (&Value::from("postgresql.activity"), &Value::from(3)));
+        assert_eq!(
+            (&line["stream"], &line["rows"]),
+            (&Value::from("postgresql.activity"), &Value::from(3))
+        );
         assert_eq!(line["service"], "ringwatch");
-        assert!(line["ts"].as_str().unwrap().starts_with("2023-11-14T22:13:20.00"), "{}", line["ts"]);
+        assert!(
+            line["ts"].as_str().unwrap().starts_with("2023-11-14T22:13:20.00"),
+            "{}",
+            line["ts"]
+        );
     }
 }

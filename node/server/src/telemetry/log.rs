@@ -53,14 +53,19 @@ pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Res
         }
         LogEncoding::Console => {
             let only_terminal = settings.logs.output_paths == ["stderr"] && std::io::stderr().is_terminal();
-            tracing_subscriber::fmt::layer().with_writer(writer(&settings.logs)?).with_ansi(only_terminal).boxed()
+            tracing_subscriber::fmt::layer()
+                .with_writer(writer(&settings.logs)?)
+                .with_ansi(only_terminal)
+                .boxed()
         }
     };
     let tracer = otlp::tracer(&settings.traces)?;
     // The exporter of spans speaks gRPC itself: spans of the libraries would make it trace its own work.
     let spans = tracer.as_ref().map(|tracer| {
         let only_ours = Targets::new().with_target("ringwatch", LevelFilter::INFO);
-        tracing_opentelemetry::layer().with_tracer(otlp::tracer_of(tracer)).with_filter(only_ours)
+        tracing_opentelemetry::layer()
+            .with_tracer(otlp::tracer_of(tracer))
+            .with_filter(only_ours)
     });
     tracing_subscriber::registry()
         .with(log.with_filter(ours(level)))
@@ -69,7 +74,10 @@ pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Res
         .context("the log could not be started")?;
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "a part of the node panicked: this is a defect of Ringwatch, please report it");
+        tracing::error!(
+            place,
+            "a part of the node panicked: this is a defect of Ringwatch, please report it"
+        );
     }));
     Ok(Telemetry { tracer })
 }
@@ -77,16 +85,17 @@ pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Res
 fn writer(settings: &LogTelemetry) -> anyhow::Result<BoxMakeWriter> {
     let mut all: Option<BoxMakeWriter> = None;
     for path in &settings.output_paths {
-        let one = match path.as_str() {
-            "stdout" => BoxMakeWriter::new(std::io::stdout),
-            "stderr" => BoxMakeWriter::new(std::io::stderr),
-            path => {
-                let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| {
+        let one =
+            match path.as_str() {
+                "stdout" => BoxMakeWriter::new(std::io::stdout),
+                "stderr" => BoxMakeWriter::new(std::io::stderr),
+                path => {
+                    let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| {
                     format!("the log file {path} cannot be opened; see service.telemetry.logs.output_paths")
                 })?;
-                BoxMakeWriter::new(Mutex::new(file))
-            }
-        };
+                    BoxMakeWriter::new(Mutex::new(file))
+                }
+            };
         all = Some(match all {
             Some(before) => BoxMakeWriter::new(before.and(one)),
             None => one,

@@ -24,7 +24,9 @@ pub(super) fn tracer(settings: &TraceTelemetry) -> anyhow::Result<Option<SdkTrac
     let mut builder = SdkTracerProvider::builder().with_resource(resource());
     let mut any = false;
     for entry in &settings.processors {
-        let Some(exporter) = &entry.batch.exporter else { continue };
+        let Some(exporter) = &entry.batch.exporter else {
+            continue;
+        };
         let otlp = &exporter.otlp;
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_tonic()
@@ -33,9 +35,14 @@ pub(super) fn tracer(settings: &TraceTelemetry) -> anyhow::Result<Option<SdkTrac
             .with_tls_config(tls(&otlp.tls)?)
             .build()
             .context("service.telemetry.traces: the exporter could not be made")?;
-        let config = BatchConfigBuilder::default().with_scheduled_delay(*entry.batch.timeout).build();
-        builder = builder
-            .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(config).build());
+        let config = BatchConfigBuilder::default()
+            .with_scheduled_delay(*entry.batch.timeout)
+            .build();
+        builder = builder.with_span_processor(
+            BatchSpanProcessor::builder(exporter)
+                .with_batch_config(config)
+                .build(),
+        );
         any = true;
     }
     Ok(any.then(|| builder.build()))
@@ -82,7 +89,9 @@ fn bridge(meter: &Meter, registry: &Registry) {
         match family.get_field_type() {
             MetricType::COUNTER => counter(meter, registry, &name, &name, |m| m.get_counter().get_value()),
             MetricType::HISTOGRAM => {
-                counter(meter, registry, &name, &format!("{name}_sum"), |m| m.get_histogram().get_sample_sum());
+                counter(meter, registry, &name, &format!("{name}_sum"), |m| {
+                    m.get_histogram().get_sample_sum()
+                });
                 #[expect(clippy::cast_precision_loss, reason = "a count below 2^53 is exact")]
                 counter(meter, registry, &name, &format!("{name}_count"), |m| {
                     m.get_histogram().get_sample_count() as f64
@@ -92,25 +101,42 @@ fn bridge(meter: &Meter, registry: &Registry) {
                 let registry = registry.clone();
                 let family_name = name.clone();
                 let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<f64>| {
-                    each(&registry, &family_name, |labels, metric| observer.observe(metric.get_gauge().get_value(), labels));
+                    each(&registry, &family_name, |labels, metric| {
+                        observer.observe(metric.get_gauge().get_value(), labels);
+                    });
                 };
-                drop(meter.f64_observable_gauge(name).with_callback(observe).build());
+                let _registered = meter.f64_observable_gauge(name).with_callback(observe).build();
             }
         }
     }
 }
 
-fn counter(meter: &Meter, registry: &Registry, family: &str, name: &str, value: fn(&prometheus::proto::Metric) -> f64) {
+fn counter(
+    meter: &Meter,
+    registry: &Registry,
+    family: &str,
+    name: &str,
+    value: fn(&prometheus::proto::Metric) -> f64,
+) {
     let (registry, family) = (registry.clone(), family.to_owned());
     let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<f64>| {
-        each(&registry, &family, |labels, metric| observer.observe(value(metric), labels));
+        each(&registry, &family, |labels, metric| {
+            observer.observe(value(metric), labels);
+        });
     };
-    drop(meter.f64_observable_counter(name.to_owned()).with_callback(observe).build());
+    let _registered = meter
+        .f64_observable_counter(name.to_owned())
+        .with_callback(observe)
+        .build();
 }
 
 fn each(registry: &Registry, family: &str, mut observe: impl FnMut(&[KeyValue], &prometheus::proto::Metric)) {
     let families = registry.gather();
-    for metric in families.iter().filter(|f| f.name() == family).flat_map(MetricFamily::get_metric) {
+    for metric in families
+        .iter()
+        .filter(|f| f.name() == family)
+        .flat_map(MetricFamily::get_metric)
+    {
         let labels: Vec<KeyValue> = metric
             .get_label()
             .iter()
@@ -132,9 +158,9 @@ fn metadata(otlp: &OtlpTelemetry) -> anyhow::Result<MetadataMap> {
     for (key, value) in &otlp.headers {
         let name = MetadataKey::from_str(&key.to_ascii_lowercase())
             .with_context(|| format!("header `{key}` of the node's own telemetry is not a valid name"))?;
-        let mut value = MetadataValue::from_str(value.expose())
-            .ok()
-            .with_context(|| format!("header `{key}` of the node's own telemetry holds characters that cannot be sent"))?;
+        let mut value = MetadataValue::from_str(value.expose()).ok().with_context(|| {
+            format!("header `{key}` of the node's own telemetry holds characters that cannot be sent")
+        })?;
         value.set_sensitive(true);
         map.insert(name, value);
     }

@@ -1,19 +1,22 @@
 //! A lane: some streams of one target, read one after the other.
 
-use std::collections::BTreeSet;
+mod discovery;
+mod entry;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_frame::{Books, Clock, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, Tick, Value};
-use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::discovery::Discovery;
+use self::entry::enter;
 use crate::clean::Cleaner;
 use crate::fault::{Fault, FaultKind, Scene, advice};
-use crate::gate::{Gate, Place};
-use crate::health::{Admission, Health};
+use crate::gate::Gate;
+use crate::health::Health;
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Refusal, Sink};
 use crate::plan::PlannedStream;
@@ -22,12 +25,6 @@ use crate::session::{Connector, Session};
 use crate::sessions::{Open, Sessions};
 use crate::target::TargetSpec;
 
-/// How often the list of databases is read anew.
-const REDISCOVER: Duration = Duration::from_secs(60);
-/// How soon it is tried again when that failed.
-const DISCOVER_AGAIN: Duration = Duration::from_secs(1);
-/// The name under which ownership is asked whether databases may be listed.
-const DISCOVERY: &str = "discovery";
 /// The longest rest, after which the clock is looked at again, as it may have been set back.
 const REST: Duration = Duration::from_secs(5);
 
@@ -50,8 +47,8 @@ pub(crate) struct Lane<C: Connector> {
     cancel: CancellationToken,
     tracks: Vec<Track>,
     sessions: Sessions<C::Session>,
-    /// Streams of single databases, and when databases are looked for next.
-    discovery: Option<(Vec<Arc<PlannedStream>>, Instant)>,
+    /// In a lane of single databases.
+    discovery: Option<Discovery>,
     /// The resource with the server's version, where it is wanted.
     versioned: Option<(u32, Arc<Resource>)>,
 }
@@ -89,7 +86,7 @@ impl<C: Connector> Lane<C> {
 
     /// Reads these streams in every database that it finds.
     pub(crate) fn of_databases(mut self, streams: Vec<Arc<PlannedStream>>) -> Self {
-        self.discovery = Some((streams, Instant::now()));
+        self.discovery = Some(Discovery::new(streams));
         self
     }
 
@@ -97,7 +94,11 @@ impl<C: Connector> Lane<C> {
     pub(crate) async fn run(mut self) {
         while !self.cancel.is_cancelled() {
             let now = self.env.clock.now();
-            if self.discovery.as_ref().is_some_and(|(_, at)| *at <= Instant::now()) {
+            if self
+                .discovery
+                .as_ref()
+                .is_some_and(|discovery| discovery.at() <= Instant::now())
+            {
                 Box::pin(self.discover()).await;
             } else if let Some((at, tick)) = self.due(now) {
                 Box::pin(self.tick(at, tick)).await;
@@ -128,14 +129,21 @@ impl<C: Connector> Lane<C> {
     /// The stream whose due tick is the earliest.
     fn due(&mut self, now: Tick) -> Option<(usize, Tick)> {
         let due = |(at, track): (usize, &mut Track)| Some((at, track.timeline.due(now)?));
-        self.tracks.iter_mut().enumerate().filter_map(due).min_by_key(|(_, tick)| *tick)
+        self.tracks
+            .iter_mut()
+            .enumerate()
+            .filter_map(due)
+            .min_by_key(|(_, tick)| *tick)
     }
 
     /// Waits for the next tick or discovery, or for the end.
     async fn rest(&mut self, now: Tick) {
         let next = self.tracks.iter().map(|track| track.timeline.next()).min();
         let wake = Instant::now() + REST;
-        let wake = self.discovery.as_ref().map_or(wake, |(_, at)| wake.min(*at));
+        let wake = self
+            .discovery
+            .as_ref()
+            .map_or(wake, |discovery| wake.min(discovery.at()));
         tokio::select! {
             () = self.cancel.cancelled() => {}
             () = tokio::time::sleep_until(wake) => {}
@@ -148,9 +156,11 @@ impl<C: Connector> Lane<C> {
         let track = &mut self.tracks[at];
         let skipped = track.timeline.take(tick);
         if skipped > 0 {
-            self.health.meters().ticks(&track.id, self.health.down().unwrap_or(Outcome::Late), skipped);
+            self.health
+                .meters()
+                .ticks(&track.id, self.health.down().unwrap_or(Outcome::Late), skipped);
         }
-        let span = tracing::debug_span!("tick", target = %self.spec.id, stream = %track.id, tick = %tick);
+        let span = tracing::info_span!("tick", target = %self.spec.id, stream = %track.id, tick = %tick);
         let outcome = self.attempt(at, tick).instrument(span).await;
         self.health.meters().ticks(&self.tracks[at].id, outcome, 1);
     }
@@ -187,7 +197,7 @@ impl<C: Connector> Lane<C> {
                 self.fine(at, reading, version, tick, epoch);
                 Outcome::Collected
             }
-            Err(fault) => self.fault(at, &fault),
+            Err(fault) => self.fault(at, &fault, tick),
         }
     }
 
@@ -239,20 +249,31 @@ impl<C: Connector> Lane<C> {
         let track = &mut self.tracks[at];
         track.held = None;
         self.health.meters().uncertain(&track.id, reading.uncertain);
-        let id = FrameId { target: self.spec.id.clone(), stream: track.id.clone(), tick, epoch };
-        let meta = FrameMeta { id, source: Arc::clone(&self.spec.source), resource };
-        self.env.sink.offer(Frame::collected(&self.env.books, meta, reading.rows));
+        let id = FrameId {
+            target: self.spec.id.clone(),
+            stream: track.id.clone(),
+            tick,
+            epoch,
+        };
+        let meta = FrameMeta {
+            id,
+            source: Arc::clone(&self.spec.source),
+            resource,
+        };
+        self.env
+            .sink
+            .offer(Frame::collected(&self.env.books, meta, reading.rows));
         match reading.fault {
-            Some(fault) => self.tell(at, &fault),
+            Some(fault) => self.tell(at, &fault, tick),
             None if track.reporter.fine() => {
                 self.health.note(&track.id, None);
-                tracing::info!(target = %self.spec.id, stream = %track.id, "the stream can be read again");
+                tracing::info!(target = %self.spec.id, stream = %track.id, %tick, "the stream can be read again");
             }
             None => {}
         }
     }
 
-    fn fault(&mut self, at: usize, fault: &Fault) -> Outcome {
+    fn fault(&mut self, at: usize, fault: &Fault, tick: Tick) -> Outcome {
         let track = &mut self.tracks[at];
         let scene = Scene {
             role: &self.spec.plan.settings().username,
@@ -260,25 +281,29 @@ impl<C: Connector> Lane<C> {
             extension: None,
         };
         let home = *track.database == *self.spec.plan.settings().connect_database;
-        if fault.kind.is_of_target() || (fault.kind == FaultKind::NoDatabase && home) {
+        if fault.kind.is_of_target(home, self.health.has_connections()) {
             self.health.failed(fault, scene, Instant::now());
         } else {
             self.health.answered();
             track.hold(fault.kind, Instant::now());
-            self.tell(at, fault);
+            self.tell(at, fault, tick);
         }
         fault.kind.outcome()
     }
 
     /// Says what is wrong with one stream, if that is news.
-    fn tell(&mut self, at: usize, fault: &Fault) {
+    fn tell(&mut self, at: usize, fault: &Fault, tick: Tick) {
         let track = &mut self.tracks[at];
         if let Some(times) = track.reporter.fault(fault.kind, Instant::now()) {
             let role = &self.spec.plan.settings().username;
-            let scene = Scene { role, database: &track.database, extension: track.planned.stream.extension() };
+            let scene = Scene {
+                role,
+                database: &track.database,
+                extension: track.planned.stream.extension(),
+            };
             let advice = advice(fault.kind, scene);
             tracing::warn!(
-                target = %self.spec.id, stream = %track.id, error = %fault, advice, times,
+                target = %self.spec.id, stream = %track.id, %tick, error = %fault, advice, times,
                 "the stream cannot be read"
             );
         }
@@ -296,87 +321,12 @@ impl<C: Connector> Lane<C> {
             return Arc::clone(resource);
         }
         let mut resource = Resource::clone(&self.spec.resource);
-        resource.set("db.system.version", Value::from(format!("{}.{}", version / 10_000, version % 10_000)));
+        resource.set(
+            "db.system.version",
+            Value::from(format!("{}.{}", version / 10_000, version % 10_000)),
+        );
         let resource = Arc::new(resource);
         self.versioned = Some((version, Arc::clone(&resource)));
         resource
     }
-
-    /// Looks which databases there are, and begins and ends their streams.
-    async fn discover(&mut self) {
-        let found = self.databases().await;
-        let again = if found.is_some() { REDISCOVER } else { DISCOVER_AGAIN };
-        let streams = match &mut self.discovery {
-            Some((streams, at)) => {
-                *at = Instant::now() + again;
-                streams.clone()
-            }
-            None => return,
-        };
-        let Some(found) = found else { return };
-        for gone in self.tracks.extract_if(.., |track| !found.contains(&*track.database)) {
-            self.health.note(&gone.id, None);
-        }
-        self.sessions.keep(|database| found.contains(database)).await;
-        let known: BTreeSet<Arc<str>> = self.tracks.iter().map(|track| Arc::clone(&track.database)).collect();
-        for database in found.iter().filter(|database| !known.contains(database.as_str())) {
-            let database: Arc<str> = database.as_str().into();
-            for planned in &streams {
-                self.add(planned, StreamId::of_database(&planned.stream.name, &database), &database);
-            }
-        }
-    }
-
-    async fn databases(&mut self) -> Option<BTreeSet<String>> {
-        let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
-        let id = StreamId::of_server(DISCOVERY);
-        env.ownership.ask(&self.spec.id, &id, env.clock.now()).ok()?;
-        let open = self.sessions.has(&self.home());
-        let _entry = tokio::select! {
-            entry = enter(&env.gate, &health, open) => entry.ok()?,
-            () = self.cancel.cancelled() => return None,
-        };
-        match self.list().await {
-            Ok(names) => {
-                health.answered();
-                Some(names.into_iter().collect())
-            }
-            Err(fault) => {
-                let database = self.home();
-                let scene = Scene { role: &self.spec.plan.settings().username, database: &database, extension: None };
-                health.failed(&fault, scene, Instant::now());
-                None
-            }
-        }
-    }
-
-    async fn list(&mut self) -> Result<Vec<String>, Fault> {
-        let home = self.home();
-        let mut open = match self.sessions.take(&home) {
-            Some(open) => open,
-            None => self.connect(&home).await?,
-        };
-        let names = open.session.databases().await?;
-        self.sessions.put(&home, open);
-        Ok(names)
-    }
-}
-
-/// What a lane holds while it speaks to a target.
-struct Entry<'a> {
-    _probe: Option<SemaphorePermit<'a>>,
-    _place: SemaphorePermit<'a>,
-}
-
-/// Waits until the target may be spoken to and there is a place for it; or says why it may not.
-async fn enter<'a>(gate: &'a Gate, health: &'a Health, open: bool) -> Result<Entry<'a>, Outcome> {
-    let usual = if open { Place::Healthy } else { Place::Connecting };
-    let (probe, place) = match health.admit().await {
-        Admission::Go => (None, usual),
-        Admission::First(permit) => (Some(permit), usual),
-        Admission::Probe(permit) => (Some(permit), Place::Suspect),
-        Admission::Wait(outcome) => return Err(outcome),
-    };
-    let place = gate.enter(place).await.ok_or(Outcome::Late)?;
-    Ok(Entry { _probe: probe, _place: place })
 }

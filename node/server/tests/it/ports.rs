@@ -1,0 +1,169 @@
+use ringwatch_proto::v1::cluster_client::ClusterClient;
+use ringwatch_proto::v1::{ListMembersRequest, ListTargetsRequest, LocateTargetRequest, State};
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::node::{Node, get};
+
+#[test]
+fn health_is_one_document_on_five_paths_and_asks_no_database() {
+    let node = Node::start("}");
+    for path in ["/", "/health", "/health/live", "/health/ready", "/ready"] {
+        let (status, body) = get(node.health, path).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (status, &document["healthy"]),
+            (200, &true.into()),
+            "{path}: {body}"
+        );
+        assert_eq!(document["status"], "healthy");
+        for key in ["timestamp", "version", "uptime", "components", "resource_usage"] {
+            assert!(!document[key].is_null(), "{path} lacks {key}: {body}");
+        }
+    }
+    node.wait("the target to be seen down", || {
+        get(node.health, "/")
+            .is_some_and(|(status, body)| status == 200 && body.contains("\"targets_down\":1"))
+    });
+    assert_eq!(node.stop(), Some(0));
+}
+
+#[test]
+fn own_metrics_name_what_is_wrong_and_no_secret() {
+    let node = Node::start("}");
+    node.wait("a missed tick", || {
+        get(node.metrics, "/metrics").is_some_and(|(_, text)| text.lines().any(|line| missed(line) > 0.0))
+    });
+    let (_, text) = get(node.metrics, "/metrics").unwrap();
+    let names = [
+        "ringwatch_rows_total{stage=\"collected\"} 0",
+        "ringwatch_dropped_rows_total{reason=\"unaccounted\"} 0",
+        "ringwatch_members{state=\"ready\"} 1",
+        "ringwatch_owned_targets 1",
+        "ringwatch_target_up{",
+        "otelcol_process_memory_rss ",
+    ];
+    for name in names {
+        assert!(text.contains(name), "no {name} in {text}");
+    }
+    assert!(!text.contains("canary-secret") && !node.log().contains("canary-secret"));
+    assert!(
+        node.log().contains("cannot"),
+        "the log says that the target is down: {}",
+        node.log()
+    );
+}
+
+fn missed(line: &str) -> f64 {
+    let is = line.starts_with("ringwatch_ticks_total{") && line.contains("outcome=\"error\"");
+    if is {
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    } else {
+        0.0
+    }
+}
+
+async fn channel(node: &Node) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", node.grpc)).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn grpc_answers_health_members_and_targets() {
+    let node = Node::start("}");
+    let mut health = HealthClient::new(channel(&node).await);
+    let answer = health
+        .check(HealthCheckRequest {
+            service: String::new(),
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.status(), ServingStatus::Serving);
+
+    let mut cluster = ClusterClient::new(channel(&node).await);
+    let members = cluster
+        .list_members(ListMembersRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (members.cluster.as_str(), members.answered_by.as_str()),
+        ("test", "n1")
+    );
+    assert_eq!(
+        (members.members.len(), members.members[0].state()),
+        (1, State::Ready)
+    );
+    assert_eq!(members.members[0].owned_targets, 1);
+    let targets = cluster
+        .list_targets(ListTargetsRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .targets;
+    assert_eq!(
+        (targets[0].engine.as_str(), targets[0].owner.as_str()),
+        ("postgresql", "n1")
+    );
+    assert_eq!(targets[0].labels["team"], "billing");
+    let target_id = targets[0].target_id.clone();
+    let found = cluster
+        .locate_target(LocateTargetRequest { target_id })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.owner, "n1");
+    let absent = LocateTargetRequest {
+        target_id: "postgresql://nowhere:1".into(),
+    };
+    assert_eq!(
+        cluster.locate_target(absent).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    let huge = LocateTargetRequest {
+        target_id: "x".repeat(1 << 20),
+    };
+    assert_eq!(
+        cluster.locate_target(huge).await.unwrap_err().code(),
+        Code::OutOfRange,
+        "refused before it is decoded"
+    );
+}
+
+#[tokio::test]
+async fn grpc_reflection_names_the_services() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let node = Node::start("}");
+    let mut client = ServerReflectionClient::new(channel(&node).await);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = client
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers
+        .message()
+        .await
+        .unwrap()
+        .unwrap()
+        .message_response
+        .unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else {
+        panic!("{answer:?}")
+    };
+    let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    assert!(
+        names.contains(&"ringwatch.v1.Cluster") && names.contains(&"grpc.health.v1.Health"),
+        "{names:?}"
+    );
+}
