@@ -1,5 +1,9 @@
 //! Properties of ticks and of the way of a frame to bytes and back.
 #![allow(missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +83,7 @@ proptest! {
         let (target, stream) = (TargetId::new("postgresql", &target), StreamId::of_server("postgresql.activity"));
         let interval = Duration::from_millis(millis);
         let schedule = Schedule::new(&target, &stream, interval).unwrap();
-        let other = Schedule::new(&target.clone(), &stream.clone(), interval).unwrap();
+        let other = Schedule::new(&TargetId::from_name(target.as_str()), &StreamId::of_server("postgresql.activity"), interval).unwrap();
         let now = Tick::from_unix_nanos(now);
         let (last, next) = (schedule.at_or_before(now), schedule.after(now));
         prop_assert_eq!(other.after(now), next);

@@ -3,6 +3,7 @@
 //! Build with `--release`; a figure of a debug build says nothing. Nothing here asserts: it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
+mod deltas;
 mod figures;
 mod scale;
 mod server_cost;
@@ -37,12 +38,14 @@ enum What {
     Hanging,
     /// What our statements cost at the server, by its own clock
     Cost,
+    /// Deltas against pgbench's own counts, under resets and evictions
+    Deltas,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [What::Start, What::Idle, What::Hundred, What::Hanging, What::Cost];
+    let all = [What::Start, What::Idle, What::Hundred, What::Hanging, What::Cost, What::Deltas];
     let wanted = if args.what.is_empty() {
         all.to_vec()
     } else {
@@ -56,6 +59,7 @@ async fn main() -> Result<()> {
             What::Hundred => scale::hundred(time).await?,
             What::Hanging => scale::hanging(time).await?,
             What::Cost => server_cost::measure(time).await?,
+            What::Deltas => deltas::measure(time).await?,
         }
     }
     Ok(())
