@@ -6,6 +6,10 @@ use std::sync::Arc;
 use ringwatch_frame::ColumnType;
 use serde::Deserialize;
 
+/// What stands in a statement for the schema of the extension that its stream requires, which each database may have
+/// elsewhere. It is replaced by the quoted name before the statement is sent.
+pub const EXTENSION_SCHEMA: &str = "@extension@";
+
 /// What one engine can be asked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +76,7 @@ pub enum Cadence {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Requirement {
-    /// An extension in the database that the receiver connects to.
+    /// An extension in the database that is read.
     Extension(String),
     /// A predefined role.
     Role(String),
@@ -88,7 +92,8 @@ pub struct Variant {
     pub to: Option<u32>,
     /// First version of the required extension, such as `1.9`.
     pub extension_from: Option<String>,
-    /// The statement. It has no literal of its own that could be a secret, and it changes nothing.
+    /// The statement. It has no literal of its own that could be a secret, and it changes nothing. It runs with the
+    /// search path `pg_catalog`; [`EXTENSION_SCHEMA`] stands for the schema of the required extension.
     pub text: String,
     /// What `$1`, `$2`, ... stand for.
     #[serde(default)]
@@ -184,7 +189,8 @@ pub struct Texts {
     pub column: String,
     /// The columns that identify a text.
     pub key: Vec<String>,
-    /// The statement: gives the key columns and the text. `$1` is a `bigint[]` of the first key column.
+    /// The statement: gives the key columns and the text. `$1` is a `bigint[]` of the first key column, and
+    /// [`EXTENSION_SCHEMA`] stands for the schema of the required extension.
     pub sql: String,
 }
 

@@ -31,6 +31,16 @@ impl Projection {
         }
     }
 
+    /// The column that holds the attribute `key` of the points or of the record.
+    pub fn column_of(&self, key: &str) -> Option<&str> {
+        let of_points = self.metrics.iter().find_map(|metric| metric.attributes.get(key));
+        let attributes = self.event.iter().flat_map(|event| &event.attributes);
+        let mut of_record = attributes.filter(|attribute| attribute.key == key);
+        of_points
+            .or_else(|| of_record.next().map(|attribute| &attribute.column))
+            .map(String::as_str)
+    }
+
     /// Whether nothing comes of the rows.
     pub fn is_empty(&self) -> bool {
         self.metrics.is_empty() && self.event.is_none()

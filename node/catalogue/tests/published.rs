@@ -57,9 +57,6 @@ fn attributes(metric: &Metric) -> String {
 /// The values of an attribute that a column holds are not in the catalogue, but in its SQL.
 const IN_SQL: &str = "{cosine|hamming|inner_product|jaccard|l1|l2}";
 
-/// Metrics of ours that the published list does not have.
-const BEYOND: [&str; 0] = [];
-
 #[test]
 fn every_published_metric_is_there_and_no_other() {
     let Some(lines) = published("postgresql_metrics.csv") else {
@@ -68,10 +65,7 @@ fn every_published_metric_is_there_and_no_other() {
     let engine = postgresql();
     let mut published: Vec<Vec<String>> = lines.into_iter().map(published_row).collect();
     published.sort();
-    let ours = engine
-        .metrics()
-        .filter(|metric| !BEYOND.contains(&metric.name.as_str()));
-    let mut ours: Vec<Vec<String>> = ours.map(row).collect();
+    let mut ours: Vec<Vec<String>> = engine.metrics().map(row).collect();
     ours.sort();
     for (ours, published) in ours.iter().zip(&published) {
         assert_eq!(ours, published);
@@ -257,6 +251,38 @@ fn no_statement_changes_anything_or_takes_a_lock() {
                 .find(|word| words.contains(word));
             assert_eq!(found, None, "{}", stream.name);
         }
+    }
+}
+
+#[test]
+fn what_an_extension_has_is_named_with_its_schema() {
+    for stream in &postgresql().streams {
+        let Some(extension) = stream.extension() else {
+            continue;
+        };
+        let texts = stream.texts.iter().map(|texts| &texts.sql);
+        for sql in stream.sql.iter().map(|variant| &variant.text).chain(texts) {
+            let named: Vec<_> = sql.match_indices(extension).collect();
+            assert!(!named.is_empty(), "{}", stream.name);
+            for (at, _) in named {
+                assert!(
+                    sql[..at].ends_with("@extension@."),
+                    "{}: {}",
+                    stream.name,
+                    &sql[at..]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_of_statements_are_cut_at_the_server() {
+    let engine = postgresql();
+    let activity = &engine.stream("postgresql.activity").unwrap().sql[0].text;
+    let texts = engine.stream("postgresql.statements").unwrap().texts.as_ref();
+    for sql in [activity, &texts.unwrap().sql] {
+        assert!(sql.contains("left(s.query, 8192)::text as query_text"), "{sql}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The collector: starts and stops the lanes of each target as the list of targets changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::lane::Env;
 use crate::meters::Meters;
 use crate::ownership::{Ownership, Sink};
 use crate::postgres::Postgres;
-use crate::reconcile::{Key, key, reconcile};
+use crate::reconcile::reconcile;
 use crate::session::Connector;
 use crate::target::{TargetSpec, Targets};
 use crate::watched::{Running, Watched};
@@ -71,7 +71,7 @@ impl Collector {
     /// How each target does, in the order of their names.
     pub fn status(&self) -> Vec<TargetStatus> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = |((source, target), health): (&Key, &Arc<Health>)| {
+        let status = |(target, (source, health)): (&TargetId, &(Arc<str>, Arc<Health>))| {
             let (up, last_error) = health.status();
             TargetStatus {
                 target: target.clone(),
@@ -121,7 +121,8 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         cancel: cancel.clone(),
         specs: BTreeMap::new(),
         tasks: BTreeMap::new(),
-        leaving: Vec::new(),
+        leaving: BTreeMap::new(),
+        doubles: BTreeSet::new(),
         running: Arc::clone(&running),
     };
     let supervisor = AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets)));
@@ -142,10 +143,12 @@ struct Supervisor<C: Connector> {
     env: Arc<Env<C>>,
     meters: Arc<Meters>,
     cancel: CancellationToken,
-    specs: BTreeMap<Key, Arc<TargetSpec>>,
-    tasks: BTreeMap<Key, Task>,
-    /// Tasks of targets that are gone and finish their last reading.
-    leaving: Vec<AbortOnDropHandle<()>>,
+    specs: BTreeMap<TargetId, Arc<TargetSpec>>,
+    tasks: BTreeMap<TargetId, Task>,
+    /// Tasks of targets that are gone and finish their last reading. A target that comes back waits for its own.
+    leaving: BTreeMap<TargetId, AbortOnDropHandle<()>>,
+    /// Targets that a receiver wants and another one reads, as they were told.
+    doubles: BTreeSet<(TargetId, Arc<str>)>,
     running: Running,
 }
 
@@ -163,7 +166,7 @@ impl<C: Connector> Supervisor<C> {
         let tasks = std::mem::take(&mut self.tasks);
         for handle in self
             .leaving
-            .into_iter()
+            .into_values()
             .chain(tasks.into_values().map(|task| task.handle))
         {
             // A task that panicked has ended too.
@@ -172,20 +175,21 @@ impl<C: Connector> Supervisor<C> {
     }
 
     fn follow(&mut self, wanted: &[Arc<TargetSpec>]) {
-        self.leaving.retain(|handle| !handle.is_finished());
+        self.leaving.retain(|_, handle| !handle.is_finished());
         let changes = reconcile(&self.specs, wanted);
-        let mut old = BTreeMap::new();
-        for key in changes.stop {
-            self.specs.remove(&key);
-            if let Some(task) = self.tasks.remove(&key) {
+        self.tell(&changes.doubles);
+        for id in changes.stop {
+            self.specs.remove(&id);
+            if let Some(task) = self.tasks.remove(&id) {
                 task.cancel.cancel();
-                old.insert(key, task.handle);
+                // It has itself waited for what was leaving when it was started.
+                self.leaving.insert(id, task.handle);
             }
         }
         for spec in changes.start {
-            let key = key(&spec);
+            let id = spec.id.clone();
             let cancel = self.cancel.child_token();
-            let before = old.remove(&key);
+            let before = self.leaving.remove(&id);
             let watched = Watched {
                 env: Arc::clone(&self.env),
                 spec: Arc::clone(&spec),
@@ -194,9 +198,21 @@ impl<C: Connector> Supervisor<C> {
                 cancel: cancel.clone(),
             };
             let handle = AbortOnDropHandle::new(tokio::spawn(watched.run(before)));
-            self.tasks.insert(key.clone(), Task { cancel, handle });
-            self.specs.insert(key, spec);
+            self.tasks.insert(id.clone(), Task { cancel, handle });
+            self.specs.insert(id, spec);
         }
-        self.leaving.extend(old.into_values());
+    }
+
+    /// Warns of targets that two receivers want, once of each.
+    fn tell(&mut self, doubles: &[Arc<TargetSpec>]) {
+        let double = |spec: &Arc<TargetSpec>| (spec.id.clone(), Arc::clone(&spec.source));
+        let doubles: BTreeSet<_> = doubles.iter().map(double).collect();
+        for (target, source) in doubles.difference(&self.doubles) {
+            tracing::warn!(
+                %target, %source,
+                "another receiver reads this target already: it is read once only, so take it out of one of them"
+            );
+        }
+        self.doubles = doubles;
     }
 }

@@ -41,6 +41,8 @@ pub enum FaultKind {
     Shape,
     /// The answer has more rows than a frame may hold.
     TooManyRows,
+    /// A plan or a prepared statement is no longer valid: a fresh connection makes it anew.
+    Stale,
     /// The server refused the statement for another reason.
     Statement,
 }
@@ -58,6 +60,7 @@ impl FaultKind {
                 | Self::TooManyConnections
                 | Self::Unavailable
                 | Self::TooManyRows
+                | Self::Stale
         )
     }
 
@@ -86,10 +89,17 @@ impl FaultKind {
         }
     }
 
-    /// How long the stream is not asked again, because asking would only fill the server's log.
-    pub(crate) const fn hold(self) -> Duration {
+    /// How long the stream is not asked again after it failed so many times `in_a_row` in this way, because asking
+    /// would only fill the server's log, or burden it with work that it does not finish.
+    pub(crate) const fn hold(self, in_a_row: u32) -> Duration {
         match self {
-            Self::Absent | Self::NotLoaded | Self::Version | Self::Shape => Duration::from_secs(60),
+            Self::Absent
+            | Self::NotLoaded
+            | Self::Version
+            | Self::Shape
+            | Self::Stale
+            | Self::TooManyRows => Duration::from_secs(60),
+            Self::StatementTimeout if in_a_row > 1 => Duration::from_secs(30),
             Self::Grant | Self::Login | Self::NoDatabase | Self::TooManyConnections => {
                 Duration::from_secs(10)
             }
@@ -111,8 +121,7 @@ impl FaultKind {
             "55P03" => Self::Lock,
             "28P01" | "28000" => Self::Login,
             "3D000" | "57P04" => Self::NoDatabase,
-            // A plan or a prepared statement that is no longer valid: a new connection makes it anew.
-            "0A000" | "26000" => Self::Connection,
+            "0A000" | "26000" => Self::Stale,
             _ if code.starts_with("08") => Self::Connection,
             _ => Self::Statement,
         }
@@ -193,7 +202,7 @@ pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
         (FaultKind::Connection, _) => "check that the server runs and listens at this endpoint".into(),
         (FaultKind::Version, _) => "upgrade the server or the extension, or switch the stream off".into(),
         (FaultKind::TooManyRows, _) => "read fewer databases with this receiver".into(),
-        (FaultKind::Shape | FaultKind::Statement, _) => {
+        (FaultKind::Shape | FaultKind::Stale | FaultKind::Statement, _) => {
             "report it with the server's version; the other streams go on".into()
         }
     }
@@ -237,6 +246,8 @@ mod tests {
             ("28P01", FaultKind::Login),
             ("3D000", FaultKind::NoDatabase),
             ("08006", FaultKind::Connection),
+            ("0A000", FaultKind::Stale),
+            ("26000", FaultKind::Stale),
             ("XX000", FaultKind::Statement),
             ("", FaultKind::Statement),
         ];
@@ -265,6 +276,28 @@ mod tests {
             );
             assert!(FaultKind::Deadline.is_of_target(home, open));
             assert!(!FaultKind::Grant.is_of_target(home, open));
+            assert!(!FaultKind::Stale.is_of_target(home, open));
+        }
+    }
+
+    #[test]
+    fn what_asking_again_would_not_mend_is_held() {
+        let table = [
+            (FaultKind::Shape, 1, 60),
+            (FaultKind::Stale, 1, 60),
+            (FaultKind::TooManyRows, 1, 60),
+            (FaultKind::Grant, 1, 10),
+            (FaultKind::StatementTimeout, 1, 0),
+            (FaultKind::StatementTimeout, 2, 30),
+            (FaultKind::StatementTimeout, 9, 30),
+            (FaultKind::Lock, 9, 0),
+        ];
+        for (kind, in_a_row, seconds) in table {
+            assert_eq!(
+                kind.hold(in_a_row),
+                Duration::from_secs(seconds),
+                "{kind:?} {in_a_row}"
+            );
         }
     }
 

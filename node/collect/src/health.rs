@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fault::{Fault, Scene, advice};
+use crate::fault::{Fault, FaultKind, Scene, advice};
 use crate::meters::{Outcome, TargetMeters};
 use crate::report::Reporter;
 
@@ -19,6 +19,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait. One lane of a target tries, so this asks little of a server that is down, and a server that comes
 /// back is read again before anyone wonders.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait after the server refused our login: each attempt is a line in its log, and whoever counts such lines
+/// may lock us out.
+const LONGEST_WAIT_REFUSED: Duration = Duration::from_secs(30);
 
 /// The health of one target.
 #[derive(Debug)]
@@ -147,7 +150,7 @@ impl Health {
             state.up = false;
             state.tried = true;
             state.failures = state.failures.saturating_add(1);
-            let until = now + wait(&self.target, state.failures);
+            let until = now + wait(&self.target, state.failures, longest(fault.kind));
             state.down = Some(Down {
                 outcome: fault.kind.outcome(),
                 until,
@@ -189,12 +192,20 @@ impl Health {
     }
 }
 
+const fn longest(kind: FaultKind) -> Duration {
+    if matches!(kind, FaultKind::Login) {
+        LONGEST_WAIT_REFUSED
+    } else {
+        LONGEST_WAIT
+    }
+}
+
 /// How long to wait after so many failures: twice as long each time, and up to a fifth less, so that targets that
 /// failed together do not come back together.
-fn wait(target: &TargetId, failures: u32) -> Duration {
+fn wait(target: &TargetId, failures: u32, longest: Duration) -> Duration {
     let plain = FIRST_WAIT
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
-        .min(LONGEST_WAIT);
+        .min(longest);
     let hash = xxh3_64(format!("{target}\0{failures}").as_bytes());
     let percent = u32::try_from(hash % 21).unwrap_or(0);
     plain - plain * percent / 100
@@ -205,17 +216,21 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::fault::FaultKind;
     use crate::meters::Meters;
 
     #[test]
     fn waits_grow_and_differ() {
         let target = TargetId::new("postgresql", "a:1");
-        let waits: Vec<_> = (1..14).map(|failures| wait(&target, failures)).collect();
-        assert!(waits[0] <= FIRST_WAIT && waits[0] >= FIRST_WAIT * 4 / 5);
-        assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT));
-        assert!(waits[12] >= LONGEST_WAIT * 4 / 5);
-        assert_eq!(wait(&target, u32::MAX).as_secs() / 24, 1, "no overflow");
+        for (kind, longest_wait) in [(FaultKind::Deadline, 5), (FaultKind::Login, 30)] {
+            let most = Duration::from_secs(longest_wait);
+            let wait = |failures| wait(&target, failures, longest(kind));
+            let waits: Vec<_> = (1..14).map(wait).collect();
+            assert!(waits[0] <= FIRST_WAIT && waits[0] >= FIRST_WAIT * 4 / 5);
+            assert!(waits.iter().all(|wait| *wait <= most), "{kind:?}: {waits:?}");
+            for last in [waits[12], wait(u32::MAX)] {
+                assert!(last >= most * 4 / 5, "{kind:?}: {last:?}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

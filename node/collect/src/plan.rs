@@ -10,9 +10,6 @@ use ringwatch_config::settings::PostgresqlReceiver;
 
 use crate::session::Arg;
 
-/// Rows of a reading whose setting names no limit.
-const NO_LIMIT: i64 = 100_000;
-
 /// The signals of the pipelines that a receiver is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
@@ -98,7 +95,7 @@ impl PlannedStream {
             let args = variant
                 .params
                 .iter()
-                .map(|param| argument(*param, settings, &stream))
+                .map(|param| argument(*param, settings))
                 .collect();
             (variant.text.as_str().into(), args)
         };
@@ -186,17 +183,11 @@ fn metric_on(metric: &Metric, settings: &PostgresqlReceiver) -> bool {
         .map_or(metric.enabled, |switch| switch.enabled)
 }
 
-fn argument(param: Param, settings: &PostgresqlReceiver, stream: &Stream) -> Arg {
+fn argument(param: Param, settings: &PostgresqlReceiver) -> Arg {
     match param {
         Param::Databases => Arg::Texts(settings.databases.clone()),
         Param::ExcludeDatabases => Arg::Texts(settings.exclude_databases.clone()),
-        Param::MaxRows => {
-            let activity = settings
-                .activity
-                .as_ref()
-                .filter(|_| stream.cadence == Cadence::Activity);
-            Arg::Int(activity.map_or(NO_LIMIT, |activity| activity.max_rows.into()))
-        }
+        Param::MaxRows => Arg::Int(settings.activity.clone().unwrap_or_default().max_rows.into()),
     }
 }
 

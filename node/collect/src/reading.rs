@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_catalogue::model::{Requirement, Texts};
+use ringwatch_catalogue::model::{EXTENSION_SCHEMA, Requirement, Texts};
 use ringwatch_frame::{Schedule, ScheduleError, StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::delta::{Baseline, Uncertain, step};
 use crate::fault::{Fault, FaultKind};
 use crate::plan::PlannedStream;
 use crate::report::Reporter;
-use crate::session::{Arg, Expected, Question, Session};
+use crate::session::{Arg, Expected, Extension, Question, Session};
 use crate::texts::{TextCache, expected};
 use crate::timeline::Timeline;
 
@@ -25,19 +25,25 @@ pub(crate) struct Track {
     pub(crate) id: StreamId,
     /// The database from which it is read.
     pub(crate) database: Arc<str>,
-    /// Its ticks.
+    /// Its ticks. All streams of one database have the same phase, so that they are read one after the other on one
+    /// connection, however many databases there are.
     pub(crate) timeline: Timeline,
     /// Its faults.
     pub(crate) reporter: Reporter,
     /// Until then it is not asked.
     pub(crate) held: Option<Instant>,
+    /// How often it was stopped by `statement_timeout` in a row.
+    timeouts: u32,
     memory: Memory,
 }
+
+/// In place of a stream's name in the phase of the streams of one database.
+const OF_DATABASE: &str = "database";
 
 /// What is remembered between readings.
 struct Memory {
     granted: bool,
-    extension: Option<String>,
+    extension: Option<Extension>,
     baseline: Option<Baseline>,
     texts: Option<TextCache>,
 }
@@ -62,7 +68,11 @@ impl Track {
         database: &Arc<str>,
         now: Tick,
     ) -> Result<Self, ScheduleError> {
-        let schedule = Schedule::new(target, &id, planned.interval)?;
+        let phase = match id.database() {
+            Some(database) => &StreamId::of_database(OF_DATABASE, database),
+            None => &id,
+        };
+        let schedule = Schedule::new(target, phase, planned.interval)?;
         let texts = planned.stream.texts.is_some().then(TextCache::new);
         Ok(Self {
             planned: Arc::clone(planned),
@@ -71,6 +81,7 @@ impl Track {
             timeline: Timeline::new(schedule, now),
             reporter: Reporter::default(),
             held: None,
+            timeouts: 0,
             memory: Memory {
                 granted: false,
                 extension: None,
@@ -82,9 +93,22 @@ impl Track {
 
     /// After `kind`, it is not asked for a while, and the extension is looked for anew.
     pub(crate) fn hold(&mut self, kind: FaultKind, now: Instant) {
-        self.held = Some(now + kind.hold()).filter(|_| kind.hold() > Duration::ZERO);
+        let timed_out = kind == FaultKind::StatementTimeout;
+        self.timeouts = if timed_out {
+            self.timeouts.saturating_add(1)
+        } else {
+            0
+        };
+        let hold = kind.hold(self.timeouts);
+        self.held = Some(now + hold).filter(|_| hold > Duration::ZERO);
         self.memory.extension = None;
         self.memory.granted = false;
+    }
+
+    /// It was read.
+    pub(crate) fn release(&mut self) {
+        self.held = None;
+        self.timeouts = 0;
     }
 
     /// Reads it once. The baseline moves on only when the reading succeeds.
@@ -95,9 +119,10 @@ impl Track {
     ) -> Result<Reading, Fault> {
         let planned = Arc::clone(&self.planned);
         self.check_roles(session).await?;
-        let version = self.extension_version(session).await?;
+        let extension = self.extension(session).await?;
+        let version = extension.as_ref().map(|extension| extension.version.as_str());
         let major = session.version() / 10_000;
-        let (sql, args) = planned.statement(major, version.as_deref()).ok_or_else(|| {
+        let (sql, args) = planned.statement(major, version).ok_or_else(|| {
             let extension = version.map_or_else(String::new, |version| {
                 format!(" with extension version {version}")
             });
@@ -117,7 +142,7 @@ impl Track {
             .ask(
                 session,
                 &Question {
-                    sql,
+                    sql: &placed(sql, extension.as_ref()),
                     args,
                     columns: &columns,
                 },
@@ -129,11 +154,15 @@ impl Track {
             .map(|c| c.name.as_str())
             .collect();
         let clean = cleaner.columns(raw, &secret).await?;
-        let (rows, uncertain) = self.changes(clean)?;
-        let (rows, fault) = match &planned.stream.texts {
-            Some(texts) => self.with_texts(session, cleaner, texts, rows).await?,
-            None => (rows, None),
+        let (rows, uncertain, baseline) = self.changes(clean)?;
+        let (rows, fault) = match (&planned.stream.texts, &planned.texts) {
+            (Some(texts), Some(sql)) => {
+                let sql = placed(sql, extension.as_ref());
+                self.with_texts(session, cleaner, texts, &sql, rows).await?
+            }
+            _ => (rows, None),
         };
+        self.memory.baseline = baseline;
         Ok(Reading {
             rows,
             uncertain,
@@ -158,8 +187,8 @@ impl Track {
         Ok(())
     }
 
-    /// The version of the extension that the stream needs, if it needs one.
-    async fn extension_version<S: Session>(&mut self, session: &mut S) -> Result<Option<String>, Fault> {
+    /// The extension that the stream needs, if it needs one.
+    async fn extension<S: Session>(&mut self, session: &mut S) -> Result<Option<Extension>, Fault> {
         let Some(name) = self.planned.stream.extension().map(str::to_owned) else {
             return Ok(None);
         };
@@ -190,14 +219,14 @@ impl Track {
         })
     }
 
-    fn changes(&mut self, rows: RecordBatch) -> Result<(RecordBatch, Uncertain), Fault> {
+    /// What changed since the baseline, and the baseline of the next reading.
+    fn changes(&self, rows: RecordBatch) -> Result<(RecordBatch, Uncertain, Option<Baseline>), Fault> {
         let Some(spec) = &self.planned.stream.delta else {
-            return Ok((rows, Uncertain::default()));
+            return Ok((rows, Uncertain::default(), None));
         };
         let step = step(spec, self.memory.baseline.as_ref(), &rows);
         let step = step.map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))?;
-        self.memory.baseline = Some(step.baseline);
-        Ok((step.rows, step.uncertain))
+        Ok((step.rows, step.uncertain, Some(step.baseline)))
     }
 
     /// Puts the texts in. A failure to read them costs the texts and not the rows, because their counters are not
@@ -207,29 +236,121 @@ impl Track {
         session: &mut S,
         cleaner: &Arc<Cleaner>,
         texts: &Texts,
+        sql: &Arc<str>,
         rows: RecordBatch,
     ) -> Result<(RecordBatch, Option<Fault>), Fault> {
         let planned = Arc::clone(&self.planned);
-        let (Some(cache), Some(sql)) = (&mut self.memory.texts, &planned.texts) else {
+        let Some(cache) = &mut self.memory.texts else {
             return Ok((rows, None));
         };
         let missing = cache.missing(texts, &rows)?;
         let mut fault = None;
         if !missing.is_empty() {
             let columns = expected(&planned.stream, texts);
-            let args = [Arg::Ints(missing)];
-            match session
-                .read(&Question {
-                    sql,
-                    args: &args,
-                    columns: &columns,
-                })
-                .await
-            {
-                Ok(answer) => cache.learn(texts, &answer, cleaner).await?,
-                Err(failed) => fault = Some(failed),
-            }
+            let args = [Arg::Ints(missing.firsts())];
+            let question = Question {
+                sql,
+                args: &args,
+                columns: &columns,
+            };
+            let learned = match session.read(&question).await {
+                Ok(answer) => cache.learn(texts, missing, &answer, cleaner).await,
+                Err(failed) => Err(failed),
+            };
+            fault = learned.err();
         }
         Ok((cache.merged(texts, &rows)?, fault))
+    }
+}
+
+/// `sql` with the schema in which this database has the extension.
+fn placed(sql: &Arc<str>, extension: Option<&Extension>) -> Arc<str> {
+    match extension {
+        Some(extension) => sql.replace(EXTENSION_SCHEMA, &extension.schema).into(),
+        None => Arc::clone(sql),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use ringwatch_frame::{Cell, Columns};
+
+    use super::*;
+    use crate::plan::{ReceiverPlan, Wants};
+
+    /// Counts on at each reading; its texts come without their column.
+    struct WithoutTexts(i64);
+
+    impl Session for WithoutTexts {
+        fn version(&self) -> u32 {
+            150_004
+        }
+
+        async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+            let named = |column: &Expected<'_>| (column.name.to_owned(), column.kind);
+            let mut columns: Vec<_> = question.columns.iter().map(named).collect();
+            if &**question.sql == "texts" {
+                columns.pop();
+            } else {
+                self.0 += 5;
+            }
+            let cells = [Cell::Int(1), Cell::Int(self.0)];
+            let mut batch = Columns::new(columns.iter().map(|(name, kind)| (name.as_str(), *kind)));
+            batch.push(&cells[..columns.len()]).unwrap();
+            Ok(batch.finish().unwrap())
+        }
+
+        async fn extension(&mut self, _: &str) -> Result<Option<Extension>, Fault> {
+            Ok(None)
+        }
+
+        async fn has_role(&mut self, _: &str) -> Result<bool, Fault> {
+            Ok(true)
+        }
+
+        async fn databases(&mut self) -> Result<Vec<String>, Fault> {
+            Ok(Vec::new())
+        }
+
+        async fn close(self) {}
+    }
+
+    #[tokio::test]
+    async fn an_error_with_the_texts_costs_no_rows() {
+        let engine = serde_saphyr::from_str(
+            r"
+engine: postgresql
+streams:
+  - name: s
+    summary: s
+    scope: server
+    cadence: statements
+    sql: [{text: counters}]
+    columns: [{name: id, type: int, summary: s}, {name: calls, type: int, summary: s}]
+    delta: {key: [id], counters: [calls], changed: calls}
+    texts: {column: query, key: [id], sql: texts}
+    event: {name: e, description: d, attributes: []}
+",
+        )
+        .unwrap();
+        let settings = serde_saphyr::from_str("username: u\nstatements: {}").unwrap();
+        let wants = Wants {
+            metrics: true,
+            logs: true,
+        };
+        let plan = ReceiverPlan::new(&engine, "r", &settings, wants);
+        let (target, id) = (TargetId::new("postgresql", "a:1"), StreamId::of_server("s"));
+        let now = Tick::from_unix_nanos(1);
+        let mut track = Track::new(&target, &plan.streams()[0], id, &"app".into(), now).unwrap();
+        let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
+        track.read(&mut session, &cleaner).await.unwrap();
+        let reading = track.read(&mut session, &cleaner).await.unwrap();
+        let calls = reading.rows.column_by_name("calls").unwrap();
+        assert_eq!(calls.as_primitive::<Int64Type>().value(0), 5);
+        assert!(reading.rows.column_by_name("query").unwrap().is_null(0));
+        assert_eq!(reading.fault.unwrap().kind, FaultKind::Shape);
     }
 }

@@ -7,30 +7,31 @@ use ringwatch_frame::TargetId;
 
 use crate::target::TargetSpec;
 
-/// A target as one receiver reads it.
-pub(crate) type Key = (Arc<str>, TargetId);
-
-/// The key of `spec`.
-pub(crate) fn key(spec: &TargetSpec) -> Key {
-    (Arc::clone(&spec.source), spec.id.clone())
-}
-
 /// What changes.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// To be stopped. One that is in `start` too has changed.
-    pub(crate) stop: Vec<Key>,
-    /// To be started, after what runs under the same key has ended.
+    pub(crate) stop: Vec<TargetId>,
+    /// To be started, after what runs under the same name has ended.
     pub(crate) start: Vec<Arc<TargetSpec>>,
+    /// Not read, because another receiver wants the same target and comes first.
+    pub(crate) doubles: Vec<Arc<TargetSpec>>,
 }
 
-/// The way from what runs to what is wanted. Of a target that is wanted twice, the first counts.
-pub(crate) fn reconcile(running: &BTreeMap<Key, Arc<TargetSpec>>, wanted: &[Arc<TargetSpec>]) -> Changes {
-    let mut first: BTreeMap<Key, &Arc<TargetSpec>> = BTreeMap::new();
-    for spec in wanted {
-        first.entry(key(spec)).or_insert(spec);
-    }
+/// The way from what runs to what is wanted. Of a target that is wanted twice, the first counts,
+/// because two would count its series twice and take twice its connections.
+pub(crate) fn reconcile(
+    running: &BTreeMap<TargetId, Arc<TargetSpec>>,
+    wanted: &[Arc<TargetSpec>],
+) -> Changes {
+    let mut first: BTreeMap<TargetId, &Arc<TargetSpec>> = BTreeMap::new();
     let mut changes = Changes::default();
+    for spec in wanted {
+        let winner = first.entry(spec.id.clone()).or_insert(spec);
+        if winner.source != spec.source {
+            changes.doubles.push(Arc::clone(spec));
+        }
+    }
     for (key, spec) in running {
         if first.get(key).is_none_or(|wanted| !wanted.same(spec)) {
             changes.stop.push(key.clone());
@@ -57,7 +58,7 @@ mod tests {
     fn only_what_differs_is_stopped_and_started() {
         let (a, b, c) = (spec("a:1", &[]), spec("b:1", &[]), spec("c:1", &[]));
         let b_changed = spec("b:1", &[("env", "prod")]);
-        let running: BTreeMap<_, _> = [&a, &b].map(|s| (key(s), Arc::clone(s))).into();
+        let running: BTreeMap<_, _> = [&a, &b].map(|s| (s.id.clone(), Arc::clone(s))).into();
 
         let changes = reconcile(&running, &[Arc::clone(&a), Arc::clone(&b)]);
         assert!(changes.stop.is_empty() && changes.start.is_empty());
@@ -66,11 +67,30 @@ mod tests {
             &running,
             &[Arc::clone(&a), b_changed, Arc::clone(&c), Arc::clone(&c)],
         );
-        assert_eq!(changes.stop, [key(&b)]);
+        assert_eq!(changes.stop, std::slice::from_ref(&b.id));
         assert_eq!(
             names(&changes.start),
             ["b:1", "c:1"],
             "a changed one is stopped and started; a double one once"
+        );
+
+        let of_other = Arc::new(TargetSpec {
+            source: "postgresql/other".into(),
+            ..TargetSpec::clone(&a)
+        });
+        let wanted = [Arc::clone(&a), Arc::clone(&b), Arc::clone(&of_other)];
+        let changes = reconcile(&running, &wanted);
+        assert!(
+            changes.stop.is_empty() && changes.start.is_empty(),
+            "the first wins"
+        );
+        assert_eq!(changes.doubles.len(), 1);
+        assert_eq!(changes.doubles[0].source, of_other.source);
+        let changes = reconcile(&running, &wanted[1..]);
+        assert_eq!(
+            (changes.stop.len(), changes.start.len()),
+            (1, 1),
+            "the other takes over"
         );
 
         let changes = reconcile(&running, &[]);

@@ -20,6 +20,15 @@ pub(crate) enum Arg {
     Ints(Vec<i64>),
 }
 
+/// An extension as one database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extension {
+    /// Its version, such as `1.10`.
+    pub(crate) version: String,
+    /// Its schema, quoted as SQL needs it.
+    pub(crate) schema: String,
+}
+
 /// One column of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
@@ -61,8 +70,8 @@ pub(crate) trait Session: Send + 'static {
     /// Asks and reads the whole answer, within the receiver's timeout.
     fn read(&mut self, question: &Question<'_>) -> impl Future<Output = Result<RecordBatch, Fault>> + Send;
 
-    /// The version of an extension of this database, if it is there.
-    fn extension(&mut self, name: &str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+    /// An extension of this database, if it is there.
+    fn extension(&mut self, name: &str) -> impl Future<Output = Result<Option<Extension>, Fault>> + Send;
 
     /// Whether our role has the rights of the role `name`.
     fn has_role(&mut self, name: &str) -> impl Future<Output = Result<bool, Fault>> + Send;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ringwatch_catalogue::model::Scope;
+use ringwatch_frame::TargetId;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -13,7 +14,6 @@ use crate::health::Health;
 use crate::lane::{Env, Lane};
 use crate::meters::{Meters, TargetMeters};
 use crate::plan::PlannedStream;
-use crate::reconcile::{Key, key};
 use crate::session::Connector;
 use crate::target::TargetSpec;
 
@@ -22,8 +22,8 @@ const FAST: Duration = Duration::from_secs(5);
 /// How many connections to single databases a target may keep open.
 const DATABASE_CONNECTIONS: usize = 5;
 
-/// The targets that run, for those who ask how they do.
-pub(crate) type Running = Arc<Mutex<BTreeMap<Key, Arc<Health>>>>;
+/// The targets that run with the receiver that reads each, for those who ask how they do.
+pub(crate) type Running = Arc<Mutex<BTreeMap<TargetId, (Arc<str>, Arc<Health>)>>>;
 
 /// One target under watch.
 pub(crate) struct Watched<C> {
@@ -49,11 +49,13 @@ impl<C: Connector> Watched<C> {
             &self.spec.id,
             TargetMeters::new(&self.spec.id, &self.meters),
         ));
-        let key = key(&self.spec);
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key.clone(), Arc::clone(&health));
+            .insert(
+                self.spec.id.clone(),
+                (Arc::clone(&self.spec.source), Arc::clone(&health)),
+            );
         let mut lanes = self.lanes(&health);
         tracing::info!(target = %self.spec.id, source = %self.spec.source, lanes = lanes.len(), "target is watched");
         while let Some(ended) = lanes.join_next().await {
@@ -64,7 +66,7 @@ impl<C: Connector> Watched<C> {
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(&key);
+            .remove(&self.spec.id);
         tracing::info!(target = %self.spec.id, "target is not watched any more");
     }
 

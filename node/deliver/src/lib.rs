@@ -6,7 +6,8 @@
 //!
 //! This crate promises that
 //! - what a queue takes is delivered or counted, also when its consumer ends in the middle of it;
-//! - no wait for a backend has a time limit, and no memory for it is without one;
+//! - a backend that is away is waited for as long as `max_age` of the queue allows;
+//! - a queue holds a bounded number of batches; how many bytes they may have is up to the processor `memory_limiter`;
 //! - words of a backend are escaped and cut before they reach the log.
 //!
 //! It never knows a database, a processor or a pipeline.

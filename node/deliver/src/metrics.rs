@@ -1,5 +1,7 @@
 //! What an exporter says of itself.
 
+use std::sync::{Mutex, PoisonError};
+
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
@@ -120,7 +122,9 @@ struct QueueMetrics<Q> {
     frames: Gauge,
     bytes: Gauge,
     oldest: Gauge,
-    refused: Gauge,
+    refused: IntCounter,
+    /// Two that ask at the same time must not count the same rows twice.
+    asking: Mutex<()>,
 }
 
 /// Registers the metrics of the queue of the exporter `name`.
@@ -150,10 +154,12 @@ pub(crate) fn register_queue<Q: Queue>(
                 "ringwatch_queue_oldest_seconds",
                 "How long the oldest of these frames has been here",
             )?,
-            refused: gauge(
-                "ringwatch_queue_refused_rows",
-                "Rows that the queue, full or closed, did not take since the start",
-            )?,
+            refused: IntCounter::with_opts(opts(
+                name,
+                "ringwatch_queue_refused_rows_total",
+                "Rows that the queue, full or closed, did not take",
+            ))?,
+            asking: Mutex::default(),
         })
     };
     metrics()
@@ -165,32 +171,35 @@ pub(crate) fn register_queue<Q: Queue>(
 }
 
 impl<Q> QueueMetrics<Q> {
-    fn gauges(&self) -> [&Gauge; 6] {
+    fn gauges(&self) -> [&Gauge; 5] {
         [
             &self.size,
             &self.capacity,
             &self.frames,
             &self.bytes,
             &self.oldest,
-            &self.refused,
         ]
     }
 }
 
 impl<Q: Queue> Collector for QueueMetrics<Q> {
     fn desc(&self) -> Vec<&Desc> {
-        self.gauges().into_iter().flat_map(|gauge| gauge.desc()).collect()
+        let gauges = self.gauges().into_iter().flat_map(|gauge| gauge.desc());
+        gauges.chain(self.refused.desc()).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges are doubles")]
     fn collect(&self) -> Vec<MetricFamily> {
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.queue.state();
         self.size.set(state.waiting as f64);
         self.capacity.set(state.capacity as f64);
         self.frames.set(state.frames as f64);
         self.bytes.set(state.bytes as f64);
         self.oldest.set(state.oldest.as_secs_f64());
-        self.refused.set(state.refused_rows as f64);
-        self.gauges().into_iter().flat_map(Collector::collect).collect()
+        self.refused
+            .inc_by(state.refused_rows.saturating_sub(self.refused.get()));
+        let gauges = self.gauges().into_iter().flat_map(Collector::collect);
+        gauges.chain(self.refused.collect()).collect()
     }
 }

@@ -13,15 +13,16 @@ pub enum DropReason {
     QueueFull,
     /// The batch waited longer than the queue's age limit.
     QueueAge,
-    /// The backend said that it will never take the batch, or answered with a code that must not be retried.
+    /// The backend said that it will never take the batch, or answered with a code that must not be retried; or the
+    /// attempt failed and retries are switched off.
     Permanent,
     /// The backend took the batch but rejected some of it (OTLP partial success).
     Rejected,
-    /// One frame alone is over the largest request that the backend takes.
+    /// One row alone is over the largest request that the backend takes. Larger batches and frames are split.
     TooLarge,
     /// The node was told to stop and the backend did not take the batch before the deadline.
     Shutdown,
-    /// The frame's columns and the catalogue's entry do not fit together.
+    /// The frame's columns and the catalogue's entry do not fit together, or the batch made consumers panic.
     Invalid,
     /// A frame ended without a word: a defect of Ringwatch. Zero, or a bug.
     Unaccounted,

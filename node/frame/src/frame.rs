@@ -29,10 +29,12 @@ pub struct Frame {
     batch: RecordBatch,
     books: Arc<Books>,
     charge: Arc<Charge>,
+    /// Its share of the charge.
+    bytes: u64,
     settled: bool,
 }
 
-/// The memory of a frame's columns, given back when the last copy has ended.
+/// The memory of a frame's columns, given back when the last copy and the last part has ended.
 #[derive(Debug)]
 struct Charge {
     books: Arc<Books>,
@@ -65,6 +67,7 @@ impl Frame {
             meta,
             batch,
             books: Arc::clone(books),
+            bytes: charge.bytes,
             charge,
             settled: false,
         }
@@ -78,6 +81,7 @@ impl Frame {
             batch: self.batch.clone(),
             books: Arc::clone(&self.books),
             charge: Arc::clone(&self.charge),
+            bytes: self.bytes,
             settled: false,
         }
     }
@@ -102,9 +106,9 @@ impl Frame {
         self.batch.num_rows() as u64
     }
 
-    /// The memory of its columns in bytes. Copies share it.
+    /// The memory of its columns in bytes. Copies share it; parts of a split have a share each, by their rows.
     pub fn bytes(&self) -> u64 {
-        self.charge.bytes
+        self.bytes
     }
 
     /// Puts another resource in place of the present one.
@@ -123,8 +127,7 @@ impl Frame {
                 "{now} rows in place of {then}"
             )));
         }
-        self.charge = Charge::new(&self.books, &batch);
-        self.batch = batch;
+        self.hold(batch);
         Ok(())
     }
 
@@ -142,10 +145,15 @@ impl Frame {
         let gone = self.rows() - kept.num_rows() as u64;
         if gone > 0 {
             self.books.drop_rows(reason, gone);
-            self.charge = Charge::new(&self.books, &kept);
-            self.batch = kept;
+            self.hold(kept);
         }
         Ok(())
+    }
+
+    fn hold(&mut self, batch: RecordBatch) {
+        self.charge = Charge::new(&self.books, &batch);
+        self.bytes = self.charge.bytes;
+        self.batch = batch;
     }
 
     /// The first `rows` rows, and the rest if there is one. Nothing is copied.
@@ -154,14 +162,19 @@ impl Frame {
         if rows >= all {
             return (self, None);
         }
-        let part = |offset, length| Self {
+        let first = share(self.bytes, rows, all);
+        let part = |offset, length, bytes| Self {
             meta: self.meta.clone(),
             batch: self.batch.slice(offset, length),
             books: Arc::clone(&self.books),
             charge: Arc::clone(&self.charge),
+            bytes,
             settled: false,
         };
-        let parts = (part(0, rows), Some(part(rows, all - rows)));
+        let parts = (
+            part(0, rows, first),
+            Some(part(rows, all - rows, self.bytes - first)),
+        );
         self.settled = true;
         parts
     }
@@ -185,6 +198,12 @@ impl Frame {
         self.settled = true;
         self.books.drop_rows(reason, self.rows());
     }
+}
+
+/// What `rows` of `all` rows have of `bytes`; at most all of it.
+fn share(bytes: u64, rows: usize, all: usize) -> u64 {
+    let part = u128::from(bytes) * rows as u128 / all.max(1) as u128;
+    u64::try_from(part).map_or(bytes, |part| part.min(bytes))
 }
 
 impl Drop for Frame {

@@ -8,7 +8,6 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, Metadata, Schema};
-use arrow_select::concat::concat_batches;
 
 use crate::{ColumnType, Epoch, FrameId, FrameMeta, Resource, StreamId, TargetId, Tick, Value};
 
@@ -27,6 +26,18 @@ pub enum IpcError {
     /// The frame was written by a version of Ringwatch that this one does not know.
     #[error("frame of format {0}, but this version reads format {VERSION}: upgrade this node")]
     Version(String),
+    /// There are fewer or more rows than were written, as when the end is missing.
+    #[error(
+        "not a whole frame: {found} rows in {batches} batches, but {expected} rows in one batch were written"
+    )]
+    Rows {
+        /// Rows that were written.
+        expected: usize,
+        /// Rows that are there.
+        found: usize,
+        /// Batches that are there.
+        batches: usize,
+    },
     /// A column is of a type that frames do not hold.
     #[error("not a frame: column `{0}` is of a type that frames do not hold")]
     Column(String),
@@ -38,7 +49,7 @@ pub enum IpcError {
 /// When Arrow refuses the columns.
 pub fn encode(meta: &FrameMeta, batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
     let schema = batch.schema();
-    let schema = Schema::new_with_metadata(schema.fields().clone(), to_metadata(meta));
+    let schema = Schema::new_with_metadata(schema.fields().clone(), to_metadata(meta, batch.num_rows()));
     let batch = RecordBatch::try_new_with_options(
         Arc::new(schema),
         batch.columns().to_vec(),
@@ -60,8 +71,24 @@ pub fn decode(bytes: &[u8]) -> Result<(FrameMeta, RecordBatch), IpcError> {
     for field in schema.fields() {
         ColumnType::of(field.data_type()).ok_or_else(|| IpcError::Column(field.name().clone()))?;
     }
+    let expected = rows(schema.metadata())?;
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    let whole = concat_batches(&schema, &batches)?;
+    let found = batches.iter().map(RecordBatch::num_rows).sum();
+    // Bytes that end after the schema are a stream without batches to Arrow, so that is no error there.
+    let [whole] = batches.as_slice() else {
+        return Err(IpcError::Rows {
+            expected,
+            found,
+            batches: batches.len(),
+        });
+    };
+    if found != expected {
+        return Err(IpcError::Rows {
+            expected,
+            found,
+            batches: 1,
+        });
+    }
     let plain = Arc::new(Schema::new(schema.fields().clone()));
     let rows = arrow_array::RecordBatchOptions::new().with_row_count(Some(whole.num_rows()));
     Ok((
@@ -70,7 +97,7 @@ pub fn decode(bytes: &[u8]) -> Result<(FrameMeta, RecordBatch), IpcError> {
     ))
 }
 
-fn to_metadata(meta: &FrameMeta) -> Metadata {
+fn to_metadata(meta: &FrameMeta, rows: usize) -> Metadata {
     let id = &meta.id;
     let mut map = Metadata::from([
         (format!("{PREFIX}version"), VERSION.to_owned()),
@@ -79,6 +106,7 @@ fn to_metadata(meta: &FrameMeta) -> Metadata {
         (format!("{PREFIX}tick"), id.tick.unix_nanos().to_string()),
         (format!("{PREFIX}epoch"), id.epoch.to_string()),
         (format!("{PREFIX}source"), meta.source.to_string()),
+        (format!("{PREFIX}rows"), rows.to_string()),
     ]);
     if let Some(database) = id.stream.database() {
         map.insert(format!("{PREFIX}database"), database.to_owned());
@@ -94,6 +122,12 @@ fn to_metadata(meta: &FrameMeta) -> Metadata {
         map.insert(format!("{PREFIX}resource.{at:06}.{kind}.{key}"), text);
     }
     map
+}
+
+fn rows(map: &Metadata) -> Result<usize, IpcError> {
+    let rows = map.get(&format!("{PREFIX}rows"));
+    rows.and_then(|rows| rows.parse().ok())
+        .ok_or(IpcError::Identity("rows"))
 }
 
 fn from_metadata(map: &Metadata) -> Result<FrameMeta, IpcError> {

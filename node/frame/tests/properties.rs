@@ -75,6 +75,9 @@ fn resource() -> impl Strategy<Value = Resource> {
         .prop_map(|entries| entries.into_iter().map(|(k, v)| (Arc::from(k), v)).collect())
 }
 
+/// The bytes that end a stream; without them a frame is still whole.
+const END_MARKER: usize = 8;
+
 proptest! {
     #[test]
     fn ticks_are_the_same_wherever_they_are_computed(
@@ -98,7 +101,7 @@ proptest! {
     #[test]
     fn a_frame_survives_the_way_to_bytes_and_back(
         (types, rows) in table(), resource in resource(), tick in any::<i64>(), epoch in any::<u64>(),
-        database in prop::option::of(".{1,8}"),
+        database in prop::option::of(".{1,8}"), cuts in prop::collection::vec(any::<prop::sample::Index>(), 16),
     ) {
         let names: Vec<String> = (0..types.len()).map(|i| format!("c{i}")).collect();
         let mut columns = Columns::new(names.iter().map(String::as_str).zip(types));
@@ -117,7 +120,10 @@ proptest! {
         let (meta_back, batch_back) = ipc::decode(&bytes).unwrap();
         prop_assert_eq!(meta_back, meta);
         prop_assert_eq!(batch_back, batch);
-        prop_assert!(ipc::decode(&bytes[..bytes.len() / 2]).is_err() || bytes.len() < 16);
+        for cut in cuts {
+            let left = cut.index(bytes.len() - END_MARKER);
+            prop_assert!(ipc::decode(&bytes[..left]).is_err(), "{} of {} bytes", left, bytes.len());
+        }
     }
 
     #[test]
@@ -173,4 +179,36 @@ fn frame(books: &Arc<Books>, rows: usize) -> Frame {
         resource: Arc::default(),
     };
     Frame::collected(books, meta, columns.finish().unwrap())
+}
+
+#[test]
+fn bytes_that_are_cut_anywhere_are_no_frame() {
+    let books = Arc::new(Books::default());
+    for rows in [0, 1, 7] {
+        let frame = frame(&books, rows);
+        let bytes = ipc::encode(frame.meta(), frame.batch()).unwrap();
+        assert_eq!(ipc::decode(&bytes).unwrap().1.num_rows(), rows);
+        for left in 0..bytes.len() - END_MARKER {
+            assert!(ipc::decode(&bytes[..left]).is_err(), "{rows} rows, {left} bytes");
+        }
+        frame.deliver();
+    }
+}
+
+#[test]
+fn parts_share_the_bytes_of_the_whole() {
+    let books = Arc::new(Books::default());
+    let whole = frame(&books, 90);
+    let bytes = whole.bytes();
+    let (first, rest) = whole.split(30);
+    let (second, third) = rest.unwrap().split(1);
+    let (third, copy) = (third.unwrap(), first.copy());
+    assert_eq!(first.bytes() + second.bytes() + third.bytes(), bytes);
+    assert_eq!((first.bytes(), copy.bytes()), (bytes / 3, bytes / 3));
+    assert_eq!(books.in_flight_bytes(), bytes, "it is charged once");
+    for part in [first, second, third, copy] {
+        assert_eq!(books.in_flight_bytes(), bytes, "as long as one part is there");
+        part.deliver();
+    }
+    assert_eq!(books.in_flight_bytes(), 0);
 }

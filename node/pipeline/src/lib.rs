@@ -18,8 +18,9 @@ pub mod resource;
 mod runner;
 #[cfg(test)]
 mod testing;
+mod throttle;
 
-pub use attributes::AttributesProcessor;
+pub use attributes::{AttributesProcessor, Resolver};
 pub use batch::BatchProcessor;
 pub use error::PipelineError;
 pub use memory_limiter::MemoryLimiter;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::throttle::Throttle;
 use crate::{Outlet, PipelineError, PipelineMetrics, Processor};
 
 /// How long after its deadline a pipeline may still discard what is left.
@@ -17,27 +18,37 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Where frames enter a pipeline.
 #[derive(Clone, Debug)]
-pub struct PipelineInput(mpsc::Sender<Frame>);
+pub struct PipelineInput {
+    frames: mpsc::Sender<Frame>,
+    name: Arc<str>,
+    log: Arc<Throttle>,
+}
 
 impl PipelineInput {
     /// Takes a frame without ever waiting. Where there is no room, or the pipeline has ended, the frame is
     /// dropped and counted.
     pub fn offer(&self, frame: Frame) {
-        match self.0.try_send(frame) {
+        match self.frames.try_send(frame) {
             Ok(()) => {}
-            Err(TrySendError::Full(frame)) => frame.discard(DropReason::PipelineFull),
+            Err(TrySendError::Full(frame)) => {
+                if let Some(rows) = self.log.pass(frame.rows()) {
+                    tracing::warn!(pipeline = %self.name, rows,
+                        "the pipeline is full: frames were dropped; its processors or exporters are too slow");
+                }
+                frame.discard(DropReason::PipelineFull);
+            }
             Err(TrySendError::Closed(frame)) => frame.discard(DropReason::Shutdown),
         }
     }
 
     /// Whether the pipeline takes frames: it has not been stopped and no processor has panicked.
     pub fn is_running(&self) -> bool {
-        !self.0.is_closed()
+        !self.frames.is_closed()
     }
 
     /// How many frames wait for the first processor.
     pub fn waiting(&self) -> usize {
-        self.0.max_capacity() - self.0.capacity()
+        self.frames.max_capacity() - self.frames.capacity()
     }
 }
 
@@ -102,7 +113,12 @@ pub fn start_pipeline(
     let (input, frames) = mpsc::channel(capacity.max(1));
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(runner.run(frames, stopped));
-    Ok((PipelineInput(input), PipelineHandle { name, stop, task }))
+    let input = PipelineInput {
+        frames: input,
+        name: Arc::clone(&name),
+        log: Arc::default(),
+    };
+    Ok((input, PipelineHandle { name, stop, task }))
 }
 
 struct Stage {

@@ -156,7 +156,8 @@ fn build(step: &Step, books: &Arc<Books>, metrics: &PipelineMetrics) -> Box<dyn 
             let settings = AttributesSettings {
                 actions: actions.clone(),
             };
-            Box::new(AttributesProcessor::new("attributes", &settings).unwrap())
+            let column_of = |_: &str, _: &str, key: &str| (key == "c").then(|| Arc::from("b"));
+            Box::new(AttributesProcessor::new("attributes", &settings, Arc::new(column_of)).unwrap())
         }
         Step::Batch { millis, size, room } => {
             let settings = BatchSettings {

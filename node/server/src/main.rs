@@ -20,6 +20,8 @@ use crate::cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A heap of two megabytes would hold ten where the kernel rounds up to huge pages. Where it refuses, memory is more.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Run(files) => run::node(&files),

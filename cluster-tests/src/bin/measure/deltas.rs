@@ -31,24 +31,42 @@ impl Stage {
         let wish = Wish::default().with(PLACES).with("log_statement=none");
         let server = Server::start(&wish, &folder.path().join("postgres.log")).await?;
         for name in STATEMENTS {
-            let table = format!("create table {name} (id int primary key, n int); \
-                                 insert into {name} select i, 0 from generate_series(1, 100) i");
+            let table = format!(
+                "create table {name} (id int primary key, n int); \
+                                 insert into {name} select i, 0 from generate_series(1, 100) i"
+            );
             server.execute("postgres", &table).await?;
             let script = format!("\\set id random(1, 100)\nupdate {name} set n = n + 1 where id = :id;\n");
             std::fs::write(folder.path().join(name), script)?;
         }
         let sink = Sink::start(Memory::BOUNDED).await?;
-        let every = Every { collection: "10s", statements: "5s", activity: "" };
+        let every = Every {
+            collection: "10s",
+            statements: "5s",
+            activity: "",
+        };
         let config = NodeConfig::new(&[server.endpoint()], &sink.endpoint(), every);
         let node = Node::start("node", &config, &folder.path().join("node.log")).await?;
         sleep(Duration::from_secs(11)).await;
-        Ok(Self { node, sink, server, folder })
+        Ok(Self {
+            node,
+            sink,
+            server,
+            folder,
+        })
     }
 
     /// The calls that the node has told.
     fn told(&self, name: &str) -> i64 {
         let of = format!("update {name} ");
-        self.sink.look(|ledger| ledger.statements.values().filter(|s| s.text.starts_with(&of)).map(|s| s.calls).sum())
+        self.sink.look(|ledger| {
+            ledger
+                .statements
+                .values()
+                .filter(|s| s.text.starts_with(&of))
+                .map(|s| s.calls)
+                .sum()
+        })
     }
 
     /// Runs the three loads and, beside them, statements that come once; gives pgbench's own counts.
@@ -56,8 +74,13 @@ impl Stage {
         let mut loads = Vec::new();
         for name in STATEMENTS {
             let script = self.folder.path().join(name).to_string_lossy().into_owned();
-            let load =
-                Load { database: "postgres".into(), clients: 1, rate: Some(300), seconds: PHASE, scripts: vec![script] };
+            let load = Load {
+                database: "postgres".into(),
+                clients: 1,
+                rate: Some(300),
+                seconds: PHASE,
+                scripts: vec![script],
+            };
             loads.push(pgbench::start(&self.server, &load, &self.log(name, number))?);
         }
         let mut session = self.server.connect("postgres").await?;
@@ -95,10 +118,19 @@ pub(crate) async fn measure(time: Duration) -> Result<()> {
         phases += 1;
         // What has not come after this has not been told: the line below shows it.
         let _ = wait::until("the calls to be told", Duration::from_secs(20), async || {
-            wait::when(STATEMENTS.iter().zip(truth).all(|(name, truth)| stage.told(name) == truth), String::new)
+            wait::when(
+                STATEMENTS
+                    .iter()
+                    .zip(truth)
+                    .all(|(name, truth)| stage.told(name) == truth),
+                String::new,
+            )
         })
         .await;
-        stage.server.execute("postgres", "select pg_stat_statements_reset()").await?;
+        stage
+            .server
+            .execute("postgres", "select pg_stat_statements_reset()")
+            .await?;
         sleep(Duration::from_secs(6)).await;
     }
     println!("{phases} phases of {PHASE} s with evictions, each followed by a reset at rest:");
@@ -114,9 +146,16 @@ pub(crate) async fn measure(time: Duration) -> Result<()> {
 async fn print(stage: &Stage, truth: [i64; 3]) -> Result<()> {
     for (name, truth) in STATEMENTS.iter().zip(truth) {
         let told = stage.told(name);
-        println!("  {name}: pgbench called {truth}, the node told {told}, difference {}", told - truth);
+        println!(
+            "  {name}: pgbench called {truth}, the node told {told}, difference {}",
+            told - truth
+        );
     }
-    let uncertain = stage.node.metrics().await?.by_label("ringwatch_uncertain_rows_total", "reason");
+    let uncertain = stage
+        .node
+        .metrics()
+        .await?
+        .by_label("ringwatch_uncertain_rows_total", "reason");
     println!("  rows uncertain by reason: {uncertain:?}");
     Ok(())
 }
@@ -124,7 +163,9 @@ async fn print(stage: &Stage, truth: [i64; 3]) -> Result<()> {
 /// The number of transactions that pgbench says it made.
 fn processed(log: &Path) -> Result<i64> {
     let text = std::fs::read_to_string(log)?;
-    let line = text.lines().find(|line| line.starts_with("number of transactions actually processed:"));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("number of transactions actually processed:"));
     let count = line.and_then(|line| line.rsplit([' ', '/']).find_map(|word| word.parse().ok()));
     count.with_context(|| format!("no count in {}", log.display()))
 }

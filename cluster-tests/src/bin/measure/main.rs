@@ -45,7 +45,14 @@ enum What {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [What::Start, What::Idle, What::Hundred, What::Hanging, What::Cost, What::Deltas];
+    let all = [
+        What::Start,
+        What::Idle,
+        What::Hundred,
+        What::Hanging,
+        What::Cost,
+        What::Deltas,
+    ];
     let wanted = if args.what.is_empty() {
         all.to_vec()
     } else {

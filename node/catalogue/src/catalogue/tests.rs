@@ -184,6 +184,18 @@ const STREAM_BREAKS: &[Break] = &[
         "statement 2 holds a `;`, and has to be one statement",
     ),
     (
+        "select 2",
+        "select @extension@.two()",
+        "postgresql.doings",
+        "statement 2 names the schema of an extension, and the stream requires none",
+    ),
+    (
+        "doings */ select $1",
+        "doings */ select @extension@.one($1)",
+        "postgresql.doings",
+        "statement 0 names the schema of an extension, and the stream requires none",
+    ),
+    (
         "key: [id], counters",
         "key: [ident], counters",
         "postgresql.doings",

@@ -10,7 +10,7 @@ use outputs::{check_event, check_metric};
 
 use crate::error::{CatalogueError, Fault};
 use crate::lookup::{compare_versions, majors};
-use crate::model::{Cadence, Delta, Engine, Stream, Texts};
+use crate::model::{Cadence, Delta, EXTENSION_SCHEMA, Engine, Stream, Texts};
 
 /// Checks a whole engine; the first fault ends it.
 pub(crate) fn check_engine(engine: &Engine) -> Result<(), CatalogueError> {
@@ -94,7 +94,7 @@ fn check_stream(engine: &str, stream: &Stream) -> Result<(), Fault> {
 fn check_statements(stream: &Stream) -> Result<(), Fault> {
     for (number, variant) in (1..).zip(&stream.sql) {
         let fault = |what| Fault::Statement { number, what };
-        check_text(&stream.name, &variant.text).map_err(fault)?;
+        check_text(stream, &variant.text).map_err(fault)?;
         let used = parameters(&variant.text);
         let listed = (1..=variant.params.len()).collect();
         if used != listed {
@@ -117,12 +117,15 @@ fn check_statements(stream: &Stream) -> Result<(), Fault> {
 }
 
 /// A server's administrator sees by its beginning whose a statement is, and for which stream.
-fn check_text(stream: &str, sql: &str) -> Result<(), &'static str> {
-    if !sql.starts_with(&format!("/* ringwatch {stream} */")) {
+fn check_text(stream: &Stream, sql: &str) -> Result<(), &'static str> {
+    if !sql.starts_with(&format!("/* ringwatch {} */", stream.name)) {
         return Err("does not begin with the comment `/* ringwatch STREAM */` that names its stream");
     }
     if sql.contains(';') {
         return Err("holds a `;`, and has to be one statement");
+    }
+    if sql.contains(EXTENSION_SCHEMA) && stream.extension().is_none() {
+        return Err("names the schema of an extension, and the stream requires none");
     }
     Ok(())
 }
@@ -214,7 +217,7 @@ fn check_texts(texts: &Texts, stream: &Stream, columns: &Columns<'_>) -> Result<
         texts.key.contains(&texts.column),
     )?;
     refuse("texts are read for rows of a delta only", stream.delta.is_none())?;
-    check_text(&stream.name, &texts.sql).map_err(|what| Fault::Statement { number: 0, what })?;
+    check_text(stream, &texts.sql).map_err(|what| Fault::Statement { number: 0, what })?;
     let one = BTreeSet::from([1]);
     refuse(
         "the statement of the texts has to use `$1` and no other",

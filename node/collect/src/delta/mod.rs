@@ -5,13 +5,15 @@
 //! - A row whose `changed` counter grew is yielded with what its counters grew by. A row whose `changed` counter
 //!   did not grow is not yielded, and what its other counters grew by is kept for the reading that yields it.
 //! - A key that the baseline does not hold is yielded in full: it began after the last look.
-//! - A row that began anew is yielded in full. It did when `since` differs; or when a counter fell; or, where the
-//!   server tells no `since`, when a `never_falls` fell or a `never_rises` rose from other than zero.
-//! - When the instant of the last reset differs, every row is yielded in full.
+//! - A row that began anew is yielded in full. It did when `since` differs; or, where the server tells
+//!   no `since`, when a counter fell, or a `never_falls` fell or a `never_rises` rose from other than zero.
+//! - When the instant of the last reset differs, a row without `since` is yielded in full too, if the rows bear the
+//!   reset out: at least half of the baseline's vanished or began anew. The instant is read apart from the rows, so it may
+//!   come one reading before or after them; then the rows are the same entries, and the next reading tells the rest.
 //!
 //! What an entry counted between our last look and its end nobody can know. So one `evicted` is counted for each
 //! row that vanished or began anew, and at least as many as the server says it threw out; and one `reset` for each row
-//! of the baseline at a reset of all, and at least one. A delta is never negative and nothing is counted twice: where
+//! of the baseline when the instant of the last reset differs, and at least one. A delta is never negative and nothing is counted twice: where
 //! an entry's end cannot be seen, as it has grown past its old self, the sum is too small, never too large.
 
 mod numbers;
@@ -164,10 +166,19 @@ fn fates(
     let lives = Lives::read(spec, current, &baseline.rows)?;
     let fate = |(now, key): (usize, &Vec<u8>)| match place.get(&**key) {
         None => Fate::New,
-        Some(then) if was_reset || lives.began_anew(now, *then) => Fate::Anew,
+        Some(then) if lives.began_anew(now, *then) => Fate::Anew,
         Some(then) => Fate::Same(*then),
     };
-    Ok(keys_now.iter().enumerate().map(fate).collect())
+    let mut fates: Vec<_> = keys_now.iter().enumerate().map(fate).collect();
+    let living = fates.iter().filter(|fate| matches!(fate, Fate::Same(_))).count();
+    if was_reset && living * 2 <= baseline.rows() {
+        for (now, fate) in fates.iter_mut().enumerate() {
+            if matches!(fate, Fate::Same(then) if !lives.has_since(now, *then)) {
+                *fate = Fate::Anew;
+            }
+        }
+    }
+    Ok(fates)
 }
 
 /// The columns that tell whether a row lives on.
@@ -198,19 +209,27 @@ impl Lives {
         })
     }
 
+    /// Since when the row counts, now and then, where the server tells both.
+    fn since(&self, now: usize, then: usize) -> Option<(i64, i64)> {
+        let (a, b) = self.since.as_ref()?;
+        Some((instant(a, now)?, instant(b, then)?))
+    }
+
+    fn has_since(&self, now: usize, then: usize) -> bool {
+        self.since(now, then).is_some()
+    }
+
+    /// Whether the row at `now` is another life than the one at `then` of the baseline.
     fn began_anew(&self, now: usize, then: usize) -> bool {
-        let since = self
-            .since
-            .as_ref()
-            .and_then(|(a, b)| Some((instant(a, now)?, instant(b, then)?)));
-        if since.is_some_and(|(a, b)| a != b) {
-            return true;
+        if let Some((a, b)) = self.since(now, then) {
+            // It alone decides: a reset of the extremes moves those, and the counters go on.
+            return a != b;
         }
         let fell = |(a, b): &(Numbers, Numbers)| a.fell(now, b, then);
         let rose = |(a, b): &(Numbers, Numbers)| b.is_not_zero(then) && b.fell(then, a, now);
-        // With the same `since` only a reset of the extremes moves them, and the counters go on.
         self.counters.iter().any(fell)
-            || since.is_none() && (self.never_falls.iter().any(fell) || self.never_rises.iter().any(rose))
+            || self.never_falls.iter().any(fell)
+            || self.never_rises.iter().any(rose)
     }
 }
 

@@ -165,6 +165,22 @@ fn a_reset_of_all_yields_everything_since() {
 }
 
 #[test]
+fn a_reset_instant_that_the_rows_do_not_bear_out_is_not_believed() {
+    let first = [(1, 5, 10.0, 3.0, 1.0, -1, 0, 0), (2, 7, 7.0, 1.0, 1.0, -1, 0, 0)];
+    let then = [
+        (1, 6, 11.0, 3.0, 1.0, -1, 50, 0),
+        (2, 7, 7.0, 1.0, 1.0, -1, 50, 0),
+    ];
+    let step = second(false, &first, &then);
+    assert_eq!(yielded(&step), [(1, 1, 1.0)], "old rows beside the new instant");
+    assert_eq!(step.uncertain, Uncertain { reset: 2, evicted: 0 });
+    let since = [(1, 5, 10.0, 3.0, 1.0, 7, 0, 0), (2, 7, 7.0, 1.0, 1.0, 7, 0, 0)];
+    let then = [(1, 6, 11.0, 3.0, 1.0, 7, 50, 0)];
+    let step = second(true, &since, &then);
+    assert_eq!(yielded(&step), [(1, 1, 1.0)], "`since` alone decides");
+}
+
+#[test]
 fn evictions_that_nobody_saw_are_uncertain() {
     let step = second(
         false,
@@ -247,6 +263,12 @@ enum Happens {
     ResetAll,
     Crash,
     Look,
+    /// Two looks around a reset of all and calls: the first has the rows of before it and its instant, or the other way.
+    TornReset {
+        old_rows: bool,
+        id: i64,
+        calls: u8,
+    },
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -257,6 +279,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => Just(Happens::ResetAll),
         1 => Just(Happens::Crash),
         5 => Just(Happens::Look),
+        1 => (any::<bool>(), 0i64..6, 1u8..9)
+            .prop_map(|(old_rows, id, calls)| Happens::TornReset { old_rows, id, calls }),
     ]
 }
 
@@ -325,8 +349,36 @@ impl Model {
                 self.evictions = 0;
             }
             Happens::Look => self.look(with_since)?,
+            Happens::TornReset { old_rows, id, calls } => self.torn(*old_rows, (*id, *calls), with_since)?,
         }
         Ok(())
+    }
+
+    /// Between its looks nothing is thrown out: a reset that comes with that in the very same reading is not told.
+    fn torn(
+        &mut self,
+        old_rows: bool,
+        (id, calls): (i64, u8),
+        with_since: bool,
+    ) -> Result<(), TestCaseError> {
+        self.look(with_since)?;
+        self.happen(&Happens::Calls(id, calls), with_since)?;
+        let ids: Vec<_> = self.entries.keys().copied().collect();
+        self.now += 1;
+        if old_rows {
+            (self.reset, self.evictions) = (self.now, 0);
+            self.look(with_since)?;
+            ids.into_iter().for_each(|id| self.end(id, false));
+            self.happen(&Happens::Calls(id, calls), with_since)?;
+        } else {
+            let reset = self.now;
+            ids.into_iter().for_each(|id| self.end(id, false));
+            self.happen(&Happens::Calls(id, calls.wrapping_mul(2)), with_since)?;
+            self.look(with_since)?;
+            (self.reset, self.evictions) = (reset, 0);
+        }
+        self.happen(&Happens::Calls(id, 1), with_since)?;
+        self.look(with_since)
     }
 
     /// An entry ends. Its calls since the last look are lost, and if we knew it or the server tells of it, with a trace.

@@ -201,13 +201,17 @@ impl<C: Connector> Lane<C> {
         }
     }
 
-    /// Reads the stream. A connection that was open already may have died unseen, so one that proves broken is
-    /// replaced once.
+    /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
+    /// is no longer valid, so one that proves broken is replaced once.
     async fn read(&mut self, at: usize) -> Result<(Reading, u32), Fault> {
         let database = Arc::clone(&self.tracks[at].database);
         if let Some(open) = self.sessions.take(&database) {
             match self.read_with(at, open, &database).await {
-                Err(fault) if matches!(fault.kind, FaultKind::Connection | FaultKind::Unavailable) => {}
+                Err(fault)
+                    if matches!(
+                        fault.kind,
+                        FaultKind::Connection | FaultKind::Unavailable | FaultKind::Stale
+                    ) => {}
                 result => return result,
             }
         }
@@ -247,7 +251,7 @@ impl<C: Connector> Lane<C> {
         self.health.answered();
         let resource = self.resource(version);
         let track = &mut self.tracks[at];
-        track.held = None;
+        track.release();
         self.health.meters().uncertain(&track.id, reading.uncertain);
         let id = FrameId {
             target: self.spec.id.clone(),

@@ -59,6 +59,8 @@ fn options(target: &TargetSpec, database: &str) -> Result<PgConnectOptions, Faul
         .statement_cache_capacity(STATEMENTS)
         .options([
             ("default_transaction_read_only", "on".to_owned()),
+            // Our role has rights that others want: nothing of theirs may be called in place of the server's own.
+            ("search_path", "pg_catalog".to_owned()),
             ("statement_timeout", format!("{limit}ms")),
             ("lock_timeout", "100ms".to_owned()),
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
@@ -100,6 +102,7 @@ mod tests {
         let text = options.get_options().unwrap();
         for part in [
             "default_transaction_read_only=on",
+            "search_path=pg_catalog",
             "statement_timeout=1800ms",
             "lock_timeout=100ms",
         ] {

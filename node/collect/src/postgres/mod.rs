@@ -19,16 +19,17 @@ use self::error::fault_of;
 use self::rows::Rows;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::ReceiverPlan;
-use crate::session::{Arg, Connector, Expected, Question, Session};
+use crate::session::{Arg, Connector, Expected, Extension, Question, Session};
 use crate::target::TargetSpec;
 
 /// The databases that can be connected to, after the receiver's lists.
 const DATABASES: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
     WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2 \
     AND (cardinality($1::text[]) = 0 OR d.datname = ANY ($1::text[])) AND d.datname <> ALL ($2::text[]) ORDER BY 1";
-/// The version of an extension.
-const EXTENSION: &str =
-    "SELECT e.extversion::text FROM pg_catalog.pg_extension e WHERE e.extname = ANY ($1::text[])";
+/// The version of an extension and its schema.
+const EXTENSION: &str = "SELECT e.extversion::text, pg_catalog.quote_ident(n.nspname)::text \
+    FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
+    WHERE e.extname = ANY ($1::text[])";
 /// Those of the roles whose rights we have.
 const ROLES: &str = "SELECT r.rolname::text FROM pg_catalog.pg_roles r \
     WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(r.oid, 'USAGE')";
@@ -77,9 +78,13 @@ impl Session for PgSession {
         within(deadline, ask(&mut self.connection, question)).await
     }
 
-    async fn extension(&mut self, name: &str) -> Result<Option<String>, Fault> {
+    async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
         let args = [Arg::Texts(vec![name.to_owned()])];
-        Ok(self.names(EXTENSION, &args).await?.pop())
+        let [mut versions, mut schemas] = self.texts(EXTENSION, &args, ["version", "schema"]).await?;
+        Ok(versions
+            .pop()
+            .zip(schemas.pop())
+            .map(|(version, schema)| Extension { version, schema }))
     }
 
     async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
@@ -104,10 +109,21 @@ impl Session for PgSession {
 
 impl PgSession {
     async fn names(&mut self, sql: &str, args: &[Arg]) -> Result<Vec<String>, Fault> {
-        let columns = [Expected {
-            name: "name",
+        let [names] = self.texts(sql, args, ["name"]).await?;
+        Ok(names)
+    }
+
+    /// The columns of an answer that holds texts and no nulls.
+    async fn texts<const N: usize>(
+        &mut self,
+        sql: &str,
+        args: &[Arg],
+        names: [&str; N],
+    ) -> Result<[Vec<String>; N], Fault> {
+        let columns = names.map(|name| Expected {
+            name,
             kind: ColumnType::Text,
-        }];
+        });
         let batch = self
             .read(&Question {
                 sql: &sql.into(),
@@ -115,10 +131,12 @@ impl PgSession {
                 columns: &columns,
             })
             .await?;
-        let column = batch.column(0).as_dictionary::<Int32Type>();
-        let texts = column.values().as_string::<i32>();
-        let text = |key: i32| usize::try_from(key).ok().map(|key| texts.value(key).to_owned());
-        Ok(column.keys().iter().flatten().filter_map(text).collect())
+        Ok(std::array::from_fn(|at| {
+            let column = batch.column(at).as_dictionary::<Int32Type>();
+            let texts = column.values().as_string::<i32>();
+            let text = |key: i32| usize::try_from(key).ok().map(|key| texts.value(key).to_owned());
+            column.keys().iter().flatten().filter_map(text).collect()
+        }))
     }
 }
 

@@ -16,13 +16,15 @@ use crate::collector::{Collector, CollectorParts, start_with};
 use crate::fault::{Fault, FaultKind};
 use crate::ownership::{Ownership, Refusal, Sink};
 use crate::plan::{ReceiverPlan, Wants};
-use crate::session::{Connector, Question, Session};
+use crate::session::{Connector, Extension, Question, Session};
 use crate::target::{TargetSpec, Targets, targets_of};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
 pub(super) struct Behaviour {
-    /// Connecting takes until the deadline.
+    /// Connecting and reading take until the deadline.
     pub(super) hangs: bool,
     /// How long readings take, one after the other, over and over.
     pub(super) takes: Vec<Duration>,
@@ -36,6 +38,8 @@ pub(super) struct Behaviour {
     pub(super) granted: bool,
     /// The next reading finds its connection broken.
     pub(super) breaks: bool,
+    /// The schema of the extension that statements need, if it is there.
+    pub(super) extension: Option<&'static str>,
 }
 
 impl Default for Behaviour {
@@ -48,6 +52,7 @@ impl Default for Behaviour {
             refuse: Vec::new(),
             granted: true,
             breaks: false,
+            extension: None,
         }
     }
 }
@@ -157,6 +162,10 @@ impl Session for FakeSession {
             self.servers.set(&self.host, |behaviour| behaviour.breaks = false);
             return Err(Fault::new(FaultKind::Connection, "broken pipe"));
         }
+        if behaviour.hangs {
+            tokio::time::sleep(SECOND * 5).await;
+            return Err(Fault::new(FaultKind::Deadline, "no answer"));
+        }
         tokio::time::sleep(behaviour.takes[self.readings % behaviour.takes.len()]).await;
         self.readings += 1;
         if let Some(kind) = behaviour.faults.get(&**question.sql) {
@@ -167,9 +176,12 @@ impl Session for FakeSession {
         Ok(columns.finish().unwrap())
     }
 
-    async fn extension(&mut self, name: &str) -> Result<Option<String>, Fault> {
-        self.servers.send(&self.host, name);
-        Ok(None)
+    async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
+        let schema = self.servers.send(&self.host, name).extension;
+        Ok(schema.map(|schema| Extension {
+            version: "1.10".into(),
+            schema: schema.into(),
+        }))
     }
 
     async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
@@ -325,8 +337,13 @@ pub(super) fn specs(plan: &Arc<ReceiverPlan>, hosts: &[&str]) -> Targets {
 fn plan() -> Arc<ReceiverPlan> {
     let stream = |name: &str, scope: &str, cadence: &str, more: &str| {
         format!(
-            "  - {{name: {name}, summary: s, scope: {scope}, cadence: {cadence}, sql: [{{text: {name}}}], \
-             columns: [{{name: a, type: int, summary: a}}], {more}}}\n"
+            "  - {{name: {name}, summary: s, scope: {scope}, cadence: {cadence}, sql: [{{text: '{}{name}'}}], \
+             columns: [{{name: a, type: int, summary: a}}], {more}}}\n",
+            if more.contains("extension") {
+                "@extension@."
+            } else {
+                ""
+            }
         )
     };
     let metric = |name: &str| {
@@ -335,7 +352,7 @@ fn plan() -> Arc<ReceiverPlan> {
         )
     };
     let engine = format!(
-        "engine: postgresql\nstreams:\n{}{}{}{}",
+        "engine: postgresql\nstreams:\n{}{}{}{}{}",
         stream(
             "activity",
             "server",
@@ -349,6 +366,7 @@ fn plan() -> Arc<ReceiverPlan> {
             &format!("requires: [{{role: pg_monitor}}], {}", metric("server"))
         ),
         stream("tables", "database", "collection", &metric("tables")),
+        stream("indexes", "database", "collection", &metric("indexes")),
         stream(
             "statements",
             "server",
@@ -357,8 +375,10 @@ fn plan() -> Arc<ReceiverPlan> {
         ),
     );
     let engine: Engine = serde_saphyr::from_str(&engine).unwrap();
+    let many = (0..40).map(|host| format!("{{endpoint: 'h{host}:1'}}"));
     let hosts: Vec<String> = ('a'..='z')
         .map(|host| format!("{{endpoint: '{host}:1'}}"))
+        .chain(many)
         .collect();
     let settings = format!(
         "username: u\nactivity: {{}}\nstatements: {{}}\ntargets: [{}]",

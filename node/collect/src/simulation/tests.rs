@@ -4,8 +4,6 @@ use ringwatch_frame::Schedule;
 
 use super::*;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 async fn pass(seconds: u64) {
     tokio::time::sleep(SECOND * u32::try_from(seconds).unwrap()).await;
 }
@@ -30,7 +28,11 @@ fn check_books(scene: &Scene, host: &str) {
             .iter()
             .find(|p| p.stream.name == stream.name())
             .unwrap();
-        let schedule = Schedule::new(target, stream, planned.interval).unwrap();
+        let phase = match stream.database() {
+            Some(database) => StreamId::of_database("database", database),
+            None => stream.clone(),
+        };
+        let schedule = Schedule::new(target, &phase, planned.interval).unwrap();
         assert!(ticks.iter().all(|tick| schedule.contains(*tick)));
         let (first, last) = (*ticks.first().unwrap(), *ticks.last().unwrap());
         // A database's stream begins when the database is found.
@@ -259,11 +261,101 @@ async fn what_one_stream_lacks_does_not_touch_others() {
         scene.servers.sent("a", "pgss") <= 6,
         "the extension is looked for once a minute"
     );
-    assert_eq!(scene.servers.sent("a", "statements"), 0);
+    assert_eq!(scene.servers.sent("a", "@extension@.statements"), 0);
     let status = &scene.collector.status()[0];
     assert!(status.up);
     assert_eq!(status.last_error.as_deref(), Some("server: as told"));
     check_books(&scene, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_is_read_in_the_schema_where_it_is() {
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.extension = Some("\"My Schema\""));
+    });
+    pass(90).await;
+    assert!(scene.servers.sent("a", "\"My Schema\".statements") >= 2);
+    assert!(scene.count("a", "statements", "collected") >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_is_never_valid_costs_one_stream() {
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.faults = BTreeMap::from([("server", FaultKind::Stale)]));
+    });
+    pass(120).await;
+    assert_eq!(scene.count("a", "activity", "error"), 0);
+    assert!(scene.count("a", "activity", "collected") >= 118);
+    assert!(scene.count("a", "server", "error") >= 11);
+    assert!(scene.servers.sent("a", "server") <= 5, "it is held");
+    assert!(scene.collector.status()[0].up);
+    check_books(&scene, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_that_begin_to_hang_do_not_take_places_again() {
+    let hanging: Vec<String> = (0..40).map(|host| format!("h{host}")).collect();
+    let healthy = ["a", "b", "c", "d", "e"];
+    let hosts: Vec<&str> = hanging.iter().map(String::as_str).chain(healthy).collect();
+    let scene = scene(&hosts, |_, _| {});
+    pass(30).await;
+    for host in &hanging {
+        scene.servers.set(host, |behaviour| behaviour.hangs = true);
+    }
+    // The first deadline passes in this time, and all is known after it.
+    pass(6).await;
+    let before: Vec<_> = healthy.map(|host| scene.catcher.of(host).len()).into();
+    let now = scene.clock.now();
+    pass(30).await;
+    for (host, before) in healthy.iter().zip(before) {
+        let frames = scene.catcher.of(host);
+        assert!(frames.len() >= before + 30, "{host}");
+        let late = frames
+            .iter()
+            .filter(|(id, _)| id.tick > now)
+            .map(|(_, late)| *late);
+        assert!(late.max() < Some(Duration::from_millis(50)), "{host}");
+        check_books(&scene, host);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_comes_back_while_its_last_reading_runs_is_read_once() {
+    let scene = scene(&["a", "b"], |servers, _| {
+        servers.set("a", |b| b.takes = vec![SECOND * 4]);
+    });
+    pass(12).await;
+    scene.targets.send_replace(specs(&scene.plan, &["b"]));
+    pass(1).await;
+    scene.targets.send_replace(specs(&scene.plan, &["a", "b"]));
+    pass(1).await;
+    scene.targets.send_replace(specs(&scene.plan, &["b"]));
+    pass(1).await;
+    scene.targets.send_replace(specs(&scene.plan, &["a", "b"]));
+    pass(20).await;
+    let (most, now) = scene.servers.connections("a");
+    assert!(most <= 3 && now > 0, "{most} {now}: one for each lane");
+    assert_eq!(scene.collector.status().len(), 2);
+    assert!(
+        scene.count("a", "activity", "collected") > 0,
+        "its series are there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_costs_one_connection_for_all_its_streams() {
+    let databases = vec!["d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8"];
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| b.databases = databases.clone());
+    });
+    pass(25).await;
+    let before = scene.servers.sent("a", "connect");
+    pass(30).await;
+    let connects = scene.servers.sent("a", "connect") - before;
+    assert!(connects <= databases.len() * 3, "{connects}");
+    for database in &databases {
+        assert!(scene.count("a", &format!("indexes/{database}"), "collected") >= 5);
+    }
 }
 
 #[tokio::test(start_paused = true)]

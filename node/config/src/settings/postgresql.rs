@@ -23,7 +23,8 @@ pub struct PostgresqlReceiver {
     pub username: String,
     /// Its password.
     pub password: Option<Secret>,
-    /// The databases to read. Empty: all that are not templates.
+    /// The databases to read. Empty: all that are not templates. It does not narrow `statements` and `activity`, which
+    /// tell of the whole server; `exclude_databases` does.
     #[serde(default)]
     pub databases: Vec<String>,
     /// Databases not to read.

@@ -34,8 +34,9 @@ pub struct ResourceProcessor {
     pub attributes: Vec<AttributeAction>,
 }
 
-/// Changes attributes. An attribute is a column of the row; one that is added here goes out with every point
-/// and record of the row.
+/// Changes attributes. `key` is the name of an attribute as it goes out (`db.query.text`), else the name of a column of
+/// the row; an attribute that is added here goes out with every point and record of the row. What is the same in
+/// every point or record (such as `state`, `operation` or `db.system.name`) cannot be changed by this processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttributesProcessor {

@@ -90,13 +90,13 @@ fn overlays_merge_maps_and_replace_the_rest() {
         "    username: a\n    databases: [x, y]\n    tls: { insecure: true }\n",
     );
     let overlay =
-        "receivers: { postgresql: { databases: [z], tls: { server_name_override: s }, timeout: 1s } }\n";
+        "receivers: { postgresql: { databases: [z], tls: { insecure_skip_verify: true }, timeout: 1s } }\n";
     let settings = load_texts(&[&base, overlay, "# nothing\n"], &[], &[]).unwrap();
     let read = receiver(&settings);
     assert_eq!(read["username"], "a");
     assert_eq!(read["databases"], serde_json::json!(["z"]));
     assert_eq!(read["tls"]["insecure"], true);
-    assert_eq!(read["tls"]["server_name_override"], "s");
+    assert_eq!(read["tls"]["insecure_skip_verify"], true);
     assert_eq!(read["timeout"], "1s");
 }
 

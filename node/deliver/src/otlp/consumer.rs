@@ -21,8 +21,11 @@ use crate::queue::{Lease, Queue};
 use crate::retry::Backoff;
 use crate::throttle::{Throttle, clean};
 
-/// A larger request is halved before it is sent; no backend of note takes more.
-const LARGEST: usize = 20 << 20;
+/// A larger request is halved before it is sent: 4 MiB is what gRPC servers take unless they are told otherwise, and
+/// so what most receivers take. A single row is sent however large it is.
+const LARGEST: usize = 4 << 20;
+/// A batch that was leased so often and went back without an answer has ended its consumers, and would end the next.
+const MOST_TRIES: u32 = 3;
 /// The wait between attempts while the node stops.
 const HURRIED: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,7 @@ pub(super) struct Sender {
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     retry: Throttle,
+    panics: Throttle,
     lost: Throttle,
     partial: Throttle,
 }
@@ -63,20 +67,35 @@ impl Sender {
         }
     }
 
-    async fn deliver<L: Lease>(&self, lease: L) {
+    /// Runs until the queue is closed and empty, or `give_up` is cancelled. A consumer that panics is replaced.
+    pub(super) async fn supervise<Q: Queue + Clone>(self: Arc<Self>, queue: Q, give_up: CancellationToken) {
+        loop {
+            let run = Arc::clone(&self).run(queue.clone());
+            let run = give_up.clone().run_until_cancelled_owned(run);
+            match tokio::spawn(run).await {
+                Err(error) if error.is_panic() => self.tell_panic(),
+                _ => return,
+            }
+            // A panic that has nothing to do with a batch must not become a loop without a pause.
+            let _ = give_up.run_until_cancelled(tokio::time::sleep(HURRIED)).await;
+        }
+    }
+
+    async fn deliver<L: Lease>(self: &Arc<Self>, lease: L) {
+        if lease.tried() >= MOST_TRIES {
+            return self.discard_poison(lease);
+        }
+        let Some((lease, encoded, bytes)) = self.encoded(lease).await else {
+            return;
+        };
         let signal = lease.signal();
-        let mut bytes = Vec::new();
-        let encoded = self.encode(signal, lease.batch(), &mut bytes);
-        // Encoding a large batch took a while; others on this thread come first now.
-        tokio::task::yield_now().await;
         if encoded.items == 0 {
             return lease.acknowledge().deliver();
         }
-        let end = if bytes.len() > LARGEST && lease.batch().frames().len() > 1 {
+        let end = if bytes.len() > LARGEST && encoded.rows > 1 {
             End::Halve
         } else {
-            self.send_until_answered(signal, bytes.into(), || lease.is_expired())
-                .await
+            self.send_until_answered(signal, bytes.into(), &lease).await
         };
         match end {
             End::Taken(reply) => self.settle(signal, encoded, &reply, lease.acknowledge()),
@@ -89,6 +108,26 @@ impl Sender {
         }
     }
 
+    /// Encodes the batch of `lease`, which takes a while when it is large, on a thread that has time. `None` when that
+    /// went wrong: then the lease went back.
+    async fn encoded<L: Lease>(self: &Arc<Self>, lease: L) -> Option<(L, Encoded, Vec<u8>)> {
+        let sender = Arc::clone(self);
+        let encode = move || {
+            let mut bytes = Vec::new();
+            let encoded = sender.encode(lease.signal(), lease.batch(), &mut bytes);
+            (lease, encoded, bytes)
+        };
+        match tokio::task::spawn_blocking(encode).await {
+            Ok(encoded) => Some(encoded),
+            Err(error) if error.is_panic() => {
+                self.tell_panic();
+                None
+            }
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     fn encode(&self, signal: Signal, batch: &Batch, bytes: &mut Vec<u8>) -> Encoded {
         match signal {
             Signal::Metrics => encode_metrics(batch, &self.admission.projections, &self.version, bytes),
@@ -96,7 +135,7 @@ impl Sender {
         }
     }
 
-    async fn send_until_answered(&self, signal: Signal, body: Bytes, is_expired: impl Fn() -> bool) -> End {
+    async fn send_until_answered<L: Lease>(&self, signal: Signal, body: Bytes, lease: &L) -> End {
         let mut backoff = Backoff::new(&self.retry, Instant::now());
         loop {
             let status = match self.attempt(signal, body.clone()).await {
@@ -116,9 +155,10 @@ impl Sender {
                 Verdict::Retry(pause) => pause,
             };
             let pause = pause.unwrap_or_else(|| backoff.next(Instant::now(), fastrand::f64()));
+            let pause = lease.time_left().map_or(pause, |left| pause.min(left));
             self.tell_retry(&status, pause);
             self.pause(pause).await;
-            if is_expired() {
+            if lease.is_expired() {
                 return End::Lost(DropReason::QueueAge);
             }
         }
@@ -171,11 +211,34 @@ impl Sender {
                 exporter,
                 rows,
                 held_back,
-                "one frame alone is larger than the backend takes and was dropped: raise the backend's limit, or set \
-                 `send_batch_max_size` of processor `batch`"
+                "one row alone is larger than the backend takes and was dropped: raise the backend's limit"
             );
         }
         lease.acknowledge().discard(reason);
+    }
+
+    /// Ends a batch that nobody can handle.
+    fn discard_poison<L: Lease>(&self, lease: L) {
+        let batch = lease.acknowledge();
+        let (exporter, rows) = (&self.name, batch.rows());
+        tracing::error!(
+            exporter,
+            rows,
+            tries = MOST_TRIES,
+            "a batch made every consumer that had it panic, and was dropped; this is a defect of Ringwatch: report it"
+        );
+        batch.discard(DropReason::Invalid);
+    }
+
+    fn tell_panic(&self) {
+        if let Some(held_back) = self.log.panics.pass() {
+            let exporter = &self.name;
+            tracing::error!(
+                exporter,
+                held_back,
+                "a consumer panicked; its batch went back to the queue and will be tried again"
+            );
+        }
     }
 
     fn tell_lost(&self, status: &Status) {
@@ -228,3 +291,7 @@ fn code_name(code: Code) -> &'static str {
         Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
+
+#[cfg(test)]
+#[path = "consumer_tests.rs"]
+mod tests;

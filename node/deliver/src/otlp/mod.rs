@@ -82,8 +82,7 @@ pub fn start_otlp(
     let give_up = CancellationToken::new();
     let consumers = TaskTracker::new();
     for _ in 0..settings.sending_queue.num_consumers.max(1) {
-        let run = Arc::clone(&sender).run(queue.clone());
-        consumers.spawn(give_up.clone().run_until_cancelled_owned(run));
+        consumers.spawn(Arc::clone(&sender).supervise(queue.clone(), give_up.clone()));
     }
     consumers.close();
     Ok(OtlpHandle {

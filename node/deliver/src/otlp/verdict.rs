@@ -6,7 +6,8 @@ use std::time::Duration;
 use prost::Message;
 use tonic::{Code, Status};
 
-/// A backend that asks for a longer pause is not obeyed: the queue would outlive the backend's mistake.
+/// A backend that asks for a longer pause is asked again after this one: it may be well long before. `max_age` of the
+/// queue shortens any pause, too.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What to do after an attempt that failed.

@@ -67,12 +67,13 @@ impl Store {
     }
 
     /// Puts the series of `frame` in place of those of its stream's earlier tick. A tick that is older than what is
-    /// there is over: it changes nothing.
+    /// there is over: it changes nothing, unless what is there came in the future, before the clock was set back.
     pub(super) fn take(&self, frame: &Frame, projection: &Projection) {
         let part = Arc::new(self.part(frame, projection));
         let id = frame.id();
-        let arrived = self.clock.now();
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind the lock, so that nobody else's look at the clock is later.
+        let arrived = self.clock.now();
         if streams.swept.is_none_or(|swept| self.is_expired(swept, arrived)) {
             streams
                 .of
@@ -87,7 +88,7 @@ impl Store {
             parts: Vec::new(),
         };
         let entry = streams.of.entry(key).or_insert(fresh);
-        if (id.tick, id.epoch) > (entry.tick, entry.epoch) {
+        if (id.tick, id.epoch) > (entry.tick, entry.epoch) || entry.arrived > arrived {
             *entry = Entry {
                 tick: id.tick,
                 epoch: id.epoch,
@@ -102,9 +103,9 @@ impl Store {
 
     /// The whole page.
     pub(super) fn text(&self) -> String {
-        let now = self.clock.now();
         let parts: Vec<Arc<Part>> = {
             let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
             streams.of.retain(|_, entry| !self.is_expired(entry.arrived, now));
             streams
                 .of
@@ -118,8 +119,11 @@ impl Store {
         page
     }
 
+    /// Whether what came at `since` is too old; also when that lies in the future, after the clock was set back.
     fn is_expired(&self, since: Tick, now: Tick) -> bool {
-        since.lateness(now) > Duration::max(self.settings.metric_expiration.0, Duration::from_millis(1))
+        since > now
+            || since.lateness(now)
+                > Duration::max(self.settings.metric_expiration.0, Duration::from_millis(1))
     }
 
     fn part(&self, frame: &Frame, projection: &Projection) -> Part {

@@ -150,3 +150,33 @@ async fn targets_that_say_nothing_of_themselves_are_told_apart() {
             .contains(r#"target_info{instance="db1:5432",x="y"} 1"#)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_neither_holds_up_nor_keeps_series() {
+    let (mut store, clock) = store(|_| {});
+    take(&store, Some("swept"), 1_000, 1);
+    tokio::time::advance(Duration::from_secs(200)).await;
+    take(&store, Some("a"), 1_200, 2);
+    take(&store, Some("b"), 1_200, 1);
+    let swept = store.streams.lock().unwrap().swept;
+    assert_eq!(swept, Some(Tick::from_unix_nanos(1_000_000_000_000)));
+    assert_eq!(clock.now(), Tick::from_unix_nanos(1_200_000_000_000));
+    store.clock = Clock::simulated(Tick::from_unix_nanos(1_100_000_000_000));
+    take(&store, Some("a"), 1_100, 1);
+    let streams = store.streams.lock().unwrap().of.len();
+    assert_eq!(streams, 3, "nothing was swept yet");
+    let labels = store.text().matches("people_wait_milliseconds{").count();
+    assert_eq!(
+        labels, 1,
+        "the new one of `a`, which is the one of `swept`, and none of the future"
+    );
+    assert_eq!(store.streams.lock().unwrap().of.len(), 2);
+    store.clock = Clock::simulated(Tick::from_unix_nanos(10_000_000_000));
+    take(&store, Some("a"), 10, 2);
+    assert_eq!(values(&store.text(), "people_wait_milliseconds"), ["0", "0.5"]);
+    assert_eq!(
+        store.streams.lock().unwrap().of.len(),
+        1,
+        "the sweep took the rest"
+    );
+}

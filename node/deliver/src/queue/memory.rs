@@ -1,5 +1,7 @@
 //! The queue in memory.
 
+mod lease;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +10,10 @@ use ringwatch_frame::{Batch, DropReason};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Lease, Queue, QueueState};
+use super::{Queue, QueueState};
 use crate::Signal;
+
+pub use lease::MemoryLease;
 
 /// How much a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ struct State {
     leased: BTreeMap<Place, Size>,
     next: u64,
     closed: bool,
+    /// Nothing goes back any more.
+    discarded: bool,
     refused_rows: u64,
 }
 
@@ -121,6 +127,23 @@ impl MemoryQueue {
             .for_each(|batch| batch.discard(DropReason::QueueAge));
     }
 
+    /// Puts what was leased at `place` back as these parcels; after the rest was discarded they are dropped, too.
+    fn put_back(&self, place: Place, parcels: impl IntoIterator<Item = (Place, Parcel)>) {
+        let mut state = self.lock();
+        state.leased.remove(&place);
+        if state.discarded {
+            drop(state);
+            for (_, parcel) in parcels {
+                parcel.batch.discard(DropReason::Shutdown);
+            }
+            return;
+        }
+        for (place, parcel) in parcels {
+            state.waiting.insert(place, parcel);
+            self.0.news.notify_one();
+        }
+    }
+
     /// The next lease, or whether there will never be one.
     fn try_lease(&self) -> Option<Option<MemoryLease>> {
         self.drop_expired();
@@ -193,7 +216,11 @@ impl Queue for MemoryQueue {
     }
 
     fn discard_rest(&self) -> u64 {
-        let rest = std::mem::take(&mut self.lock().waiting);
+        let rest = {
+            let mut state = self.lock();
+            (state.closed, state.discarded) = (true, true);
+            std::mem::take(&mut state.waiting)
+        };
         let rows = rest.values().map(|parcel| parcel.batch.rows()).sum();
         rest.into_values()
             .for_each(|parcel| parcel.batch.discard(DropReason::Shutdown));
@@ -223,86 +250,6 @@ impl Queue for MemoryQueue {
             oldest: sum.oldest.max(now.saturating_duration_since(size.since)),
             ..sum
         })
-    }
-}
-
-/// A lease of the queue in memory.
-#[derive(Debug)]
-#[must_use = "a lease that is dropped puts its batch back"]
-pub struct MemoryLease {
-    queue: MemoryQueue,
-    place: Place,
-    parcel: Parcel,
-    ended: bool,
-}
-
-impl Lease for MemoryLease {
-    fn signal(&self) -> Signal {
-        self.parcel.signal
-    }
-
-    fn batch(&self) -> &Batch {
-        &self.parcel.batch
-    }
-
-    fn tried(&self) -> u32 {
-        self.parcel.tried
-    }
-
-    fn is_expired(&self) -> bool {
-        is_older(self.parcel.since, self.queue.0.max_age, Instant::now())
-    }
-
-    fn acknowledge(mut self) -> Batch {
-        self.ended = true;
-        self.queue.lock().leased.remove(&self.place);
-        std::mem::take(&mut self.parcel.batch)
-    }
-
-    fn split(mut self) -> Result<(), Self> {
-        let width = self.place.width / 2;
-        if self.batch().frames().len() < 2 || width == 0 {
-            return Err(self);
-        }
-        self.ended = true;
-        let mut first = std::mem::take(&mut self.parcel.batch).into_frames();
-        let second = first.split_off(first.len() / 2);
-        let mut state = self.queue.lock();
-        state.leased.remove(&self.place);
-        for (frames, start) in [(first, self.place.start), (second, self.place.start + width)] {
-            let batch = frames.into_iter().collect();
-            let half = Parcel {
-                batch,
-                tried: self.parcel.tried + 1,
-                ..self.parcel
-            };
-            state.waiting.insert(Place { start, width }, half);
-        }
-        drop(state);
-        self.queue.0.news.notify_one();
-        self.queue.0.news.notify_one();
-        Ok(())
-    }
-}
-
-impl Drop for MemoryLease {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        let batch = std::mem::take(&mut self.parcel.batch);
-        let mut state = self.queue.lock();
-        state.leased.remove(&self.place);
-        state.waiting.insert(
-            self.place,
-            Parcel {
-                batch,
-                tried: self.parcel.tried + 1,
-                ..self.parcel
-            },
-        );
-        drop(state);
-        self.queue.0.news.notify_one();
     }
 }
 

@@ -1,6 +1,7 @@
 use ringwatch_frame::Books;
 
 use super::*;
+use crate::queue::Lease;
 use crate::testing::batch;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -92,7 +93,7 @@ async fn halves_take_the_place_of_the_whole() {
     for _ in 0..4 {
         let lease = next(&queue).await;
         seen.push((lease.signal(), lease.batch().rows(), lease.tried()));
-        let lease = if lease.batch().frames().len() == 1 {
+        let lease = if lease.batch().rows() == 1 {
             lease.split().unwrap_err()
         } else {
             lease
@@ -100,8 +101,63 @@ async fn halves_take_the_place_of_the_whole() {
         lease.acknowledge().deliver();
     }
     let (logs, metrics) = (Signal::Logs, Signal::Metrics);
-    assert_eq!(seen, [(logs, 1, 2), (logs, 1, 2), (logs, 3, 1), (metrics, 10, 0)]);
+    assert_eq!(seen, [(logs, 1, 0), (logs, 1, 0), (logs, 3, 0), (metrics, 10, 0)]);
     assert_eq!(books.snapshot().delivered_rows, 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_frame_is_halved_down_to_one_row() {
+    let (queue, books) = queue(10);
+    queue.push(Signal::Logs, batch(&books, 1, 7));
+    queue.push(Signal::Metrics, batch(&books, 1, 0));
+    let (mut rows, mut requests) = (Vec::new(), 0);
+    for _ in 0..14 {
+        let lease = next(&queue).await;
+        requests += 1;
+        if let Err(lease) = lease.split() {
+            rows.push(lease.batch().rows());
+            lease.acknowledge().deliver();
+        }
+    }
+    assert_eq!((rows, requests), (vec![1, 1, 1, 1, 1, 1, 1, 0], 14));
+    assert_eq!(queue.state().frames, 0);
+    assert_eq!(books.snapshot().delivered_rows, 7);
+    assert_eq!(dropped(&books, DropReason::Unaccounted), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_go_back_after_the_rest_was_discarded_is_dropped() {
+    let (queue, books) = queue(10);
+    for rows in [1, 2, 4, 8] {
+        queue.push(Signal::Logs, batch(&books, 1, rows));
+    }
+    let leases = [next(&queue).await, next(&queue).await, next(&queue).await];
+    queue.close();
+    assert_eq!(queue.discard_rest(), 8);
+    let [back, taken, split] = leases;
+    drop(back);
+    taken.acknowledge().deliver();
+    split.split().expect("four rows can be split");
+    assert_eq!(dropped(&books, DropReason::Shutdown), 13);
+    assert_eq!((books.snapshot().delivered_rows, queue.state().waiting), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_says_how_long_it_is_worth_anything() {
+    let (queue, books) = queue(2);
+    queue.push(Signal::Metrics, batch(&books, 1, 1));
+    tokio::time::advance(Duration::from_secs(50)).await;
+    let lease = next(&queue).await;
+    assert_eq!(lease.time_left(), Some(Duration::from_millis(10_001)));
+    tokio::time::advance(lease.time_left().unwrap()).await;
+    assert!(lease.is_expired());
+    assert_eq!(lease.time_left(), Some(Duration::ZERO));
+    lease.acknowledge().deliver();
+    let endless = MemoryQueue::new(Room::Waiting(1), Duration::ZERO);
+    endless.push(Signal::Metrics, batch(&books, 1, 1));
+    let lease = next(&endless).await;
+    assert_eq!(lease.time_left(), None);
+    lease.acknowledge().deliver();
 }
 
 #[tokio::test(start_paused = true)]

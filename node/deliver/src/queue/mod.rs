@@ -1,7 +1,7 @@
 //! What waits for a backend.
 //!
 //! A queue hands out batches by lease. A lease ends in one of three ways: it is acknowledged, which takes the batch
-//! out of the queue for good; it is split, which puts two halves in its place; or it goes back to where it was, also
+//! out of the queue for good; it is split, which puts two halves in its place (a single frame by its rows); or it goes back to where it was, also
 //! when it is merely dropped. So a consumer that ends in the middle of its work loses nothing.
 
 mod memory;
@@ -31,7 +31,8 @@ pub trait Queue: Send + Sync + 'static {
     /// From now on nothing is taken; what is there can still be leased.
     fn close(&self);
 
-    /// Drops what waits for `shutdown`, and says how many rows that were. Leases that are out go their own way.
+    /// Closes, drops what waits for `shutdown`, and says how many rows that were. A lease that is out can still be
+    /// acknowledged; one that would go back is dropped for `shutdown`, too.
     fn discard_rest(&self) -> u64;
 
     /// How it stands.
@@ -39,26 +40,29 @@ pub trait Queue: Send + Sync + 'static {
 }
 
 /// The right to deliver one batch. Dropped, it goes back to its place in the queue.
-pub trait Lease: Send + Sized + 'static {
+pub trait Lease: Send + Sync + Sized + 'static {
     /// What the batch becomes.
     fn signal(&self) -> Signal;
 
     /// The batch.
     fn batch(&self) -> &Batch;
 
-    /// How often the batch was leased before.
+    /// How often the batch was leased before and went back without an answer. Halves begin anew.
     fn tried(&self) -> u32;
 
     /// Whether the batch is older than the queue's age limit.
     fn is_expired(&self) -> bool;
 
+    /// How long until it is older than that; `None` without a limit.
+    fn time_left(&self) -> Option<Duration>;
+
     /// Takes the batch out of the queue for good; the caller ends it in the books.
     fn acknowledge(self) -> Batch;
 
-    /// Puts the frames back as two batches of about half the frames each.
+    /// Puts the frames back as two batches of about half the frames each; a single frame as two of half its rows.
     ///
     /// # Errors
-    /// Gives the lease back when the batch holds fewer than two frames.
+    /// Gives the lease back when the batch is one frame of at most one row.
     fn split(self) -> Result<(), Self>;
 }
 

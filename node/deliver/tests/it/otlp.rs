@@ -194,7 +194,50 @@ async fn a_request_that_is_too_large_is_halved_until_it_fits() {
     let books = node.settled().await;
     assert_eq!(
         (books.delivered_rows, dropped(&books, DropReason::TooLarge)),
-        (160, 2000)
+        (2160, 0),
+        "a single frame is split by its rows"
+    );
+}
+
+#[tokio::test]
+async fn what_receivers_refuse_by_default_is_not_even_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = Backend::on(listener, [], 4 << 20, None);
+    let node = Node::start(&backend.address, patient);
+    node.push(Signal::Logs, 1, 60_000);
+    let books = node.settled().await;
+    assert_eq!((books.delivered_rows, backend.taken().1), (60_000, 60_000));
+    assert!(backend.requests() > 1, "it was more than one request may hold");
+    assert!(!node.metrics().contains("OUT_OF_RANGE"), "{}", node.metrics());
+}
+
+#[tokio::test]
+async fn only_one_row_that_is_too_large_alone_is_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = Backend::on(listener, [], 10, None);
+    let node = Node::start(&backend.address, patient);
+    node.push(Signal::Logs, 1, 3);
+    let books = node.settled().await;
+    assert_eq!(
+        (books.delivered_rows, dropped(&books, DropReason::TooLarge)),
+        (0, 3)
+    );
+    assert_eq!(backend.taken(), (0, 0));
+}
+
+#[tokio::test]
+async fn no_pause_is_longer_than_what_is_left_of_the_age() {
+    let backend = Backend::start([]).await;
+    backend.always(fail(Code::Unavailable));
+    let node = Node::start(&backend.address, |settings| {
+        patient(settings);
+        settings.sending_queue.max_age = Setting::from_millis(300);
+    });
+    node.push(Signal::Metrics, 1, 3);
+    let books = node.settled().await;
+    assert_eq!(
+        (dropped(&books, DropReason::QueueAge), backend.requests()),
+        (3, 1)
     );
 }
 
@@ -309,7 +352,11 @@ async fn a_full_queue_drops_the_newcomer_and_an_old_batch_goes() {
     assert!(!node.exporter.accepts());
     assert!((node.metric("otelcol_exporter_queue_size") - 2.0).abs() < 0.1);
     assert!((node.metric("otelcol_exporter_queue_capacity") - 2.0).abs() < 0.1);
-    assert!((node.metric("ringwatch_queue_refused_rows") - 8.0).abs() < 0.1);
+    assert!((node.metric("ringwatch_queue_refused_rows_total") - 8.0).abs() < 0.1);
+    assert!(
+        node.metrics()
+            .contains("# TYPE ringwatch_queue_refused_rows_total counter")
+    );
     let books = node.settled().await;
     assert_eq!(
         (

@@ -4,36 +4,59 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, Field, FieldRef, Schema};
-use ringwatch_frame::ColumnsError;
+use ringwatch_frame::{ColumnsError, is_attribute};
 
 use super::column::{blend, constant, hashed, type_of};
 use crate::actions::{Action, Change, Source, When};
 
+/// The column that holds the attribute of a key, where the catalogue knows one.
+type ColumnOf<'a> = &'a dyn Fn(&str) -> Option<Arc<str>>;
+
 /// The columns after the actions, with as many rows as before.
-pub(super) fn apply(actions: &[Action], batch: &RecordBatch) -> Result<RecordBatch, ColumnsError> {
+pub(super) fn apply(
+    actions: &[Action],
+    batch: &RecordBatch,
+    column_of: ColumnOf<'_>,
+) -> Result<RecordBatch, ColumnsError> {
     let fields = batch.schema_ref().fields().iter().cloned();
     let mut table = Table {
         rows: batch.num_rows(),
         columns: fields.zip(batch.columns().iter().cloned()).collect(),
+        column_of,
     };
     for Action { key, change } in actions {
         match change {
             Change::Set(when, source) => table.set(key, *when, source)?,
-            Change::Delete => table.columns.retain(|(field, _)| field.name() != key),
+            Change::Delete => table.delete(key),
             Change::Hash => table.hash(key)?,
         }
     }
     Ok(table.finish(batch)?)
 }
 
-struct Table {
+struct Table<'a> {
     rows: usize,
     columns: Vec<(FieldRef, ArrayRef)>,
+    column_of: ColumnOf<'a>,
 }
 
-impl Table {
+impl Table<'_> {
+    /// Where the attribute `key` is: in a column that a processor added under this name, else in the column that the
+    /// catalogue names, else in the column of this name.
     fn find(&self, key: &str) -> Option<usize> {
-        self.columns.iter().position(|(field, _)| field.name() == key)
+        let named = |name: &str| self.columns.iter().position(|(field, _)| field.name() == name);
+        let is_added = |(field, _): &(FieldRef, ArrayRef)| field.name() == key && is_attribute(field);
+        self.columns
+            .iter()
+            .position(is_added)
+            .or_else(|| (self.column_of)(key).map_or_else(|| named(key), |column| named(&column)))
+    }
+
+    /// Takes `key` out. What was added may have stood in place of the catalogue's column, which goes as well.
+    fn delete(&mut self, key: &str) {
+        while let Some(at) = self.find(key) {
+            self.columns.remove(at);
+        }
     }
 
     /// Sets `key` in the rows where `when` holds and the source has a value.
@@ -69,25 +92,31 @@ impl Table {
         Ok(())
     }
 
+    /// Puts `column` at its place, or adds it as an attribute. What is there keeps its name and its role, so that
+    /// it does not go out twice.
     fn put(&mut self, at: Option<usize>, key: &str, column: ArrayRef) -> Result<(), ArrowError> {
-        let field = Arc::new(type_of(&column)?.attribute_field(key));
         match at {
-            Some(at) => self.columns[at] = (field, column),
-            None => self.columns.push((field, column)),
+            Some(at) => self.replace(at, column),
+            None => {
+                let field = Arc::new(type_of(&column)?.attribute_field(key));
+                self.columns.push((field, column));
+            }
         }
         Ok(())
+    }
+
+    fn replace(&mut self, at: usize, column: ArrayRef) {
+        let field = Field::clone(&self.columns[at].0)
+            .with_data_type(column.data_type().clone())
+            .with_nullable(true);
+        self.columns[at] = (Arc::new(field), column);
     }
 
     /// Hashes `key` where it is. What the column is to exporters stays as it was.
     fn hash(&mut self, key: &str) -> Result<(), ColumnsError> {
         let Some(at) = self.find(key) else { return Ok(()) };
-        let (field, column) = &mut self.columns[at];
-        *column = hashed(column)?;
-        *field = Arc::new(
-            Field::clone(field)
-                .with_data_type(column.data_type().clone())
-                .with_nullable(true),
-        );
+        let column = hashed(&self.columns[at].1)?;
+        self.replace(at, column);
         Ok(())
     }
 
@@ -100,143 +129,5 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use ringwatch_config::settings::AttributeActionKind::{Delete, Hash, Insert, Update, Upsert};
-    use ringwatch_config::settings::{AttributeActionKind, Scalar};
-    use ringwatch_frame::{Cell, ColumnType, Columns, is_attribute};
-
-    use super::*;
-    use crate::actions::{compile, hash};
-    use crate::testing::action;
-
-    /// Three rows: `t` is text with a gap, `n` a number with another, `e` is empty.
-    fn table() -> RecordBatch {
-        let mut columns = Columns::new([
-            ("t", ColumnType::Text),
-            ("n", ColumnType::Int),
-            ("e", ColumnType::Double),
-        ]);
-        for (text, number) in [
-            (Cell::Text("a"), Cell::Int(1)),
-            (Cell::Null, Cell::Int(2)),
-            (Cell::Text("c"), Cell::Null),
-        ] {
-            columns.push(&[text, number, Cell::Null]).unwrap();
-        }
-        columns.finish().unwrap()
-    }
-
-    fn column(kind: ColumnType, cells: &[Cell<'_>]) -> ArrayRef {
-        let mut columns = Columns::new([("c", kind)]);
-        cells.iter().for_each(|cell| columns.push(&[*cell]).unwrap());
-        Arc::clone(columns.finish().unwrap().column(0))
-    }
-
-    fn after(key: &str, kind: AttributeActionKind, value: Option<Scalar>, from: Option<&str>) -> RecordBatch {
-        apply(
-            &compile("attributes", &[action(key, kind, value, from)]).unwrap(),
-            &table(),
-        )
-        .unwrap()
-    }
-
-    fn check(
-        key: &str,
-        kind: AttributeActionKind,
-        value: Option<Scalar>,
-        from: Option<&str>,
-        expected: &ArrayRef,
-    ) {
-        let what = format!("{key} {kind:?} {value:?} {from:?}");
-        let after = after(key, kind, value, from);
-        assert_eq!(after.column_by_name(key).unwrap(), expected, "{what}");
-        assert!(
-            is_attribute(after.schema().field_with_name(key).unwrap()),
-            "{what}"
-        );
-    }
-
-    #[test]
-    fn a_column_is_set_to_a_value_where_the_action_says() {
-        use Cell::{Bool, Double, Int, Null, Text};
-        let (text, int, double) = (ColumnType::Text, ColumnType::Int, ColumnType::Double);
-        let x = || Scalar::Text("x".into());
-        for (key, kind, value, expected) in [
-            ("new", Insert, x(), column(text, &[Text("x"); 3])),
-            (
-                "new",
-                Upsert,
-                Scalar::Double(0.5),
-                column(double, &[Double(0.5); 3]),
-            ),
-            ("t", Insert, x(), column(text, &[Text("a"), Text("x"), Text("c")])),
-            (
-                "t",
-                Insert,
-                Scalar::Int(9),
-                column(text, &[Text("a"), Text("9"), Text("c")]),
-            ),
-            (
-                "n",
-                Insert,
-                Scalar::Int(9),
-                column(int, &[Int(1), Int(2), Int(9)]),
-            ),
-            ("e", Insert, x(), column(text, &[Text("x"); 3])),
-            ("n", Update, Scalar::Int(9), column(int, &[Int(9), Int(9), Null])),
-            ("n", Update, x(), column(text, &[Text("x"), Text("x"), Null])),
-            (
-                "n",
-                Upsert,
-                Scalar::Bool(true),
-                column(ColumnType::Bool, &[Bool(true); 3]),
-            ),
-        ] {
-            check(key, kind, Some(value), None, &expected);
-        }
-    }
-
-    #[test]
-    fn a_column_is_set_to_another_where_that_one_has_a_value() {
-        use Cell::{Int, Null, Text};
-        let (text, int) = (ColumnType::Text, ColumnType::Int);
-        for (key, kind, from, expected) in [
-            ("new", Upsert, "n", column(int, &[Int(1), Int(2), Null])),
-            ("t", Insert, "n", column(text, &[Text("a"), Text("2"), Text("c")])),
-            ("n", Update, "t", column(text, &[Text("a"), Text("2"), Null])),
-            ("n", Upsert, "t", column(text, &[Text("a"), Text("2"), Text("c")])),
-            ("e", Insert, "n", column(int, &[Int(1), Int(2), Null])),
-        ] {
-            check(key, kind, None, Some(from), &expected);
-        }
-    }
-
-    #[test]
-    fn what_has_nothing_to_do_changes_nothing() {
-        let x = || Some(Scalar::Text("x".into()));
-        for (key, kind, value, from) in [
-            ("new", Update, x(), None),
-            ("e", Update, x(), None),
-            ("t", Upsert, None, Some("absent")),
-            ("t", Upsert, None, Some("e")),
-            ("new", Delete, None, None),
-            ("new", Hash, None, None),
-        ] {
-            assert_eq!(after(key, kind, value, from), table(), "{key} {kind:?} {from:?}");
-        }
-    }
-
-    #[test]
-    fn columns_are_deleted_and_hashed() {
-        assert_eq!(after("t", Delete, None, None).schema().fields().len(), 2);
-        for (key, first) in [("t", "a"), ("n", "1")] {
-            let after = after(key, Hash, None, None);
-            let cells = column(ColumnType::Text, &[Cell::Text(&hash(first))]);
-            assert_eq!(&after.column_by_name(key).unwrap().slice(0, 1), &cells);
-            assert!(
-                !is_attribute(after.schema().field_with_name(key).unwrap()),
-                "its role stays"
-            );
-        }
-    }
-}
+#[path = "apply_tests.rs"]
+mod tests;

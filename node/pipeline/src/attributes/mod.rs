@@ -3,31 +3,42 @@
 mod apply;
 mod column;
 
+use std::sync::Arc;
+
 use ringwatch_config::settings::AttributesProcessor as Settings;
 use ringwatch_frame::{Batch, DropReason};
 
 use crate::actions::{Action, compile};
+use crate::throttle::Throttle;
 use crate::{PipelineError, Processor};
 
-/// Changes the columns of each frame. A key names a column; a row has the attribute where the column is not null.
+/// Which column holds an attribute: of receiver, stream and key, as they go out. `None` where no column does.
+pub type Resolver = Arc<dyn Fn(&str, &str, &str) -> Option<Arc<str>> + Send + Sync>;
+
+/// Changes the columns of each frame. A key is the name of an attribute as it goes out, else that of a column; a row
+/// has the attribute where the column is not null. Attributes that are constants of points or records have no column.
 ///
-/// A column that is added or set goes out as an attribute of its row. Setting all values of a column gives it the
+/// A column that is added goes out as an attribute of its row; one that is there keeps its meaning. Setting all values of a column gives it the
 /// type of the new value; where old and new values of different types would stand in one column, it becomes text. Times
 /// as text are nanoseconds since the Unix epoch.
 pub struct AttributesProcessor {
     name: String,
     actions: Vec<Action>,
+    resolve: Resolver,
+    log: Throttle,
 }
 
 impl AttributesProcessor {
-    /// A processor that takes these actions in order.
+    /// A processor that takes these actions in order, on the columns that `resolve` finds for their keys.
     ///
     /// # Errors
     /// When an action lacks what it needs.
-    pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
+    pub fn new(name: &str, settings: &Settings, resolve: Resolver) -> Result<Self, PipelineError> {
         Ok(Self {
             name: name.to_owned(),
             actions: compile(name, &settings.actions)?,
+            resolve,
+            log: Throttle::default(),
         })
     }
 }
@@ -40,13 +51,17 @@ impl Processor for AttributesProcessor {
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
         let mut changed = Batch::default();
         for mut frame in batch.into_frames() {
-            let columns = apply::apply(&self.actions, frame.batch());
+            let (source, stream) = (&frame.meta().source, frame.id().stream.name());
+            let column_of = |key: &str| (self.resolve)(source, stream, key);
+            let columns = apply::apply(&self.actions, frame.batch(), &column_of);
             match columns.and_then(|columns| Ok(frame.set_columns(columns)?)) {
                 Ok(()) => changed.push(frame),
                 Err(error) => {
-                    let id = frame.id();
-                    tracing::error!(processor = %self.name, target_id = %id.target, stream = %id.stream, %error,
-                        "the columns could not be changed: the frame is dropped");
+                    if let Some(rows) = self.log.pass(frame.rows()) {
+                        let id = frame.id();
+                        tracing::error!(processor = %self.name, target_id = %id.target, stream = %id.stream, rows, %error,
+                            "the columns could not be changed: frames were dropped");
+                    }
                     frame.discard(DropReason::Invalid);
                 }
             }
@@ -59,8 +74,6 @@ impl Processor for AttributesProcessor {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use ringwatch_config::settings::AttributeActionKind::{Delete, Upsert};
     use ringwatch_config::settings::Scalar;
     use ringwatch_frame::{Books, is_attribute};
@@ -68,14 +81,20 @@ mod tests {
     use super::*;
     use crate::testing::{action, assert_at_rest, frame};
 
+    fn columns() -> Resolver {
+        Arc::new(|source, stream, key| {
+            (source == "postgresql" && stream == "postgresql.activity" && key == "db.n").then(|| "n".into())
+        })
+    }
+
     #[test]
     fn frames_keep_their_rows_and_the_books_their_balance() {
         let books = Arc::new(Books::default());
         let actions = vec![
             action("env", Upsert, Some(Scalar::Text("prod".into())), None),
-            action("n", Delete, None, None),
+            action("db.n", Delete, None, None),
         ];
-        let mut processor = AttributesProcessor::new("attributes", &Settings { actions }).unwrap();
+        let mut processor = AttributesProcessor::new("attributes", &Settings { actions }, columns()).unwrap();
         let mut out = Vec::new();
         for rows in [3, 0] {
             processor.process(frame(&books, 0, rows).into(), &mut out);
@@ -96,7 +115,7 @@ mod tests {
             actions: vec![action("n", Delete, None, None)],
         };
         let mut out = Vec::new();
-        AttributesProcessor::new("attributes", &settings)
+        AttributesProcessor::new("attributes", &settings, columns())
             .unwrap()
             .process(frame(&books, 0, 5).into(), &mut out);
         assert_eq!(out.iter().map(Batch::rows).sum::<u64>(), 5);

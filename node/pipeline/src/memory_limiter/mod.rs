@@ -11,6 +11,7 @@ use ringwatch_config::settings::MemoryLimiter as Settings;
 use ringwatch_frame::{Batch, Books, DropReason};
 use tokio::time::Instant;
 
+use crate::throttle::Throttle;
 use crate::{PipelineError, PipelineMetrics, Processor};
 
 pub use memory::{available_memory, process_rss};
@@ -26,6 +27,7 @@ pub struct MemoryLimiter {
     process_is_full: bool,
     next_look: Instant,
     refused: IntCounter,
+    log: Throttle,
 }
 
 impl MemoryLimiter {
@@ -74,6 +76,7 @@ impl MemoryLimiter {
             process_is_full: false,
             next_look: Instant::now(),
             refused: metrics.refused.with_label_values(&[name]),
+            log: Throttle::default(),
         };
         limiter.look(Instant::now());
         Ok(limiter)
@@ -108,6 +111,14 @@ impl Processor for MemoryLimiter {
         for frame in batch.into_frames() {
             if self.refuses() {
                 self.refused.inc_by(frame.rows());
+                // What the process holds is told when it changes; what frames hold may change with each of them.
+                if !self.process_is_full
+                    && let Some(rows) = self.log.pass(frame.rows())
+                {
+                    let (limit, in_flight) = (self.refuse_from, self.books.in_flight_bytes());
+                    tracing::warn!(processor = %self.name, rows, limit, in_flight,
+                        "frames on their way hold too much memory: frames were refused");
+                }
                 frame.discard(DropReason::MemoryLimit);
             } else {
                 taken.push(frame);

@@ -50,9 +50,8 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     );
     let signal = signals.next().await;
     tracing::info!(signal, "Shutdown signal received");
-    let deadline = Instant::now() + DRAIN;
     tokio::select! {
-        () = node.stop(deadline) => tracing::info!("stopped"),
+        () = node.stop(DRAIN) => tracing::info!("stopped"),
         signal = signals.next() => tracing::warn!(signal, "a second signal: leaving at once"),
     }
     telemetry.stop();

@@ -1,6 +1,7 @@
 //! The parts of a node: one `start_<part>` each, in the order of their start. Stopping is the list in reverse.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::Registry;
@@ -58,7 +59,8 @@ impl Node {
         let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
         let projections = Arc::new(projections);
         let exporters = start_exporters(&settings, &projections, clock, &registry, &health).await?;
-        let (pipelines, ways) = start_pipelines(&settings, &exporters, &books, &registry, &health)?;
+        let (pipelines, ways) =
+            start_pipelines(&settings, &exporters, &projections, &books, &registry, &health)?;
         let targets = start_targets(plans).await;
         own_metrics::register(&registry, ClusterMetrics::new(targets.receiver())?)?;
         let node_id = node_id(&settings.cluster);
@@ -94,14 +96,16 @@ impl Node {
         })
     }
 
-    /// Stops every part in reverse: nothing new is read, what was read is delivered.
-    pub(super) async fn stop(self, deadline: Instant) {
+    /// Stops every part in reverse: nothing new is read, what was read is delivered. A reading that hangs must not
+    /// take the time of the delivery, so each part has its own deadline within `time`.
+    pub(super) async fn stop(self, time: Duration) {
+        let now = Instant::now();
         self.health.set_ready(false);
         self.grpc.set_serving(false).await;
         self.targets.stop().await;
-        stop_collector(self.collector, deadline).await;
-        self.pipelines.stop(deadline).await;
-        self.exporters.stop(deadline).await;
+        stop_collector(self.collector, now + time / 3).await;
+        self.pipelines.stop(now + time / 2).await;
+        self.exporters.stop(now + time * 5 / 6).await;
         close_books(&self.books);
         if let Some(readers) = self.metric_readers {
             stop_metric_readers(readers).await;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use futures::future::join_all;
 use prometheus::Registry;
+use ringwatch_catalogue::Projections;
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Processor as ProcessorSettings};
 use ringwatch_deliver::Signal;
 use ringwatch_frame::Books;
 use ringwatch_pipeline::{
-    AttributesProcessor, BatchProcessor, MemoryLimiter, PipelineHandle, PipelineMetrics, Processor,
+    AttributesProcessor, BatchProcessor, MemoryLimiter, PipelineHandle, PipelineMetrics, Processor, Resolver,
     ResourceProcessor, start_pipeline,
 };
 use serde_json::json;
@@ -42,6 +43,7 @@ impl Pipelines {
 pub(super) fn start_pipelines(
     settings: &Settings,
     exporters: &Exporters,
+    projections: &Arc<Projections>,
     books: &Arc<Books>,
     registry: &Registry,
     health: &Health,
@@ -54,7 +56,7 @@ pub(super) fn start_pipelines(
         let processors = pipeline
             .processors
             .iter()
-            .map(|name| processor(settings, name, books, &metrics))
+            .map(|name| processor(settings, name, projections, books, &metrics))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let outlets = pipeline
             .exporters
@@ -96,6 +98,7 @@ pub(super) fn signal_of(pipeline: &ComponentId) -> anyhow::Result<Signal> {
 fn processor(
     settings: &Settings,
     id: &ComponentId,
+    projections: &Arc<Projections>,
     books: &Arc<Books>,
     metrics: &PipelineMetrics,
 ) -> anyhow::Result<Box<dyn Processor>> {
@@ -109,7 +112,46 @@ fn processor(
             Box::new(MemoryLimiter::new(&name, settings, books, metrics)?)
         }
         ProcessorSettings::Resource(settings) => Box::new(ResourceProcessor::new(&name, settings)?),
-        ProcessorSettings::Attributes(settings) => Box::new(AttributesProcessor::new(&name, settings)?),
+        ProcessorSettings::Attributes(settings) => {
+            Box::new(AttributesProcessor::new(&name, settings, resolver(projections))?)
+        }
         ProcessorSettings::Batch(settings) => Box::new(BatchProcessor::new(&name, settings, metrics)?),
     })
+}
+
+/// Attributes by the names under which they go out.
+fn resolver(projections: &Arc<Projections>) -> Resolver {
+    let projections = Arc::clone(projections);
+    Arc::new(move |source, stream, key| projections.get(source, stream)?.column_of(key).map(Arc::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwatch_catalogue::{Catalogue, Projection};
+
+    use super::*;
+
+    #[test]
+    fn the_catalogue_s_attributes_are_found_by_the_names_under_which_they_go_out() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let engine = catalogue.engine("postgresql").unwrap();
+        let mut projections = Projections::default();
+        for stream in &engine.streams {
+            let projection = Projection::of(&engine.engine, stream, |_| true);
+            projections.insert("postgresql/a", &stream.name, projection);
+        }
+        let resolve = resolver(&Arc::new(projections));
+        for (source, stream, key, column) in [
+            ("postgresql/a", "statements", "db.query.text", Some("query_text")),
+            ("postgresql/a", "statements", "db.namespace", Some("datname")),
+            ("postgresql/a", "activity", "user.name", Some("usename")),
+            ("postgresql/a", "databases", "db.namespace", Some("datname")),
+            ("postgresql/a", "databases", "db.query.text", None),
+            ("postgresql/a", "nothing", "db.namespace", None),
+            ("postgresql/b", "activity", "user.name", None),
+        ] {
+            let found = resolve(source, &format!("postgresql.{stream}"), key);
+            assert_eq!(found.as_deref(), column, "{source} {stream} {key}");
+        }
+    }
 }

@@ -10,6 +10,7 @@
     reason = "real processes are waited for in real time"
 )]
 
+mod attributes;
 mod cli;
 mod node;
 mod ports;
