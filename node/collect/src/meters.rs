@@ -169,8 +169,9 @@ impl TargetMeters {
             .inc_by(count);
     }
 
-    /// A reading begins so long after its tick.
-    pub(crate) fn begins(&self, stream: &StreamId, lateness: Duration) {
+    /// A reading that was collected had begun so long after its tick. What a sick target's readings wait is not
+    /// lateness of the node.
+    pub(crate) fn began(&self, stream: &StreamId, lateness: Duration) {
         self.meters
             .lateness
             .with_label_values(&[stream.name()])

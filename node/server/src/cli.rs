@@ -12,7 +12,7 @@ Examples:
   ringwatch catalogue list
   ringwatch catalogue show postgresql.statements -o json
 
-Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
+Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage.";
 
 const ABOUT: &str =
     "Watches databases: reads them on time, harms none of them, and loses nothing without saying so.";

@@ -157,10 +157,12 @@ pub(crate) async fn start_grpc(
     knowledge: impl FnOnce(String) -> Knowledge,
 ) -> anyhow::Result<GrpcServer> {
     let listener = listen(&settings.grpc.listen, "cluster.grpc.listen").await?;
-    let address = listener
-        .local_addr()
-        .context("the gRPC port has no address")?
-        .to_string();
+    let listens = listener.local_addr().context("the gRPC port has no address")?;
+    let address = settings
+        .grpc
+        .advertise
+        .as_ref()
+        .map_or_else(|| listens.to_string(), ToString::to_string);
     let knowledge = Arc::new(knowledge(address));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()

@@ -191,9 +191,10 @@ impl<C: Connector> Lane<C> {
             Ok(entry) => entry,
             Err(outcome) => return outcome,
         };
-        health.meters().begins(&track.id, tick.lateness(env.clock.now()));
+        let lateness = tick.lateness(env.clock.now());
         match self.read(at).await {
             Ok((reading, version)) => {
+                health.meters().began(&self.tracks[at].id, lateness);
                 self.fine(at, reading, version, tick, epoch);
                 Outcome::Collected
             }

@@ -148,4 +148,11 @@ fn own_otlp(path: &[String], exporter: &TelemetryExporter, found: &mut Vec<Compl
     let path = at(path, "otlp");
     otlp_endpoint(&path, &exporter.otlp.endpoint, true, found);
     tls(&path, &exporter.otlp.tls, found);
+    if exporter.otlp.tls.insecure_skip_verify {
+        let message = "`insecure_skip_verify` cannot be had for the node's own telemetry: give its authority as `ca_file`";
+        found.push(Complaint::new(
+            at(&at(&path, "tls"), "insecure_skip_verify"),
+            message,
+        ));
+    }
 }

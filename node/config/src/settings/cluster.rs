@@ -33,6 +33,8 @@ impl Default for Cluster {
 pub struct Grpc {
     /// Where to listen.
     pub listen: Endpoint,
+    /// Where clients and other nodes reach it. Default: where it listens.
+    pub advertise: Option<Endpoint>,
 }
 
 impl Default for Grpc {
@@ -42,6 +44,7 @@ impl Default for Grpc {
                 host: "127.0.0.1".into(),
                 port: 7947,
             },
+            advertise: None,
         }
     }
 }

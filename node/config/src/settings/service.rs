@@ -101,7 +101,7 @@ pub enum LogEncoding {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricTelemetry {
-    /// `none` switches them off.
+    /// `none` switches them off, here and for the readers.
     pub level: MetricLevel,
     /// Where `/metrics` is offered.
     pub address: Endpoint,
@@ -179,7 +179,7 @@ pub struct SpanBatch {
     /// A batch goes at the latest after this time.
     #[serde(default = "five_seconds")]
     pub timeout: Duration,
-    /// Where to. Absent: spans are made for the debug pages only.
+    /// Where to. Absent: nowhere, and no spans are made.
     pub exporter: Option<TelemetryExporter>,
 }
 

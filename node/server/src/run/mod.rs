@@ -10,6 +10,7 @@ mod signals;
 
 use std::time::Duration;
 
+use anyhow::{anyhow, bail};
 use ringwatch_catalogue::Catalogue;
 use ringwatch_config::Settings;
 use ringwatch_frame::Clock;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::cli::ConfigFiles;
 use crate::commands;
-use crate::run::parts::Node;
+use crate::run::parts::{Node, close_books};
 use crate::run::signals::Signals;
 use crate::telemetry::start_telemetry;
 
@@ -34,7 +35,10 @@ pub(crate) fn node(files: &ConfigFiles) -> anyhow::Result<()> {
         .enable_all()
         .thread_name("ringwatch")
         .build()?;
-    runtime.block_on(run(settings, catalogue))
+    let ended = runtime.block_on(run(settings, catalogue));
+    // A look-up of a name that hangs runs on a thread of its own and must not hold the end up.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
@@ -42,7 +46,10 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     let clock = Clock::system();
     let mut signals = Signals::listen()?;
     let telemetry = start_telemetry(&settings.service.telemetry, &clock)?;
-    let node = Node::start(settings, catalogue, &clock, started).await?;
+    let node = tokio::select! {
+        node = Node::start(settings, catalogue, &clock, started) => node?,
+        signal = signals.next() => bail!("{signal} came before the node was up"),
+    };
     tracing::info!(
         seconds = started.elapsed().as_secs_f64(),
         version = env!("CARGO_PKG_VERSION"),
@@ -50,10 +57,15 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     );
     let signal = signals.next().await;
     tracing::info!(signal, "Shutdown signal received");
-    tokio::select! {
-        () = node.stop(DRAIN) => tracing::info!("stopped"),
-        signal = signals.next() => tracing::warn!(signal, "a second signal: leaving at once"),
-    }
+    let books = node.books();
+    let stopped = tokio::select! {
+        () = node.stop(DRAIN) => Ok(()),
+        signal = signals.next() => {
+            close_books(&books);
+            Err(anyhow!("a second signal ({signal}): left at once; what was not delivered is lost"))
+        }
+    };
+    tracing::info!("stopped");
     telemetry.stop();
-    Ok(())
+    stopped
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
 use ringwatch_collect::{Collector, CollectorParts, SoleOwner, TargetsWatch, start_collector, start_targets};
@@ -21,7 +20,7 @@ use super::router::Router;
 use crate::grpc::{GrpcServer, start_grpc};
 use crate::health::{Condition, Health};
 use crate::own_metrics::{self, BooksMetrics, ClusterMetrics, ProcessMetrics, Served, start_metrics_server};
-use crate::telemetry::start_metric_readers;
+use crate::telemetry::{MetricReaders, start_metric_readers};
 
 /// A running node.
 pub(super) struct Node {
@@ -34,7 +33,7 @@ pub(super) struct Node {
     targets: TargetsWatch,
     grpc: GrpcServer,
     collector: Arc<Collector>,
-    metric_readers: Option<SdkMeterProvider>,
+    metric_readers: Option<MetricReaders>,
 }
 
 impl Node {
@@ -96,6 +95,11 @@ impl Node {
         })
     }
 
+    /// The books, for whoever has to close them when stopping is broken off.
+    pub(super) fn books(&self) -> Arc<Books> {
+        Arc::clone(&self.books)
+    }
+
     /// Stops every part in reverse: nothing new is read, what was read is delivered. A reading that hangs must not
     /// take the time of the delivery, so each part has its own deadline within `time`.
     pub(super) async fn stop(self, time: Duration) {
@@ -105,10 +109,10 @@ impl Node {
         self.targets.stop().await;
         stop_collector(self.collector, now + time / 3).await;
         self.pipelines.stop(now + time / 2).await;
-        self.exporters.stop(now + time * 5 / 6).await;
+        self.exporters.stop(now + time * 4 / 5).await;
         close_books(&self.books);
         if let Some(readers) = self.metric_readers {
-            stop_metric_readers(readers).await;
+            readers.stop().await;
         }
         self.grpc.stop().await;
         if let Some(server) = self.metrics_server {
@@ -167,16 +171,23 @@ fn watch_collector(health: &Health, collector: &Arc<Collector>) {
 }
 
 /// The last word on what was read and what became of it.
-fn close_books(books: &Books) {
+pub(super) fn close_books(books: &Books) {
     let end = books.snapshot();
+    let balanced = end.balanced() && end.in_flight_rows == 0;
     tracing::info!(
         collected_rows = end.collected_rows,
         copied_rows = end.copied_rows,
         delivered_rows = end.delivered_rows,
         dropped_rows = end.dropped_total(),
-        balanced = end.balanced() && end.in_flight_rows == 0,
+        balanced,
         "the books are closed"
     );
+    if !balanced {
+        tracing::error!(
+            in_flight_rows = end.in_flight_rows,
+            "rows are not accounted for: please report this"
+        );
+    }
 }
 
 /// A health request may hold the collector for a moment; it is over long before the deadline.
@@ -193,14 +204,5 @@ async fn stop_collector(mut collector: Arc<Collector>, deadline: Instant) {
         .await
     {
         tracing::warn!("some readings did not end before the node stopped; they were broken off");
-    }
-}
-
-/// The SDK blocks while it sends for the last time.
-async fn stop_metric_readers(readers: SdkMeterProvider) {
-    let stopped =
-        tokio::task::spawn_blocking(move || readers.shutdown_with_timeout(std::time::Duration::from_secs(2)));
-    if let Ok(Err(error)) = stopped.await {
-        tracing::warn!(%error, "the node's own metrics could not be sent for the last time");
     }
 }

@@ -2,8 +2,9 @@
 
 mod json;
 mod log;
+mod metrics;
 mod otlp;
 
 pub(crate) use json::timestamp;
 pub(crate) use log::start_telemetry;
-pub(crate) use otlp::start_metric_readers;
+pub(crate) use metrics::{MetricReaders, start_metric_readers};

@@ -1,23 +1,19 @@
-//! The node's own traces and metrics over OTLP.
+//! The way of the node's own telemetry to OTLP receivers.
 
 use std::str::FromStr as _;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{WithExportConfig as _, WithTonicConfig as _};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
-use prometheus::Registry;
-use prometheus::proto::{MetricFamily, MetricType};
-use ringwatch_config::settings::{MetricTelemetry, OtlpTelemetry, Tls, TraceTelemetry};
+use ringwatch_config::settings::{OtlpTelemetry, Tls, TraceTelemetry};
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-const SCOPE: &str = "ringwatch";
+/// The instrumentation scope.
+pub(super) const SCOPE: &str = "ringwatch";
 
 /// The provider of spans, if any span processor has an exporter.
 pub(super) fn tracer(settings: &TraceTelemetry) -> anyhow::Result<Option<SdkTracerProvider>> {
@@ -53,100 +49,19 @@ pub(super) fn tracer_of(provider: &SdkTracerProvider) -> SdkTracer {
     provider.tracer(SCOPE)
 }
 
-/// Sends the metrics of `registry` wherever a reader is configured.
-///
-/// Families that are registered later are not sent, so this comes after every other part.
-pub(crate) fn start_metric_readers(
-    settings: &MetricTelemetry,
-    registry: &Registry,
-) -> anyhow::Result<Option<SdkMeterProvider>> {
-    if settings.readers.is_empty() {
-        return Ok(None);
-    }
-    let mut builder = SdkMeterProvider::builder().with_resource(resource());
-    for entry in &settings.readers {
-        let otlp = &entry.periodic.exporter.otlp;
-        let exporter = opentelemetry_otlp::MetricExporter::builder()
-            .with_tonic()
-            .with_endpoint(&otlp.endpoint)
-            .with_metadata(metadata(otlp)?)
-            .with_tls_config(tls(&otlp.tls)?)
-            .build()
-            .context("service.telemetry.metrics: the exporter could not be made")?;
-        let interval = Duration::from_millis(entry.periodic.interval);
-        builder = builder.with_reader(PeriodicReader::builder(exporter).with_interval(interval).build());
-    }
-    let provider = builder.build();
-    bridge(&provider.meter(SCOPE), registry);
-    Ok(Some(provider))
+/// An exporter of metrics to `otlp`.
+pub(super) fn metric_exporter(otlp: &OtlpTelemetry) -> anyhow::Result<MetricExporter> {
+    MetricExporter::builder()
+        .with_tonic()
+        .with_endpoint(&otlp.endpoint)
+        .with_metadata(metadata(otlp)?)
+        .with_tls_config(tls(&otlp.tls)?)
+        .build()
+        .context("service.telemetry.metrics: the exporter could not be made")
 }
 
-/// One observable instrument for each family of the registry, which looks the family up when it is read.
-/// Histograms become two counters, their count and their sum: their buckets stay with `/metrics`.
-fn bridge(meter: &Meter, registry: &Registry) {
-    for family in registry.gather() {
-        let name = family.name().to_owned();
-        match family.get_field_type() {
-            MetricType::COUNTER => counter(meter, registry, &name, &name, |m| m.get_counter().get_value()),
-            MetricType::HISTOGRAM => {
-                counter(meter, registry, &name, &format!("{name}_sum"), |m| {
-                    m.get_histogram().get_sample_sum()
-                });
-                #[expect(clippy::cast_precision_loss, reason = "a count below 2^53 is exact")]
-                counter(meter, registry, &name, &format!("{name}_count"), |m| {
-                    m.get_histogram().get_sample_count() as f64
-                });
-            }
-            _ => {
-                let registry = registry.clone();
-                let family_name = name.clone();
-                let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<f64>| {
-                    each(&registry, &family_name, |labels, metric| {
-                        observer.observe(metric.get_gauge().get_value(), labels);
-                    });
-                };
-                let _registered = meter.f64_observable_gauge(name).with_callback(observe).build();
-            }
-        }
-    }
-}
-
-fn counter(
-    meter: &Meter,
-    registry: &Registry,
-    family: &str,
-    name: &str,
-    value: fn(&prometheus::proto::Metric) -> f64,
-) {
-    let (registry, family) = (registry.clone(), family.to_owned());
-    let observe = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<f64>| {
-        each(&registry, &family, |labels, metric| {
-            observer.observe(value(metric), labels);
-        });
-    };
-    let _registered = meter
-        .f64_observable_counter(name.to_owned())
-        .with_callback(observe)
-        .build();
-}
-
-fn each(registry: &Registry, family: &str, mut observe: impl FnMut(&[KeyValue], &prometheus::proto::Metric)) {
-    let families = registry.gather();
-    for metric in families
-        .iter()
-        .filter(|f| f.name() == family)
-        .flat_map(MetricFamily::get_metric)
-    {
-        let labels: Vec<KeyValue> = metric
-            .get_label()
-            .iter()
-            .map(|label| KeyValue::new(label.name().to_owned(), label.value().to_owned()))
-            .collect();
-        observe(&labels, metric);
-    }
-}
-
-fn resource() -> Resource {
+/// What is true of everything that the node says of itself.
+pub(super) fn resource() -> Resource {
     Resource::builder()
         .with_service_name("ringwatch")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))

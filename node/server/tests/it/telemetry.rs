@@ -113,6 +113,7 @@ async fn traces_and_metrics_of_the_node_go_where_the_configuration_says() {
             "ringwatch_rows_total",
             "otelcol_process_memory_rss",
             "ringwatch_target_up",
+            "ringwatch_ticks_total",
             "span tick",
         ] {
             node.wait(name, || seen.header_of(name).is_some());
