@@ -54,6 +54,20 @@ has_compiler() {
         "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null
 }
 
+# A minimal Rust comes without them.
+has_format_and_lints() {
+    local missing=()
+    cargo fmt --version >/dev/null 2>&1 || missing+=(rustfmt)
+    cargo clippy --version >/dev/null 2>&1 || missing+=(clippy)
+    [ ${#missing[@]} -eq 0 ] && return
+    if ! command -v rustup >/dev/null; then
+        echo "   Rust lacks ${missing[*]}, and there is no rustup: install them the way that Rust was installed"
+        return 1
+    fi
+    echo "   adding ${missing[*]} to Rust with rustup"
+    rustup component add "${missing[@]}" >"$logs/rustup.log" 2>&1 || { tail -20 "$logs/rustup.log"; return 1; }
+}
+
 install_deny() {
     [ "$(target/tools/bin/cargo-deny --version 2>/dev/null)" = "cargo-deny $deny_version" ] && return
     echo "   building cargo-deny $deny_version into target/tools (some minutes, once)"
@@ -110,6 +124,7 @@ count() { grep '^test result' "$logs/tests.log" 2>/dev/null | grep -o "[0-9]* $1
 
 step "PostgreSQL" deploy/install-postgresql.sh || exit 1
 step "compiler" has_compiler || exit 1
+step "rustfmt and clippy" has_format_and_lints || exit 1
 choose_servers
 if [ "$quick" != yes ]; then
     step "PostgreSQL 14 to 18" cluster-tests/servers.sh || exit 1
@@ -134,5 +149,5 @@ for name in "${failed_steps[@]}"; do
 done
 # A run that failed before it could count is a failure too.
 [ ${#failed_steps[@]} -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-printf '%s passed, %s failed (%ss)\n' "$passed" "$failed" $((SECONDS - began))
+printf 'the whole run took %ss\n%s passed, %s failed\n' $((SECONDS - began)) "$passed" "$failed"
 [ "$failed" -eq 0 ]

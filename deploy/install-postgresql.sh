@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Installs Debian's PostgreSQL (with pg_stat_statements and pgbench) unless it is there. No server is started.
-# Run by deploy/demo.sh and cluster-tests/run.sh.
+# Installs Debian's PostgreSQL (with pg_stat_statements and pgbench) unless one of the versions 14 to 18 is there. No
+# server is started. Run by deploy/demo.sh and cluster-tests/run.sh.
 set -euo pipefail
 
-has() { compgen -G "/usr/lib/postgresql/$1/bin/pgbench" >/dev/null; }
+has_any() {
+    local major
+    for major in 14 15 16 17 18; do
+        [ -x "/usr/lib/postgresql/$major/bin/postgres" ] && [ -x "/usr/lib/postgresql/$major/bin/pgbench" ] && return
+    done
+    return 1
+}
 
-if has 15; then
+if has_any; then
     exit 0
 fi
 
@@ -15,13 +21,13 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "PostgreSQL is missing: as root, run: apt-get install postgresql-15" >&2
+        echo "PostgreSQL is missing: as root, run: apt-get install postgresql" >&2
         exit 1
     fi
 }
 
 if ! command -v apt-get >/dev/null; then
-    echo "PostgreSQL is missing, and this is no Debian: put its programs under /usr/lib/postgresql/15/bin" >&2
+    echo "PostgreSQL is missing, and this is no Debian: put the programs of a version from 14 to 18 under /usr/lib/postgresql/VERSION/bin" >&2
     exit 1
 fi
 
@@ -38,7 +44,7 @@ if ! apt-cache show "$package" >/dev/null 2>&1; then
     package=postgresql
 fi
 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
-if ! has '*'; then
-    echo "the package $package brought no programs to /usr/lib/postgresql" >&2
+if ! has_any; then
+    echo "the package $package brought no version from 14 to 18 to /usr/lib/postgresql" >&2
     exit 1
 fi

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use rustix::process::Signal;
 
 use crate::postgres::binaries::client;
 use crate::postgres::{SUPERUSER, SUPERUSER_PASSWORD, Server};
-use crate::process::Process;
+use crate::process::{self, Process};
 
 /// What load to make.
 #[derive(Clone, Debug)]
@@ -29,14 +29,10 @@ pub struct Load {
 ///
 /// # Errors
 /// pgbench is not there, or the server refuses it.
-pub fn initialise(server: &Server, database: &str) -> Result<()> {
-    let output = command(server)?
-        .args(["-i", "-q", "-s", "1", database])
-        .output()
-        .context("start pgbench")?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "pgbench -i: {}: {words}", output.status);
-    Ok(())
+pub async fn initialise(server: &Server, database: &str) -> Result<()> {
+    let mut command = command(server)?;
+    command.args(["-i", "-q", "-s", "1", database]);
+    process::run("pgbench -i", &mut command).await
 }
 
 /// Starts a load. It ends by itself after its time, or when dropped.

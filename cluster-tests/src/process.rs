@@ -5,10 +5,34 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::wait;
+
+/// How long a process that was told to go has for it before it is killed. `initdb` ends its step first.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A program that is to come to its end by itself and takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Runs a program to its end, off the thread that waits for it. Where the wait is given up, the program is ended
+/// first, and it takes away what it has made so far.
+///
+/// # Errors
+/// It cannot be started, fails, or is not over after two minutes; the message holds what it said.
+pub async fn run(name: &str, command: &mut Command) -> Result<()> {
+    let log = tempfile::NamedTempFile::new()?;
+    let mut process = Process::spawn(name, command, log.path(), Signal::TERM)?;
+    let status = process.ended(LONGEST).await?;
+    let words = std::fs::read(log.path()).unwrap_or_default();
+    ensure!(
+        status.success(),
+        "{name}: {status}: {}",
+        String::from_utf8_lossy(&words)
+    );
+    Ok(())
+}
 
 /// A running child. Dropping it ends the process and waits for its end.
 #[derive(Debug)]
@@ -140,13 +164,47 @@ impl Drop for Process {
         }
         let _ = self.signal(self.farewell);
         let _ = self.signal(Signal::CONT);
-        for _ in 0..500 {
+        let pause = Duration::from_millis(10);
+        for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
             if !matches!(self.exited(), Ok(None)) {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(pause);
         }
+        // With its helpers, which are in its group. Not yet waited for, its id cannot be another's.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_failure_holds_what_the_program_said() {
+        run("good", &mut shell("exit 0")).await.unwrap();
+        let fault = run("bad", &mut shell("echo odd >&2; exit 3")).await.unwrap_err();
+        assert!(fault.to_string().contains("exit status: 3: odd"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_given_up_has_ended() {
+        let id = tempfile::NamedTempFile::new().unwrap();
+        let mut command = shell(&format!("echo $$ > {}; exec sleep 60", id.path().display()));
+        let read = || std::fs::read_to_string(id.path()).unwrap_or_default();
+        tokio::select! {
+            ended = run("sleeper", &mut command) => panic!("it ended: {ended:?}"),
+            _ = wait::until("its id", LONGEST, async || wait::when(read().ends_with('\n'), read)) => {}
+        }
+        let entry = format!("/proc/{}", read().trim());
+        assert!(!Path::new(&entry).exists(), "{entry} is still there");
     }
 }

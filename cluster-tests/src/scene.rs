@@ -98,11 +98,6 @@ pub fn ensure_fault(happened: bool, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the long forms of scenarios are wanted: `RINGWATCH_IT_LONG=1`.
-pub fn long() -> bool {
-    std::env::var_os("RINGWATCH_IT_LONG").is_some_and(|v| v == "1")
-}
-
 /// Prints and keeps, or removes, the logs; also when the story panics.
 struct Keeper {
     name: String,

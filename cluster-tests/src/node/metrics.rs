@@ -1,5 +1,7 @@
 //! The text of `/metrics`, read.
 
+use std::collections::BTreeMap;
+
 /// The samples of one scrape.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
@@ -47,9 +49,14 @@ impl Metrics {
     }
 
     /// The values by the value of one label.
-    pub fn by_label(&self, name: &str, label: &str) -> std::collections::BTreeMap<String, f64> {
-        let mut by = std::collections::BTreeMap::new();
-        for sample in self.fitting(name, &[]) {
+    pub fn by_label(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+        self.by_label_of(name, &[], label)
+    }
+
+    /// The same of those samples whose labels hold all of `labels`.
+    pub fn by_label_of(&self, name: &str, labels: &[(&str, &str)], label: &str) -> BTreeMap<String, f64> {
+        let mut by = BTreeMap::new();
+        for sample in self.fitting(name, labels) {
             if let Some((_, value)) = sample.labels.iter().find(|(l, _)| l == label) {
                 *by.entry(value.clone()).or_default() += sample.value;
             }
@@ -155,6 +162,10 @@ mod tests {
         assert_eq!(
             metrics.by_label("a", "x"),
             [("1".to_owned(), 2.0), ("2".to_owned(), 3.5)].into()
+        );
+        assert_eq!(
+            metrics.by_label_of("a", &[("x", "2")], "x"),
+            [("2".to_owned(), 3.5)].into()
         );
         assert_eq!(metrics.show("none"), "no none");
         assert_eq!(metrics.values("c", &[]).count(), 1);

@@ -1,6 +1,7 @@
 //! A real node as a child process, with a configuration, ports and a log of its own.
 
 mod config;
+mod last_books;
 mod metrics;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::{http, ports, wait};
 pub use config::{Every, NodeConfig};
+pub use last_books::LastBooks;
 pub use metrics::Metrics;
 
 /// A node that is told to stop has gone after this time.
@@ -194,12 +196,15 @@ impl Node {
         self.process.end(signal, limit).await
     }
 
-    /// Tells the node to stop, and waits for its end.
+    /// Tells the node to stop, waits for its end, and gives its last word: the books as it closed them.
     ///
     /// # Errors
-    /// It still runs after the time in which it should have gone.
-    pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        self.end(Signal::TERM, DRAIN).await
+    /// It still runs after the time in which it should have gone, ends with another code than 0, or its last books
+    /// are not there or do not balance.
+    pub async fn terminate(&mut self) -> Result<LastBooks> {
+        let status = self.end(Signal::TERM, DRAIN + Duration::from_secs(2)).await?;
+        ensure!(status.success(), "the node ended with {status}");
+        LastBooks::read(&self.log_text()?)
     }
 }
 

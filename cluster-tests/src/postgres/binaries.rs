@@ -28,7 +28,11 @@ impl Binaries {
                 folder: format!("/usr/lib/postgresql/{major}/bin").into(),
                 major,
             })
-            .find(|b| b.program("postgres").exists())
+            .find(|b| {
+                ["postgres", "pgbench"]
+                    .iter()
+                    .all(|name| b.program(name).exists())
+            })
             .context("no PostgreSQL under /usr/lib/postgresql: install the package postgresql-15")
     }
 

@@ -5,16 +5,17 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use super::binaries::{Binaries, client, reachable, server_user, servers_dir};
 use super::{SUPERUSER, SUPERUSER_PASSWORD};
+use crate::process::run;
 
 /// Several tests may want the same template at the same time.
-static TEMPLATES: Mutex<()> = Mutex::new(());
+static TEMPLATES: Mutex<()> = Mutex::const_new(());
 
 /// The data folder within a server's own folder.
 pub(super) fn pgdata(folder: &TempDir) -> PathBuf {
@@ -31,22 +32,26 @@ pub(super) fn as_server_user(command: &mut Command) -> Result<()> {
 }
 
 /// A folder with a fresh data folder in it.
-pub(super) fn fresh(binaries: &Binaries, from_template: bool) -> Result<TempDir> {
+pub(super) async fn fresh(binaries: &Binaries, from_template: bool) -> Result<TempDir> {
     let folder = own_folder()?;
     let template = if from_template {
-        template_of(binaries)?
+        template_of(binaries).await?
     } else {
         None
     };
     match template {
-        Some(template) => run(Command::new("cp").arg("-a").arg(template).arg(pgdata(&folder)))?,
-        None => initdb(binaries, &pgdata(&folder))?,
+        Some(template) => {
+            let mut copy = Command::new("cp");
+            copy.arg("-a").arg(template).arg(pgdata(&folder));
+            run("cp", &mut copy).await?;
+        }
+        None => initdb(binaries, &pgdata(&folder)).await?,
     }
     Ok(folder)
 }
 
 /// A folder with a copy of the running server on `port`, set up to follow it.
-pub(super) fn copy_of_running(port: u16) -> Result<TempDir> {
+pub(super) async fn copy_of_running(port: u16) -> Result<TempDir> {
     let folder = own_folder()?;
     let mut command = Command::new(client("pg_basebackup")?);
     as_server_user(&mut command)?;
@@ -60,7 +65,7 @@ pub(super) fn copy_of_running(port: u16) -> Result<TempDir> {
         .args(["-h", "127.0.0.1", "-U", SUPERUSER, "-p", &port.to_string(), "-D"])
         .arg(pgdata(&folder))
         .env("PGPASSWORD", SUPERUSER_PASSWORD);
-    run(&mut command)?;
+    run("pg_basebackup", &mut command).await?;
     Ok(folder)
 }
 
@@ -78,8 +83,8 @@ fn give_away(path: &Path) -> Result<()> {
 }
 
 /// The template of a version, or nothing where the server's user cannot reach the place of templates.
-fn template_of(binaries: &Binaries) -> Result<Option<PathBuf>> {
-    let _one_at_a_time = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+async fn template_of(binaries: &Binaries) -> Result<Option<PathBuf>> {
+    let _one_at_a_time = TEMPLATES.lock().await;
     let templates = servers_dir()?.join("templates");
     std::fs::create_dir_all(&templates)?;
     if !reachable(&templates.join("x"))? {
@@ -94,7 +99,7 @@ fn template_of(binaries: &Binaries) -> Result<Option<PathBuf>> {
             .tempdir_in(&templates)?;
         std::fs::set_permissions(making.path(), std::fs::Permissions::from_mode(0o755))?;
         give_away(making.path())?;
-        initdb(binaries, &making.path().join("data"))?;
+        initdb(binaries, &making.path().join("data")).await?;
         if let Err(e) = std::fs::rename(making.path().join("data"), &template) {
             ensure!(template.exists(), "keep the template {}: {e}", template.display());
         }
@@ -102,7 +107,7 @@ fn template_of(binaries: &Binaries) -> Result<Option<PathBuf>> {
     Ok(Some(template))
 }
 
-fn initdb(binaries: &Binaries, pgdata: &Path) -> Result<()> {
+async fn initdb(binaries: &Binaries, pgdata: &Path) -> Result<()> {
     let mut password = tempfile::NamedTempFile::new()?;
     password.write_all(SUPERUSER_PASSWORD.as_bytes())?;
     give_away(password.path())?;
@@ -121,13 +126,5 @@ fn initdb(binaries: &Binaries, pgdata: &Path) -> Result<()> {
         .arg(password.path())
         .arg("-D")
         .arg(pgdata);
-    run(&mut command)
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let name = command.get_program().display().to_string();
-    let output = command.output().with_context(|| format!("start {name}"))?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name}: {}: {words}", output.status);
-    Ok(())
+    run("initdb", &mut command).await
 }

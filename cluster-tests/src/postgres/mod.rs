@@ -91,7 +91,7 @@ impl Server {
             Some(major) => Binaries::of_major(major)?,
             None => Binaries::of_system()?,
         };
-        let folder = data::fresh(&binaries, wish.from_template)?;
+        let folder = data::fresh(&binaries, wish.from_template).await?;
         let mut server = Self::over(binaries, folder, wish, log)?;
         server.resume_service().await?;
         server.make_roles(wish).await?;
@@ -103,7 +103,7 @@ impl Server {
     /// # Errors
     /// The copy fails, or it does not stream in time.
     pub async fn standby(&self, wish: &Wish, log: &Path) -> Result<Self> {
-        let folder = data::copy_of_running(self.port)?;
+        let folder = data::copy_of_running(self.port).await?;
         let mut standby = Self::over(self.binaries.clone(), folder, wish, log)?;
         standby.resume_service().await?;
         wait::until("a streaming standby", Duration::from_secs(20), async || {

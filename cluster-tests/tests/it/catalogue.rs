@@ -19,11 +19,10 @@ fn all_on() -> Value {
     )
 }
 
-fn every_stream(name: &str, major: u32) -> Result<()> {
+fn every_stream(name: &str, wish: &Wish) -> Result<()> {
     scenario(name, async |scene| {
         let switches = all_on();
-        let wish = Wish::of_major(major);
-        let all = Watched::start_with(scene, &wish, |target, sink| {
+        let mut all = Watched::start_with(scene, wish, |target, sink| {
             NodeConfig::new(&[target], sink, Every::SECOND).receiver("metrics", switches)
         })
         .await?;
@@ -67,25 +66,30 @@ fn every_stream(name: &str, major: u32) -> Result<()> {
 
 #[test]
 fn every_stream_of_postgresql_14_long() -> Result<()> {
-    every_stream("catalogue_14", 14)
+    every_stream("catalogue_14", &Wish::of_major(14))
 }
 
 #[test]
-fn every_stream_of_postgresql_15() -> Result<()> {
-    every_stream("catalogue_15", 15)
+fn every_stream_of_the_systems_postgresql() -> Result<()> {
+    every_stream("catalogue", &Wish::default())
+}
+
+#[test]
+fn every_stream_of_postgresql_15_long() -> Result<()> {
+    every_stream("catalogue_15", &Wish::of_major(15))
 }
 
 #[test]
 fn every_stream_of_postgresql_16_long() -> Result<()> {
-    every_stream("catalogue_16", 16)
+    every_stream("catalogue_16", &Wish::of_major(16))
 }
 
 #[test]
 fn every_stream_of_postgresql_17_long() -> Result<()> {
-    every_stream("catalogue_17", 17)
+    every_stream("catalogue_17", &Wish::of_major(17))
 }
 
 #[test]
 fn every_stream_of_postgresql_18_long() -> Result<()> {
-    every_stream("catalogue_18", 18)
+    every_stream("catalogue_18", &Wish::of_major(18))
 }

@@ -1,8 +1,15 @@
-//! A configuration with ten faults: all ten are told, each with its place, and the node does not start.
+//! A configuration with ten faults: all ten are told, each with its place, by `validate` and by `run`, which does not
+//! start.
+
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::node;
+use ringwatch_cluster_tests::process::Process;
 use ringwatch_cluster_tests::scene::scenario;
+use rustix::process::Signal;
+
+use crate::story::SOON;
 
 /// Ten faults, one a line; each marked by the line on which it is to be told.
 const FAULTY: &str = r#"receivers:
@@ -29,6 +36,17 @@ service:
 
 const LINES: [u32; 10] = [3, 5, 6, 7, 8, 12, 13, 15, 19, 20];
 
+/// The lines of the faults that are told, each with `FILE:LINE:COLUMN:` before its words.
+fn faulty_lines(told: &str, file: &str) -> Vec<u32> {
+    let place = |line: &str| {
+        let mut parts = line.strip_prefix(file)?.strip_prefix(':')?.splitn(3, ':');
+        let (at, column) = (parts.next()?.parse().ok()?, parts.next()?.parse::<u32>().ok()?);
+        let words = parts.next()?;
+        (column > 0 && !words.trim().is_empty()).then_some(at)
+    };
+    told.lines().filter_map(place).collect()
+}
+
 #[test]
 fn ten_faults_are_told_at_once() -> Result<()> {
     scenario("ten_faults", async |scene| {
@@ -45,16 +63,28 @@ fn ten_faults_are_told_at_once() -> Result<()> {
             "validate ended with {}: {told}",
             output.status
         );
-        let missing: Vec<u32> = LINES
-            .into_iter()
-            .filter(|line| !told.contains(&format!("{}:{line}:", file.display())))
-            .collect();
+        let faulty = faulty_lines(&told, &file.display().to_string());
+        ensure!(
+            faulty.len() >= 10,
+            "{} faults with their places: {told}",
+            faulty.len()
+        );
+        let missing: Vec<u32> = LINES.into_iter().filter(|line| !faulty.contains(line)).collect();
         ensure!(missing.is_empty(), "no fault told for lines {missing:?}: {told}");
         ensure!(
             told.contains("`password`"),
             "the nearest key is not named: {told}"
         );
         ensure!(!told.contains("canary-secret"), "a secret was printed: {told}");
+
+        let log = scene.log("run");
+        let mut command = Command::new(node::binary()?);
+        command.arg("run").arg("--config").arg(&file);
+        let mut run = Process::spawn("ringwatch run", &mut command, &log, Signal::KILL)?;
+        let status = run.ended(SOON).await?;
+        let told_by_run = std::fs::read_to_string(&log)?;
+        ensure!(status.code() == Some(1), "run ended with {status}: {told_by_run}");
+        ensure!(told_by_run == told, "run tells other faults: {told_by_run}");
         Ok(())
     })
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use ringwatch_cluster_tests::process::Process;
-use ringwatch_cluster_tests::scene::scenario;
+use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +25,32 @@ fn demo(arguments: &[&str], log: &Path) -> Result<(Process, TempDir)> {
     ))
 }
 
+/// The processes that have the folder in their command or, as children of the demo, in their environment.
+fn processes(folder: &TempDir) -> Result<Vec<String>> {
+    let name = folder.path().display().to_string();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let read = |file: &str| {
+            let bytes = std::fs::read(entry.path().join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).replace('\0', " ")
+        };
+        let command = read("cmdline");
+        if command.contains(&name) || read("environ").contains(&name) {
+            found.push(command);
+        }
+    }
+    Ok(found)
+}
+
+/// Ctrl-C, as a terminal sends it: to the whole group. The demo takes everything down and ends well.
+async fn interrupt(mut process: Process, folder: &TempDir) -> Result<()> {
+    let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+    kill_process_group(group.context("odd process id")?, Signal::INT)?;
+    let status = process.ended(PATIENCE).await?;
+    ensure!(status.success(), "it ended with {status}");
+    nothing_left(folder)
+}
+
 /// Neither a file nor a process is left.
 fn nothing_left(folder: &TempDir) -> Result<()> {
     let files: Vec<_> = std::fs::read_dir(folder.path())?
@@ -32,12 +58,8 @@ fn nothing_left(folder: &TempDir) -> Result<()> {
         .map(|entry| entry.path())
         .collect();
     ensure!(files.is_empty(), "left behind: {files:?}");
-    let name = folder.path().display().to_string();
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        ensure!(!command.contains(&name), "still runs: {command}");
-    }
+    let running = processes(folder)?;
+    ensure!(running.is_empty(), "still runs: {running:?}");
     Ok(())
 }
 
@@ -58,7 +80,7 @@ fn the_demo_ends_with_a_good_verdict() -> Result<()> {
 fn an_interrupted_demo_leaves_nothing_behind() -> Result<()> {
     scenario("demo_interrupted", async |scene| {
         let log = scene.log("demo");
-        let (mut process, folder) = demo(&[], &log)?;
+        let (process, folder) = demo(&[], &log)?;
         wait::until("a running demo", PATIENCE, async || {
             let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
             wait::when(text.contains("targets 1/1"), || text.clone())
@@ -68,7 +90,26 @@ fn an_interrupted_demo_leaves_nothing_behind() -> Result<()> {
             nothing_left(&folder).is_err(),
             "the demo has no processes to leave behind"
         );
-        process.end(Signal::INT, PATIENCE).await?;
-        nothing_left(&folder)
+        interrupt(process, &folder).await
+    })
+}
+
+#[test]
+fn a_demo_interrupted_while_it_starts_leaves_nothing_behind() -> Result<()> {
+    scenario("demo_interrupted_early", async |scene| {
+        let log = scene.log("demo");
+        let (process, folder) = demo(&[], &log)?;
+        wait::until("initdb at work", PATIENCE, async || {
+            let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
+            let running = processes(&folder).map_err(|e| e.to_string())?;
+            let at_work = running.iter().any(|command| command.contains("initdb"));
+            wait::when(text.contains("starting PostgreSQL") && at_work, || {
+                format!("{text} {running:?}")
+            })
+        })
+        .await?;
+        interrupt(process, &folder).await?;
+        let text = std::fs::read_to_string(&log)?;
+        ensure_fault(!text.contains("filling"), "it had started PostgreSQL before")
     })
 }

@@ -20,7 +20,7 @@ fn hanging_databases_leave_a_good_one_alone() -> Result<()> {
             .iter()
             .map(|fake| format!("127.0.0.1:{}", fake.port()))
             .collect();
-        let all = Watched::start_with(scene, &Wish::default(), |target, sink| {
+        let mut all = Watched::start_with(scene, &Wish::default(), |target, sink| {
             endpoints.insert(0, target);
             NodeConfig::new(&endpoints, sink, Every::SECOND)
         })

@@ -53,7 +53,7 @@ fn a_server_stops_crashes_and_hangs_as_told() -> Result<()> {
 fn load_runs_and_is_counted() -> Result<()> {
     scenario("harness_load", async |scene| {
         let server = scene.server("postgres", &Wish::default()).await?;
-        pgbench::initialise(&server, "postgres")?;
+        pgbench::initialise(&server, "postgres").await?;
         let load = Load {
             database: "postgres".into(),
             clients: 2,

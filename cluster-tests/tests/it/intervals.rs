@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::node::{Every, NodeConfig};
 use ringwatch_cluster_tests::pgbench::{self, Load};
-use ringwatch_cluster_tests::postgres::Wish;
+use ringwatch_cluster_tests::postgres::{Wish, sql};
 use ringwatch_cluster_tests::scene::scenario;
 
 use crate::story::Watched;
@@ -20,11 +20,11 @@ fn points_are_exactly_one_interval_apart() -> Result<()> {
             statements: "1s",
             activity: "500ms",
         };
-        let all = Watched::start_with(scene, &Wish::default(), |target, sink| {
+        let mut all = Watched::start_with(scene, &Wish::default(), |target, sink| {
             NodeConfig::new(&[target], sink, every)
         })
         .await?;
-        pgbench::initialise(&all.server, "postgres")?;
+        pgbench::initialise(&all.server, "postgres").await?;
         let load = Load {
             database: "postgres".into(),
             clients: 2,
@@ -33,6 +33,9 @@ fn points_are_exactly_one_interval_apart() -> Result<()> {
             scripts: Vec::new(),
         };
         let _bench = pgbench::start(&all.server, &load, &scene.log("pgbench"))?;
+        // A session that is seen at every tick, which those of a light load are not.
+        let mut open = all.server.connect("postgres").await?;
+        sql::execute(&mut open, "begin; select 1").await?;
         all.ticks_of("postgresql.commits", 6).await?;
         all.ticks_of("postgresql.rows", 3).await?;
         all.spotless().await?;

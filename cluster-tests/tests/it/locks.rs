@@ -69,7 +69,7 @@ impl Lockers {
 #[test]
 fn locked_tables_are_left_out_and_nothing_waits() -> Result<()> {
     scenario("locks", async |scene| {
-        let all = Watched::start(scene, Every::SECOND).await?;
+        let mut all = Watched::start(scene, Every::SECOND).await?;
         all.server.execute("postgres", "create table free (n int primary key); create table held (n int primary key); create table wanted (n int primary key);").await?;
         let target = all.target();
         let times = || {

@@ -24,7 +24,7 @@ fn newest(ledger: &Ledger, target: &str, metric: &str, attributes: &str) -> Opti
 #[test]
 fn a_standby_that_lags_is_seen() -> Result<()> {
     scenario("replication", async |scene| {
-        let all = Watched::start(scene, Every::SECOND_METRICS).await?;
+        let mut all = Watched::start(scene, Every::SECOND_METRICS).await?;
         // The standby applies what it gets only after two seconds, so that it lags by that much under writes.
         let late = Wish::default()
             .with("recovery_min_apply_delay=2s")

@@ -34,7 +34,7 @@ fn a_wrong_password_is_told_without_it() -> Result<()> {
         let sink = scene.sink().await?;
         let config =
             usual(server.endpoint(), &sink.endpoint()).receiver("password", json!("canary-not-this-one"));
-        let node = scene.node(&config).await?;
+        let mut node = scene.node(&config).await?;
         node.log_line(&["password", MONITOR, &server.endpoint()], SOON)
             .await?;
         misses(&node, "postgresql.activity", 3.0).await?;
@@ -54,6 +54,8 @@ fn a_wrong_password_is_told_without_it() -> Result<()> {
         );
         let books = NodeBooks::of(&node.metrics().await?)?;
         ensure!(books.balanced() && books.collected == 0, "{books:?}");
+        let last = node.terminate().await?;
+        ensure!(last.collected == 0, "{last:?}");
         Ok(())
     })
 }
@@ -65,7 +67,7 @@ fn a_missing_extension_is_told_and_the_rest_goes_on() -> Result<()> {
             statements: false,
             ..Wish::default()
         };
-        let all = Watched::start_with(scene, &wish, usual).await?;
+        let mut all = Watched::start_with(scene, &wish, usual).await?;
         all.node
             .log_line(&["pg_stat_statements", "postgresql.statements"], SOON)
             .await?;
@@ -90,7 +92,7 @@ fn an_extension_that_comes_later_is_found_long() -> Result<()> {
             ..Wish::default()
         }
         .with("shared_preload_libraries=pg_stat_statements");
-        let all = Watched::start_with(scene, &wish, usual).await?;
+        let mut all = Watched::start_with(scene, &wish, usual).await?;
         misses(&all.node, "postgresql.statements", 1.0).await?;
         all.server
             .execute("postgres", "create extension pg_stat_statements")
@@ -114,7 +116,7 @@ fn a_missing_grant_is_told_and_the_rest_goes_on() -> Result<()> {
             grant: false,
             ..Wish::default()
         };
-        let all = Watched::start_with(scene, &wish, usual).await?;
+        let mut all = Watched::start_with(scene, &wish, usual).await?;
         all.node
             .log_line(&["GRANT pg_monitor", MONITOR, "postgresql.activity"], SOON)
             .await?;
@@ -148,7 +150,7 @@ fn a_grant_that_comes_later_is_found_long() -> Result<()> {
             grant: false,
             ..Wish::default()
         };
-        let all = Watched::start_with(scene, &wish, usual).await?;
+        let mut all = Watched::start_with(scene, &wish, usual).await?;
         misses(&all.node, "postgresql.activity", 1.0).await?;
         all.server
             .execute("postgres", &format!("grant pg_monitor to {MONITOR}"))

@@ -25,7 +25,7 @@ async fn drops(all: &Watched, reason: &str) -> Result<()> {
 #[test]
 fn a_slow_receiver_costs_nothing() -> Result<()> {
     scenario("sink_slow", async |scene| {
-        let all = Watched::start(scene, Every::SECOND).await?;
+        let mut all = Watched::start(scene, Every::SECOND).await?;
         all.sink.script(Answer::Slow(Duration::from_millis(1500)));
         all.ticks_of("postgresql.commits", 5).await?;
         ensure_fault(all.sink.given().slow > 3, "no request was slow")?;
@@ -38,7 +38,7 @@ fn a_slow_receiver_costs_nothing() -> Result<()> {
 #[test]
 fn a_receiver_that_never_answers_is_given_up_and_tried_again() -> Result<()> {
     scenario("sink_hangs", async |scene| {
-        let all = Watched::start(scene, Every::SECOND).await?;
+        let mut all = Watched::start(scene, Every::SECOND).await?;
         all.sink.script(Answer::Hang);
         let last = all.newest();
         wait::until("requests without an answer, tried again", SOON, async || {
@@ -57,7 +57,7 @@ fn a_receiver_that_never_answers_is_given_up_and_tried_again() -> Result<()> {
 #[test]
 fn what_a_receiver_refuses_for_good_is_dropped_and_counted() -> Result<()> {
     scenario("sink_refuses", async |scene| {
-        let all = Watched::start(scene, Every::SECOND).await?;
+        let mut all = Watched::start(scene, Every::SECOND).await?;
         all.ticks_of("postgresql.commits", 2).await?;
         all.sink.script(Answer::Refuse);
         drops(&all, "permanent").await?;
@@ -86,7 +86,7 @@ fn what_a_receiver_refuses_for_good_is_dropped_and_counted() -> Result<()> {
 #[test]
 fn what_a_receiver_rejects_of_a_request_is_counted_and_never_sent_again() -> Result<()> {
     scenario("sink_partial", async |scene| {
-        let all = Watched::start(scene, Every::SECOND).await?;
+        let mut all = Watched::start(scene, Every::SECOND).await?;
         all.sink.script(Answer::Partial(1));
         drops(&all, "rejected").await?;
         all.sink.script(Answer::Accept);

@@ -4,27 +4,35 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::node::Every;
-use ringwatch_cluster_tests::scene::{ensure_fault, long, scenario};
+use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
 
 use crate::story::{SOON, Watched};
 
 #[test]
 fn an_outage_of_the_receiver_loses_nothing() -> Result<()> {
-    scenario("sink_down", async |scene| {
-        let outage = if long() { 60 } else { 15 };
+    outage("sink_down", 15)
+}
+
+#[test]
+fn an_outage_of_a_minute_loses_nothing_long() -> Result<()> {
+    outage("sink_down_a_minute", 60)
+}
+
+/// The receiver is gone for so many ticks of a second.
+fn outage(name: &str, ticks: u32) -> Result<()> {
+    scenario(name, async |scene| {
         let mut all = Watched::start(scene, Every::SECOND).await?;
         all.sink.down();
         let last = all.newest();
         // The outage is over when the node has read so many ticks without a receiver.
         let begun = collected(&all).await?;
-        let limit = Duration::from_secs(outage * 2);
+        let wanted = begun + f64::from(ticks);
+        let limit = Duration::from_secs(2 * u64::from(ticks));
         all.node
             .until("ticks read during the outage", limit, |m| {
                 let now = m.sum("ringwatch_ticks_total", &DATABASES);
-                #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
-                let enough = now >= begun + outage as f64;
-                wait::when(enough, || format!("{now} of {begun} + {outage}"))
+                wait::when(now >= wanted, || format!("{now} of {wanted}"))
             })
             .await?;
         let waiting = all.node.metrics().await?;

@@ -69,16 +69,26 @@ impl Watched {
         .await
     }
 
-    /// The end of a scenario: the books balance, nothing came twice.
-    pub(crate) async fn verdict(&self) -> Result<NodeBooks> {
+    /// The end of a scenario: the books balance while the node runs; told to stop it goes with 0, and its last books
+    /// balance too; nothing came twice. Gives the books of the running node.
+    pub(crate) async fn verdict(&mut self) -> Result<NodeBooks> {
         let books = books::verdict(&self.node, &self.sink).await?;
+        let last = self.node.terminate().await?;
+        ensure!(
+            last.collected >= books.collected && last.delivered >= books.delivered,
+            "the last books {last:?} have less than those before the end: {books:?}"
+        );
+        ensure!(
+            last.dropped == books.dropped_total(),
+            "rows were lost at the end: {last:?}, before {books:?}"
+        );
         let doubles = self.sink.look(|l| l.doubles());
         ensure!(doubles == 0, "{doubles} points or records came twice");
         Ok(books)
     }
 
     /// [`Self::verdict`], and nothing was lost and no tick left out.
-    pub(crate) async fn spotless(&self) -> Result<NodeBooks> {
+    pub(crate) async fn spotless(&mut self) -> Result<NodeBooks> {
         let books = self.verdict().await?;
         ensure!(books.dropped.is_empty(), "rows were lost: {:?}", books.dropped);
         self.no_gaps().await?;

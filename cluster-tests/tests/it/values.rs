@@ -194,16 +194,33 @@ async fn prepare(server: &Server) -> Result<()> {
 
 #[test]
 fn default_metrics_hold_what_sql_says() -> Result<()> {
-    scenario("values", async |scene| {
-        let wish = Wish::default()
-            .with("archive_mode=on")
-            .with("archive_command=/bin/true");
+    values("values", Wish::default())
+}
+
+#[test]
+fn default_metrics_of_postgresql_14_hold_what_sql_says_long() -> Result<()> {
+    values("values_14", Wish::of_major(14))
+}
+
+#[test]
+fn default_metrics_of_postgresql_17_hold_what_sql_says_long() -> Result<()> {
+    values("values_17", Wish::of_major(17))
+}
+
+#[test]
+fn default_metrics_of_postgresql_18_hold_what_sql_says_long() -> Result<()> {
+    values("values_18", Wish::of_major(18))
+}
+
+fn values(name: &str, wish: Wish) -> Result<()> {
+    scenario(name, async |scene| {
+        let wish = wish.with("archive_mode=on").with("archive_command=/bin/true");
         let server = scene.server("postgres", &wish).await?;
         prepare(&server).await?;
         let sink = scene.sink().await?;
         let config = NodeConfig::new(&[server.endpoint()], &sink.endpoint(), Every::SECOND_METRICS);
         let node = scene.node(&config).await?;
-        let all = Watched { node, server, sink };
+        let mut all = Watched { node, server, sink };
         let mut sessions = Sessions {
             postgres: all.server.connect("postgres").await?,
             shop: all.server.connect("shop").await?,

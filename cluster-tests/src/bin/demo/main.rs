@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use stage::Stage;
@@ -38,11 +38,14 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Plays the demo. Whatever ends it, the stage is dropped, and with it every process and folder.
+/// Plays the demo. Whatever ends it, the stage is dropped, and with it every process and folder. Listening comes
+/// first: a signal that comes while the stage is set must not end the program before it has taken it down.
 async fn play(args: &Args) -> Result<bool> {
+    let mut signals = Signals::listen()?;
+    let mut show = std::pin::pin!(show(args));
     tokio::select! {
-        verdict = show(args) => verdict,
-        name = told_to_stop() => {
+        verdict = &mut show => verdict,
+        name = signals.next() => {
             println!("\n{name}: everything is being taken down");
             Ok(true)
         }
@@ -66,16 +69,28 @@ async fn show(args: &Args) -> Result<bool> {
     verdict::speak(stage).await
 }
 
-async fn told_to_stop() -> &'static str {
-    let wait = async |kind: SignalKind| match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
+/// The signals that end the demo. Once they are listened to, none of them ends the program by itself.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// What came, in words.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "terminated",
+            _ = self.hang_up.recv() => "hung up",
         }
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => "interrupted",
-        () = wait(SignalKind::terminate()) => "terminated",
-        () = wait(SignalKind::hangup()) => "hung up",
     }
 }

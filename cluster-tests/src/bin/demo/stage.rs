@@ -42,7 +42,7 @@ impl Stage {
         .with("log_connections=off");
         let server = Server::start(&quiet, &log("postgres")).await?;
         println!("filling it with pgbench's tables");
-        pgbench::initialise(&server, "postgres")?;
+        pgbench::initialise(&server, "postgres").await?;
         let mut scripts = vec![];
         for (n, query) in QUERIES.iter().enumerate() {
             let file = folder.path().join(format!("query-{n}.sql"));

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use ringwatch_cluster_tests::books;
 use ringwatch_cluster_tests::sink::status::Status;
-use rustix::process::Signal;
 
 use crate::stage::Stage;
 use crate::view::Ticks;
@@ -13,10 +12,7 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
     stage.end_load().await?;
     let books = books::verdict(&stage.node, &stage.sink).await?;
     let ticks = Ticks::of(&stage.node.metrics().await?);
-    let status = stage
-        .node
-        .end(Signal::TERM, ringwatch_cluster_tests::node::DRAIN)
-        .await?;
+    let stopped = stage.node.terminate().await;
     let (doubles, gaps) = stage.sink.look(|l| (l.doubles(), l.gap_count()));
     println!(
         "\n{}",
@@ -50,7 +46,19 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
             books.delivered > 0,
             &format!("{} points, {} records", books.sent_points, books.sent_records),
         ),
-        judge("stopped in order", status.success(), &status.to_string()),
+        judge(
+            "stopped in order",
+            stopped.as_ref().is_ok_and(|last| last.dropped == 0),
+            &stopped.map_or_else(
+                |fault| format!("{fault:#}"),
+                |last| {
+                    format!(
+                        "{} rows delivered, {} dropped in all",
+                        last.delivered, last.dropped
+                    )
+                },
+            ),
+        ),
     ];
     Ok(judged.into_iter().all(|well| well))
 }

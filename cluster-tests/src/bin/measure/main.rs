@@ -1,4 +1,4 @@
-//! `ringwatch-measure`: the figures that the documentation quotes, measured on real servers.
+//! `ringwatch-measure`: the figures that a release note quotes, measured on real servers.
 //!
 //! Build with `--release`; a figure of a debug build says nothing. Nothing here asserts: it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]

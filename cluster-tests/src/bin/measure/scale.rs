@@ -51,7 +51,7 @@ impl Stage {
                 .with("log_statement=none")
                 .with("log_connections=off");
             let server = Server::start(&wish, &stage.folder.path().join(format!("postgres-{n}.log"))).await?;
-            pgbench::initialise(&server, "postgres")?;
+            pgbench::initialise(&server, "postgres").await?;
             let load = Load {
                 database: "postgres".into(),
                 clients: 2,

@@ -23,7 +23,7 @@ pub(crate) async fn measure(time: Duration) -> Result<()> {
         .with("pg_stat_statements.track_planning=on")
         .with("log_statement=none");
     let server = Server::start(&wish, &folder.path().join("postgres.log")).await?;
-    pgbench::initialise(&server, "postgres")?;
+    pgbench::initialise(&server, "postgres").await?;
     let tables = "do $$ begin for i in 1..200 loop execute format('create table t%s (id int primary key)', i); end loop; end $$";
     server.execute("postgres", tables).await?;
     let sink = Sink::start(Memory::BOUNDED).await?;
