@@ -19,7 +19,8 @@ fn literal() -> impl Strategy<Value = String> {
     let noise = "[a-z0-9 \\n$\"/*;-]{0,6}";
     (noise, noise, "[a-z_][a-z0-9_]{0,4}", 0_usize..17).prop_map(|(before, after, tag, form)| {
         let text = format!("{before}{CANARY}{after}");
-        let closed = text.replace("*/", "").replace("/*", "").replace('$', "");
+        // Without what would end the literal early: what stands behind it would rightly be shown.
+        let closed = text.replace(['*', '/', '$'], "");
         match form {
             0 => format!("'{text}'"),
             1 => format!("'{before}''{text}'"),
@@ -29,7 +30,7 @@ fn literal() -> impl Strategy<Value = String> {
             5 => format!("X'{CANARY}'"),
             6 => format!("N'{text}'"),
             7 => format!("$${closed}$$"),
-            8 => format!("${tag}${text} $$ ${tag} ' \\ ${tag}$").replace(&format!("${tag} '"), "'"),
+            8 => format!("${tag}${closed} $$ ' \\ ${tag}$"),
             9 => CANARY_DIGITS.to_owned(),
             10 => format!("{CANARY_DIGITS}.5e-12"),
             11 => format!(".{CANARY_DIGITS}"),
