@@ -6,7 +6,7 @@
 //! - every tick of every stream ends exactly once, as collected or as missed for a reason that is counted;
 //! - nothing is sent to a target before [`Ownership`] said yes;
 //! - every round trip has a deadline on this side, and a connection that missed one is never used again;
-//! - a target that hangs cannot take the places of those that answer;
+//! - a target that hangs holds its places for one deadline, and then has few places that are not those of others;
 //! - deltas never count twice, and what cannot be known is counted as uncertain ([`delta`]);
 //! - text that is SQL leaves only after it was obfuscated, and a password is never printed.
 //!
