@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Shows a node at work: a throw-away PostgreSQL under load, a node that watches it, and a receiver that keeps the books.
-# Installs what is missing, builds, and then shows a live view until Ctrl-C, which leaves nothing behind.
+# Shows a cluster at work: a throw-away PostgreSQL under load, three nodes that watch it, and a receiver that keeps the
+# books. Installs what is missing, builds, and then shows a live view until Ctrl-C, which leaves nothing behind.
 #
 #   deploy/demo.sh                 until Ctrl-C
 #   deploy/demo.sh --seconds N     ends after N seconds with a verdict: exit code 0 if nothing was missed, doubled or lost
+#   deploy/demo.sh --kill          kills (kill -9) the node with most targets half-way, and shows the take-over
+#   deploy/demo.sh --join          starts a fourth node half-way, and shows which targets move to it
+#
+# The options can be combined; with both events they come after one and two thirds of the time. Without --seconds the
+# time for them is 40 seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case ${1:-} in
 -h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
 esac

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed=proto/ringwatch/v1/cluster.proto");
-    let set = protox::compile(["ringwatch/v1/cluster.proto"], ["proto"])?;
+    println!("cargo:rerun-if-changed=proto");
+    let files = ["ringwatch/v1/cluster.proto", "ringwatch/v1/peer.proto"];
+    let set = protox::compile(files, ["proto"])?;
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("ringwatch.v1.bin");
     std::fs::write(&descriptor, prost::Message::encode_to_vec(&set))?;
-    tonic_prost_build::configure().compile_fds(set)?;
+    tonic_prost_build::configure().bytes(".ringwatch.v1.StreamMemory").bytes(".ringwatch.v1.TickEnded").compile_fds(set)?;
     Ok(())
 }

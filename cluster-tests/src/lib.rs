@@ -10,6 +10,7 @@
 )]
 
 pub mod books;
+pub mod cluster;
 pub mod fake;
 pub mod http;
 pub mod node;

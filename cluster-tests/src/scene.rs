@@ -53,6 +53,11 @@ impl Scene {
         Node::start("node", config, &self.log("node")).await
     }
 
+    /// The folder of its logs.
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+
     /// The file for the log of `name`.
     pub fn log(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))

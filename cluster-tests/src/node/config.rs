@@ -35,6 +35,8 @@ impl Every {
 /// A configuration without its ports. The fields are free to be changed.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
+    /// Section `cluster`, but for where the node listens.
+    pub cluster: Map<String, Value>,
     /// Section `receivers`.
     pub receivers: Map<String, Value>,
     /// Section `processors`.
@@ -73,6 +75,7 @@ impl NodeConfig {
             "sending_queue": { "queue_size": 10_000 },
         });
         Self {
+            cluster: Map::new(),
             receivers: Map::from_iter([("postgresql".into(), receiver)]),
             processors: Map::from_iter([("batch".into(), json!({ "timeout": "100ms" }))]),
             exporters: Map::from_iter([("otlp".into(), otlp)]),
@@ -110,8 +113,13 @@ impl NodeConfig {
             pipelines.insert("logs".into(), pipeline);
         }
         let local = |port: u16| format!("127.0.0.1:{port}");
+        let mut cluster = self.cluster.clone();
+        cluster.insert("grpc".into(), json!({ "listen": local(ports.grpc) }));
+        if let Some(gossip) = cluster.get_mut("gossip") {
+            gossip["listen"] = json!(local(ports.gossip));
+        }
         Ok(serde_json::to_string_pretty(&json!({
-            "cluster": { "grpc": { "listen": local(ports.grpc) } },
+            "cluster": cluster,
             "receivers": self.receivers,
             "processors": self.processors,
             "exporters": self.exporters,

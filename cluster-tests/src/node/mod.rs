@@ -33,10 +33,12 @@ pub struct Ports {
     pub metrics: u16,
     /// The Prometheus exporter, where there is one.
     pub prometheus: u16,
+    /// Gossip, where there is any.
+    pub gossip: u16,
 }
 
 impl Ports {
-    /// Four free ports.
+    /// Five free ports.
     ///
     /// # Errors
     /// There are not as many.
@@ -46,6 +48,7 @@ impl Ports {
             health: ports::free_port()?,
             metrics: ports::free_port()?,
             prometheus: ports::free_port()?,
+            gossip: ports::free_port()?,
         })
     }
 }
@@ -76,7 +79,14 @@ impl Node {
     /// # Errors
     /// The program is not there.
     pub fn launch(name: &str, config: &NodeConfig, log: &Path) -> Result<Self> {
-        let ports = Ports::free()?;
+        Self::launch_at(name, config, Ports::free()?, log)
+    }
+
+    /// Starts a node at these ports without waiting.
+    ///
+    /// # Errors
+    /// The program is not there.
+    pub fn launch_at(name: &str, config: &NodeConfig, ports: Ports, log: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ringwatch-node-").tempdir()?;
         let file = folder.path().join("ringwatch.yaml");
         std::fs::write(&file, config.text(&ports)?)?;
@@ -113,6 +123,11 @@ impl Node {
     /// The process.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// The process, to wait for it.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     /// Where it listens.

@@ -2,6 +2,7 @@
 
 pub mod binaries;
 mod data;
+pub mod questions;
 pub mod sql;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +60,15 @@ impl Wish {
             major: Some(major),
             ..Self::default()
         }
+    }
+
+    /// The same server under so many names: it listens on 127.0.0.1, 127.0.0.2 and so on, and each is a target of its
+    /// own. PostgreSQL takes at most 64.
+    #[must_use]
+    pub fn with_names(self, count: usize) -> Self {
+        let addresses: Vec<String> = (1..=count).map(name).collect();
+        self.with(&format!("listen_addresses={}", addresses.join(",")))
+            .with("max_connections=400")
     }
 
     /// The same with one more setting.
@@ -149,6 +159,13 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The endpoints of a server that was wished for with `count` names.
+    pub fn endpoints(&self, count: usize) -> Vec<String> {
+        (1..=count)
+            .map(|n| format!("{}:{}", name(n), self.port))
+            .collect()
+    }
+
     /// The server's log, in which every statement is written.
     ///
     /// # Errors
@@ -236,6 +253,10 @@ impl Server {
         }
         Ok(())
     }
+}
+
+fn name(n: usize) -> String {
+    format!("127.0.0.{n}")
 }
 
 /// Fast, quiet, and telling what it is asked.

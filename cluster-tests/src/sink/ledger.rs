@@ -1,8 +1,9 @@
 //! What the receiver got, series by series: nothing twice, nothing left out.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::point::{Kind, Point, PointOf, Record, SeriesId, Value};
+use super::point::{PointOf, Record, SeriesId, Value};
+use super::series::{Gap, Series};
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,35 +35,6 @@ impl Memory {
     };
 }
 
-/// A series: what it is, and its points by time.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// The unit.
-    pub unit: String,
-    /// Gauge or sum.
-    pub kind: Kind,
-    /// Points by `time_unix_nano`.
-    pub points: BTreeMap<u64, Point>,
-    /// Points that came with a time that the series had already.
-    pub doubles: u64,
-    /// The shortest distance of two consecutive points, in nanoseconds: the interval, learnt.
-    pub interval: Option<u64>,
-    forgotten_gaps: u64,
-}
-
-/// Two consecutive points that are not one interval apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The series.
-    pub series: SeriesId,
-    /// Time of the earlier point.
-    pub from: u64,
-    /// Time of the later point.
-    pub to: u64,
-    /// The interval, in nanoseconds.
-    pub interval: u64,
-}
-
 /// What one statement used, added up over all its records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatementSum {
@@ -86,6 +58,8 @@ pub struct Ledger {
     pub records: u64,
     /// Log records by event name.
     pub events: BTreeMap<String, u64>,
+    /// The times of the log records by target and event, as many as points are kept of a series.
+    pub event_times: HashMap<(String, String), BTreeSet<u64>>,
     /// Log records that came a second time, equal in target, event, time and attributes.
     pub double_records: u64,
     /// The last log records.
@@ -94,8 +68,12 @@ pub struct Ledger {
     pub statements: HashMap<(String, String), StatementSum>,
     /// The time of the newest point or record of each target.
     pub targets: BTreeMap<String, u64>,
+    /// Log records that tell of the same thing at the same tick as an earlier one, and tell it otherwise: the same tick
+    /// was read twice.
+    pub conflicting_records: u64,
     seen_records: HashSet<u64>,
-    seen_order: VecDeque<u64>,
+    seen_things: HashSet<u64>,
+    seen_order: VecDeque<(u64, Option<u64>)>,
 }
 
 impl Ledger {
@@ -107,11 +85,14 @@ impl Ledger {
             points: 0,
             records: 0,
             events: BTreeMap::new(),
+            event_times: HashMap::new(),
             double_records: 0,
             last_records: VecDeque::new(),
             statements: HashMap::new(),
             targets: BTreeMap::new(),
+            conflicting_records: 0,
             seen_records: HashSet::new(),
+            seen_things: HashSet::new(),
             seen_order: VecDeque::new(),
         }
     }
@@ -135,18 +116,10 @@ impl Ledger {
         self.records += 1;
         self.see_target(&record.target, record.time);
         *self.events.entry(record.event.clone()).or_default() += 1;
-        let mark = record.mark();
-        if !self.seen_records.insert(mark) {
-            self.double_records += 1;
-        } else {
-            self.seen_order.push_back(mark);
-            if self.seen_order.len() > self.memory.records {
-                self.seen_order
-                    .pop_front()
-                    .map(|old| self.seen_records.remove(&old));
-            }
+        if self.is_new(&record) {
+            self.add_time(&record);
+            self.add_statement(&record);
         }
-        self.add_statement(&record);
         self.last_records.push_back(record);
         if self.last_records.len() > self.memory.records {
             self.last_records.pop_front();
@@ -156,6 +129,11 @@ impl Ledger {
     /// Points and records that came twice.
     pub fn doubles(&self) -> u64 {
         self.double_records + self.series.values().map(|s| s.doubles).sum::<u64>()
+    }
+
+    /// Points and records that say of the same tick something else than what came first.
+    pub fn conflicts(&self) -> u64 {
+        self.conflicting_records + self.series.values().map(|s| s.conflicts).sum::<u64>()
     }
 
     /// The gaps between the points that are remembered, by series and time.
@@ -203,11 +181,42 @@ impl Ledger {
         all
     }
 
+    /// Whether the record has not come before; one that has is counted.
+    fn is_new(&mut self, record: &Record) -> bool {
+        let (mark, thing) = (record.mark(), record.thing());
+        if !self.seen_records.insert(mark) {
+            self.double_records += 1;
+            return false;
+        }
+        let known = thing.is_some_and(|thing| !self.seen_things.insert(thing));
+        self.conflicting_records += u64::from(known);
+        self.seen_order.push_back((mark, thing));
+        if self.seen_order.len() > self.memory.records
+            && let Some((mark, thing)) = self.seen_order.pop_front()
+        {
+            self.seen_records.remove(&mark);
+            thing.map(|thing| self.seen_things.remove(&thing));
+        }
+        true
+    }
+
     fn see_target(&mut self, target: &str, time: u64) {
         if let Some(last) = self.targets.get_mut(target) {
             *last = (*last).max(time);
         } else if self.targets.len() < self.memory.series {
             self.targets.insert(target.to_owned(), time);
+        }
+    }
+
+    fn add_time(&mut self, record: &Record) {
+        let key = (record.target.clone(), record.event.clone());
+        if self.event_times.len() >= self.memory.series && !self.event_times.contains_key(&key) {
+            return;
+        }
+        let times = self.event_times.entry(key).or_default();
+        times.insert(record.time);
+        if times.len() > self.memory.points_of_series {
+            times.pop_first();
         }
     }
 
@@ -234,137 +243,5 @@ impl Ledger {
     }
 }
 
-impl Series {
-    fn new(unit: String, kind: Kind) -> Self {
-        Self {
-            unit,
-            kind,
-            points: BTreeMap::new(),
-            doubles: 0,
-            interval: None,
-            forgotten_gaps: 0,
-        }
-    }
-
-    fn enter(&mut self, time: u64, point: Point, most: usize) {
-        if self.points.contains_key(&time) {
-            self.doubles += 1;
-            return;
-        }
-        let before = self.points.range(..time).next_back().map(|(t, _)| time - t);
-        let after = self.points.range(time..).next().map(|(t, _)| t - time);
-        let nearest = before.into_iter().chain(after).chain(self.interval).min();
-        self.interval = nearest;
-        self.points.insert(time, point);
-        if self.points.len() > most {
-            let mut times = self.points.keys();
-            if let (Some(a), Some(b), Some(interval)) = (times.next(), times.next(), self.interval)
-                && b - a != interval
-            {
-                self.forgotten_gaps += 1;
-            }
-            self.points.pop_first();
-        }
-    }
-
-    /// The newest point.
-    pub fn last(&self) -> Option<(u64, &Point)> {
-        self.points.last_key_value().map(|(time, point)| (*time, point))
-    }
-
-    fn gaps(&self, id: &SeriesId) -> Vec<Gap> {
-        let Some(interval) = self.interval else {
-            return Vec::new();
-        };
-        self.points
-            .keys()
-            .zip(self.points.keys().skip(1))
-            .filter(|(a, b)| *b - *a != interval)
-            .map(|(a, b)| Gap {
-                series: id.clone(),
-                from: *a,
-                to: *b,
-                interval,
-            })
-            .collect()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn enter(ledger: &mut Ledger, seconds: u64) {
-        let id = SeriesId {
-            target: "db:1".into(),
-            metric: "m".into(),
-            attributes: "a=1".into(),
-        };
-        let kind = Kind::Sum { monotonic: true };
-        let point = Point {
-            start: 0,
-            value: Value::Int(1),
-        };
-        ledger.enter_point(PointOf {
-            id,
-            unit: "1".into(),
-            kind,
-            time: seconds * 1_000_000_000,
-            point,
-        });
-    }
-
-    #[test]
-    fn doubles_and_gaps_are_counted_in_any_order_of_arrival() {
-        let table: [(&[u64], u64, usize); 6] = [
-            (&[10, 20, 30], 0, 0),
-            (&[30, 10, 20], 0, 0),
-            (&[10, 20, 20, 30], 1, 0),
-            (&[10, 20, 40], 0, 1),
-            (&[10, 40, 20, 70, 60], 0, 2),
-            (&[10], 0, 0),
-        ];
-        for (times, doubles, gaps) in table {
-            let mut ledger = Ledger::new(Memory::OF_A_TEST);
-            times.iter().for_each(|t| enter(&mut ledger, *t));
-            assert_eq!(
-                (ledger.doubles(), ledger.gaps().len()),
-                (doubles, gaps),
-                "{times:?}"
-            );
-            assert_eq!(ledger.points, times.len() as u64);
-        }
-    }
-
-    #[test]
-    fn forgotten_gaps_still_count() {
-        let mut ledger = Ledger::new(Memory {
-            points_of_series: 3,
-            ..Memory::BOUNDED
-        });
-        [10, 20, 40, 50, 60, 70, 80]
-            .into_iter()
-            .for_each(|t| enter(&mut ledger, t));
-        assert_eq!(ledger.gaps(), []);
-        assert_eq!(ledger.gap_count(), 1);
-    }
-
-    #[test]
-    fn a_record_that_comes_again_is_a_double() {
-        let mut ledger = Ledger::new(Memory::OF_A_TEST);
-        let record = |calls| Record {
-            target: "db:1".into(),
-            event: "db.server.top_query".into(),
-            time: 5,
-            attributes: BTreeMap::from([
-                ("postgresql.queryid".into(), Value::Text("q".into())),
-                ("postgresql.calls".into(), Value::Int(calls)),
-            ]),
-        };
-        [3, 4, 3]
-            .into_iter()
-            .for_each(|calls| ledger.enter_record(record(calls)));
-        assert_eq!((ledger.records, ledger.doubles()), (3, 1));
-        assert_eq!(ledger.statements[&("db:1".into(), "q".into())].calls, 10);
-    }
-}
+mod tests;

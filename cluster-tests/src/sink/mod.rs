@@ -2,6 +2,7 @@
 
 mod ledger;
 mod point;
+mod series;
 mod service;
 pub mod status;
 
@@ -17,8 +18,9 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
 
 use crate::ports;
-pub use ledger::{Gap, Ledger, Memory, Series, StatementSum};
+pub use ledger::{Ledger, Memory, StatementSum};
 pub use point::{Kind, Point, PointOf, Record, SeriesId, Value};
+pub use series::{Gap, Series};
 pub use service::{Answer, Given};
 use service::{Service, Shared, lock};
 

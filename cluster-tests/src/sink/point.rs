@@ -140,6 +140,17 @@ impl Record {
         }
     }
 
+    /// A hash of what the record tells of: two different records with the same one tell of one thing at one tick.
+    pub(super) fn thing(&self) -> Option<u64> {
+        let (_, keys) = KEYS.iter().find(|(event, _)| *event == self.event)?;
+        let mut hasher = DefaultHasher::new();
+        (&self.target, &self.event, self.time).hash(&mut hasher);
+        for key in *keys {
+            self.attributes.get(*key).map(Value::to_string).hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+
     /// A hash of the whole record, to know it again.
     pub(super) fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -150,6 +161,16 @@ impl Record {
         hasher.finish()
     }
 }
+
+/// What tells one record of an event from another of the same tick. An event that is not named here has any number of
+/// records that look alike.
+const KEYS: [(&str, &[&str]); 2] = [
+    (
+        "db.server.top_query",
+        &["postgresql.queryid", "db.namespace", "postgresql.rolname"],
+    ),
+    ("db.server.query_sample", &["postgresql.pid"]),
+];
 
 /// Reads the points of a request.
 pub(super) fn points_of(resources: Vec<ResourceMetrics>) -> Vec<PointOf> {

@@ -13,6 +13,8 @@ pub struct Status {
     pub records: u64,
     /// Points and records that came twice.
     pub doubles: u64,
+    /// Points and records that say of a tick something else than what came first.
+    pub conflicts: u64,
     /// Consecutive points that were not one interval apart.
     pub gaps: u64,
     /// Series seen.
@@ -55,6 +57,7 @@ impl Status {
             points: ledger.points,
             records: ledger.records,
             doubles: ledger.doubles(),
+            conflicts: ledger.conflicts(),
             gaps: ledger.gap_count(),
             series: ledger.series.len(),
             targets: ledger.targets.clone(),

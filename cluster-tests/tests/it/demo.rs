@@ -77,13 +77,27 @@ fn the_demo_ends_with_a_good_verdict() -> Result<()> {
 }
 
 #[test]
+fn the_demo_kills_and_joins_and_its_verdict_is_good() -> Result<()> {
+    scenario("demo_kill_join", async |scene| {
+        let log = scene.log("demo");
+        let (mut process, folder) = demo(&["--seconds", "15", "--kill", "--join"], &log)?;
+        let status = process.ended(PATIENCE).await?;
+        let text = std::fs::read_to_string(&log)?;
+        ensure_fault(text.contains("killed node-"), "nobody was killed")?;
+        ensure_fault(text.contains("node-3 joined"), "nobody joined")?;
+        ensure!(status.success(), "it ended with {status}: {text}");
+        nothing_left(&folder)
+    })
+}
+
+#[test]
 fn an_interrupted_demo_leaves_nothing_behind() -> Result<()> {
     scenario("demo_interrupted", async |scene| {
         let log = scene.log("demo");
         let (process, folder) = demo(&[], &log)?;
         wait::until("a running demo", PATIENCE, async || {
             let text = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
-            wait::when(text.contains("targets 1/1"), || text.clone())
+            wait::when(text.contains("nodes 3  targets 12/12"), || text.clone())
         })
         .await?;
         ensure!(

@@ -1,10 +1,11 @@
 //! The harness itself, without a node: its servers start, stop, crash, hang and come back.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use ringwatch_cluster_tests::pgbench::{self, Load};
-use ringwatch_cluster_tests::postgres::Wish;
+use ringwatch_cluster_tests::postgres::{SUPERUSER, Wish, questions};
 use ringwatch_cluster_tests::scene::scenario;
 
 #[test]
@@ -70,6 +71,31 @@ fn load_runs_and_is_counted() -> Result<()> {
             .number("postgres", "select sum(calls)::int8 from pg_stat_statements")
             .await?;
         ensure!(calls > 10, "only {calls} calls");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_server_answers_to_several_names_and_tells_who_asked_what() -> Result<()> {
+    scenario("harness_names", async |scene| {
+        let server = scene.server("postgres", &Wish::default().with_names(3)).await?;
+        for endpoint in server.endpoints(3) {
+            TcpStream::connect(&endpoint).with_context(|| endpoint)?;
+        }
+        let begun = questions::now();
+        server.execute("postgres", "select 4711").await?;
+        let ended = questions::now();
+        let asked = questions::read(&server.log_text()?);
+        let found = asked.iter().find(|q| q.text == "select 4711");
+        let found = found.context("the question is not in the log")?;
+        ensure!(
+            found.role == SUPERUSER && found.database == "postgres",
+            "{found:?}"
+        );
+        ensure!(
+            begun <= found.at && found.at <= ended,
+            "{begun}, {found:?}, {ended}"
+        );
         Ok(())
     })
 }

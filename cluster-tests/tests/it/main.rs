@@ -8,6 +8,7 @@
 mod story;
 
 mod catalogue;
+mod cluster;
 mod config;
 mod contract;
 mod database_stops;

@@ -6,21 +6,28 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ringwatch_frame::{Books, Clock, TargetId};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clean::Cleaner;
+use crate::fault::Fault;
 use crate::gate::Gate;
+use crate::guarded::Guarded;
 use crate::health::Health;
 use crate::lane::Env;
+use crate::live::Live;
 use crate::meters::Meters;
-use crate::ownership::{Ownership, Sink};
+use crate::ownership::{Ownership, Sink, Succession};
 use crate::postgres::Postgres;
 use crate::reconcile::reconcile;
 use crate::session::Connector;
 use crate::target::{TargetSpec, Targets};
+use crate::warm::{Ahead, Warm, Warming};
 use crate::watched::{Running, Watched};
+
+/// How many may wait for the supervisor to follow the list of targets.
+const FOLLOWING: usize = 64;
 
 /// What the collector is made of.
 pub struct CollectorParts {
@@ -32,6 +39,8 @@ pub struct CollectorParts {
     pub registry: Registry,
     /// Who says what may be read.
     pub ownership: Arc<dyn Ownership>,
+    /// Who keeps what is remembered of targets.
+    pub succession: Arc<dyn Succession>,
     /// Where frames go.
     pub sink: Arc<dyn Sink>,
     /// The targets, as they change.
@@ -64,7 +73,12 @@ pub struct TargetStatus {
 pub struct Collector {
     cancel: CancellationToken,
     running: Running,
+    live: Live,
+    warming: Arc<dyn Warming>,
+    /// Each is answered when the supervisor has followed the list of targets as it was at the asking.
+    follow: mpsc::Sender<oneshot::Sender<()>>,
     supervisor: AbortOnDropHandle<()>,
+    keeper: AbortOnDropHandle<()>,
 }
 
 impl Collector {
@@ -83,13 +97,35 @@ impl Collector {
         running.iter().map(status).collect()
     }
 
+    /// Connects to the home database of a target that will be ours, and keeps the connection for the first
+    /// lane of the target that begins, or for 30 seconds. For a target that is read here it does nothing.
+    ///
+    /// # Errors
+    /// When the target cannot be reached within the receiver's timeout, or too many connections are being
+    /// opened ahead.
+    pub async fn warm(&self, target: &Arc<TargetSpec>) -> Result<(), Fault> {
+        self.warming.warm(target).await
+    }
+
+    /// Waits until nothing of `target` is read any more, and its connections are closed. Whoever takes the
+    /// target from the list before is sure that no reading of it begins after.
+    pub async fn ended(&self, target: &TargetId) {
+        let (done, followed) = oneshot::channel();
+        if self.follow.send(done).await.is_ok() {
+            // It fails only when the supervisor has ended, and follows nothing any more.
+            let _ = followed.await;
+        }
+        self.live.ended(target).await;
+    }
+
     /// Begins no new tick, lets readings end and closes the connections. What has not ended at the deadline is
     /// broken off. Says whether all ended by itself.
     pub async fn stop(self, deadline: Duration) -> bool {
         self.cancel.cancel();
-        tokio::time::timeout(deadline, self.supervisor)
+        let ended = async { tokio::join!(self.supervisor, self.keeper) };
+        tokio::time::timeout(deadline, ended)
             .await
-            .is_ok_and(|ended| ended.is_ok())
+            .is_ok_and(|(supervisor, keeper)| supervisor.is_ok() && keeper.is_ok())
     }
 }
 
@@ -109,12 +145,24 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
     let env = Arc::new(Env {
         clock: parts.clock,
         books: parts.books,
+        connector: Guarded::new(connector, Arc::clone(&parts.ownership)),
         ownership: parts.ownership,
+        succession: parts.succession,
         sink: parts.sink,
         gate: Gate::new(),
         cleaner: Arc::new(Cleaner::new()),
-        connector,
+        warm: Warm::new(),
     });
+    let live = Live::default();
+    let warming = Arc::new(Ahead {
+        env: Arc::clone(&env),
+        live: live.clone(),
+    });
+    let (follow, asked) = mpsc::channel(FOLLOWING);
+    let tending = {
+        let (env, cancel) = (Arc::clone(&env), cancel.clone());
+        async move { env.warm.tend(cancel).await }
+    };
     let supervisor = Supervisor {
         env,
         meters,
@@ -124,12 +172,16 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         leaving: BTreeMap::new(),
         doubles: BTreeSet::new(),
         running: Arc::clone(&running),
+        live: live.clone(),
     };
-    let supervisor = AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets)));
     Ok(Collector {
         cancel,
         running,
-        supervisor,
+        live,
+        warming,
+        follow,
+        supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets, asked))),
+        keeper: AbortOnDropHandle::new(tokio::spawn(tending)),
     })
 }
 
@@ -150,17 +202,29 @@ struct Supervisor<C: Connector> {
     /// Targets that a receiver wants and another one reads, as they were told.
     doubles: BTreeSet<(TargetId, Arc<str>)>,
     running: Running,
+    live: Live,
 }
 
 impl<C: Connector> Supervisor<C> {
-    async fn run(mut self, mut targets: watch::Receiver<Targets>) {
+    async fn run(
+        mut self,
+        mut targets: watch::Receiver<Targets>,
+        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
+    ) {
+        // When nobody can change the list any more, it stays as it is.
+        let mut changes = true;
         while !self.cancel.is_cancelled() {
             let wanted = Arc::clone(&targets.borrow_and_update());
             self.follow(&wanted);
             tokio::select! {
                 () = self.cancel.cancelled() => {}
-                // When nobody can change the list any more, it stays as it is.
-                changed = targets.changed() => if changed.is_err() { self.cancel.cancelled().await },
+                changed = targets.changed(), if changes => changes = changed.is_ok(),
+                Some(done) = asked.recv() => {
+                    let wanted = Arc::clone(&targets.borrow_and_update());
+                    self.follow(&wanted);
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
             }
         }
         let tasks = std::mem::take(&mut self.tasks);
@@ -196,6 +260,7 @@ impl<C: Connector> Supervisor<C> {
                 meters: Arc::clone(&self.meters),
                 running: Arc::clone(&self.running),
                 cancel: cancel.clone(),
+                alive: self.live.begin(&id),
             };
             let handle = AbortOnDropHandle::new(tokio::spawn(watched.run(before)));
             self.tasks.insert(id.clone(), Task { cancel, handle });

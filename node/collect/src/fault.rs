@@ -45,6 +45,8 @@ pub enum FaultKind {
     Stale,
     /// The server refused the statement for another reason.
     Statement,
+    /// This node is not sure to own the target at this moment: nothing was sent.
+    NotHeld,
 }
 
 impl FaultKind {
@@ -62,6 +64,12 @@ impl FaultKind {
                 | Self::TooManyRows
                 | Self::Stale
         )
+    }
+
+    /// Whether a connection that was open for a while may be what is wrong, so that a fresh one may do
+    /// better.
+    pub(crate) const fn is_of_old_connection(self) -> bool {
+        matches!(self, Self::Connection | Self::Unavailable | Self::Stale)
     }
 
     /// Whether the server answered, but let nobody in: it may do so for one database and not for another.
@@ -85,6 +93,7 @@ impl FaultKind {
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Deadline | Self::StatementTimeout => Outcome::Timeout,
+            Self::NotHeld => Outcome::Paused,
             _ => Outcome::Error,
         }
     }
@@ -200,6 +209,7 @@ pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
             "check the receiver's `tls`: `ca_file` for an authority of your own, `insecure: true` for a server without TLS".into()
         }
         (FaultKind::Connection, _) => "check that the server runs and listens at this endpoint".into(),
+        (FaultKind::NotHeld, _) => "nothing: it goes on when the other members have been heard".into(),
         (FaultKind::Version, _) => "upgrade the server or the extension, or switch the stream off".into(),
         (FaultKind::TooManyRows, _) => "read fewer databases with this receiver".into(),
         (FaultKind::Shape | FaultKind::Stale | FaultKind::Statement, _) => {

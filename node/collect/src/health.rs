@@ -82,6 +82,11 @@ impl Health {
         &self.meters
     }
 
+    /// Somebody has read the target just before: its lanes need not wait for what the first one finds.
+    pub(crate) fn presumed(&self) {
+        self.with(|state| state.tried = true);
+    }
+
     /// A connection was opened.
     pub(crate) fn opened(&self) {
         self.open.fetch_add(1, Relaxed);

@@ -4,7 +4,8 @@
 //! of the whole server, one for those of single databases. A lane is one task, asks one question at a time and keeps
 //! its connections open. This crate promises that
 //! - every tick of every stream ends exactly once, as collected or as missed for a reason that is counted;
-//! - nothing is sent to a target before [`Ownership`] said yes;
+//! - nothing is sent to a target before [`Ownership`] said yes, nor while this node is not sure to hold it;
+//! - a target goes on where it was left, here or on another node, with what [`Succession`] remembers;
 //! - every round trip has a deadline on this side, and a connection that missed one is never used again;
 //! - a target that hangs holds its places for one deadline, and then has few places that are not those of others;
 //! - deltas never count twice, and what cannot be known is counted as uncertain ([`delta`]);
@@ -17,8 +18,10 @@ mod collector;
 pub mod delta;
 mod fault;
 mod gate;
+mod guarded;
 mod health;
 mod lane;
+mod live;
 mod meters;
 mod ownership;
 mod plan;
@@ -34,11 +37,13 @@ mod target;
 mod targets_file;
 mod texts;
 mod timeline;
+mod track;
+mod warm;
 mod watched;
 
 pub use collector::{Collector, CollectorParts, StartError, TargetStatus, start_collector};
 pub use fault::{Fault, FaultKind};
-pub use ownership::{Ownership, Refusal, Sink, SoleOwner};
+pub use ownership::{NoSuccession, Ownership, Refusal, Sink, SoleOwner, Succession};
 pub use plan::{PlannedStream, ReceiverPlan, Wants, projections_of};
 pub use target::{TargetSpec, Targets, targets_of};
 pub use targets_file::{TargetsFileError, TargetsWatch, parse_targets_file, start_targets};

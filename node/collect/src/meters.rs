@@ -28,6 +28,9 @@ pub(crate) enum Outcome {
     Error,
     /// It could not be begun before the next tick, because readings before it took too long.
     Late,
+    /// It could not be begun before the next tick, because this node had been paused and was not sure to own
+    /// the target.
+    Paused,
 }
 
 impl Outcome {
@@ -40,6 +43,7 @@ impl Outcome {
             Self::Timeout => "timeout",
             Self::Error => "error",
             Self::Late => "late",
+            Self::Paused => "paused",
         }
     }
 }
@@ -50,6 +54,7 @@ impl From<Refusal> for Outcome {
             Refusal::NotOwned => Self::NotOwned,
             Refusal::BreakerOpen => Self::BreakerOpen,
             Refusal::Budget => Self::Budget,
+            Refusal::Unsure => Self::Paused,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the collector asks of others: whether it may read, and where frames go.
 
-use ringwatch_frame::{Epoch, Frame, StreamId, TargetId, Tick};
+use arrow_array::RecordBatch;
+use ringwatch_frame::{Epoch, Frame, FrameMeta, Receipt, StreamId, TargetId, TargetMemory, Tick};
 
 /// Why a tick must not be read. The names are values of the label `outcome` of `ringwatch_ticks_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +12,9 @@ pub enum Refusal {
     BreakerOpen,
     /// What the target may be asked for is used up.
     Budget,
+    /// This node was paused and does not know yet whether it still owns the target: ask again shortly. A tick
+    /// whose time runs out meanwhile has the outcome `paused`.
+    Unsure,
 }
 
 /// Says who may read a target. Asked before every tick, and before anything is sent.
@@ -20,6 +24,52 @@ pub trait Ownership: Send + Sync {
     /// # Errors
     /// When it must not be read here and now.
     fn ask(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> Result<Epoch, Refusal>;
+
+    /// Whether a question may be sent to the target at this very moment. Asked before each of the questions
+    /// that make up a reading, because a node may have been paused between two of them.
+    fn holds(&self, target: &TargetId) -> bool;
+}
+
+/// Keeps what is remembered of targets, beyond the life of their lanes and of this node.
+pub trait Succession: Send + Sync {
+    /// What is remembered of the target. Asked once when its lanes begin.
+    fn recall(&self, target: &TargetId) -> TargetMemory;
+
+    /// A tick was read. `baseline` is the new one, where there is one. Told before the frame is offered; the
+    /// receipt goes with the frame.
+    fn collected(
+        &self,
+        meta: &FrameMeta,
+        rows: &RecordBatch,
+        baseline: Option<RecordBatch>,
+    ) -> Option<Receipt>;
+
+    /// A tick was missed, for a reason that is counted, and so were those before it that have not ended
+    /// otherwise. One that is refused because another member owns the target is that member's and not told. A
+    /// stream that begins anew tells the tick before its first one, so that whoever goes on with it begins at
+    /// the same.
+    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick);
+
+    /// A stream is gone: its database was dropped.
+    fn forget(&self, target: &TargetId, stream: &StreamId);
+}
+
+/// Remembers nothing: for tests, and where a target is never handed on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSuccession;
+
+impl Succession for NoSuccession {
+    fn recall(&self, _: &TargetId) -> TargetMemory {
+        TargetMemory::new()
+    }
+
+    fn collected(&self, _: &FrameMeta, _: &RecordBatch, _: Option<RecordBatch>) -> Option<Receipt> {
+        None
+    }
+
+    fn missed(&self, _: &TargetId, _: &StreamId, _: Tick) {}
+
+    fn forget(&self, _: &TargetId, _: &StreamId) {}
 }
 
 /// The ownership of a cluster of one: everything is ours, in the first epoch.
@@ -29,6 +79,10 @@ pub struct SoleOwner;
 impl Ownership for SoleOwner {
     fn ask(&self, _: &TargetId, _: &StreamId, _: Tick) -> Result<Epoch, Refusal> {
         Ok(Epoch(1))
+    }
+
+    fn holds(&self, _: &TargetId) -> bool {
+        true
     }
 }
 

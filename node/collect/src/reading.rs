@@ -1,52 +1,16 @@
 //! One reading of one stream: ask, clean, compare with the reading before, put in the texts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use ringwatch_catalogue::model::{EXTENSION_SCHEMA, Requirement, Texts};
-use ringwatch_frame::{Schedule, ScheduleError, StreamId, TargetId, Tick};
-use tokio::time::Instant;
 
 use crate::clean::Cleaner;
 use crate::delta::{Baseline, Uncertain, step};
 use crate::fault::{Fault, FaultKind};
-use crate::plan::PlannedStream;
-use crate::report::Reporter;
 use crate::session::{Arg, Expected, Extension, Question, Session};
-use crate::texts::{TextCache, expected};
-use crate::timeline::Timeline;
-
-/// One stream of one target, or of one database in it, with what is remembered between its readings.
-pub(crate) struct Track {
-    /// What is read.
-    pub(crate) planned: Arc<PlannedStream>,
-    /// Its identity.
-    pub(crate) id: StreamId,
-    /// The database from which it is read.
-    pub(crate) database: Arc<str>,
-    /// Its ticks. All streams of one database have the same phase, so that they are read one after the other on one
-    /// connection, however many databases there are.
-    pub(crate) timeline: Timeline,
-    /// Its faults.
-    pub(crate) reporter: Reporter,
-    /// Until then it is not asked.
-    pub(crate) held: Option<Instant>,
-    /// How often it was stopped by `statement_timeout` in a row.
-    timeouts: u32,
-    memory: Memory,
-}
-
-/// In place of a stream's name in the phase of the streams of one database.
-const OF_DATABASE: &str = "database";
-
-/// What is remembered between readings.
-struct Memory {
-    granted: bool,
-    extension: Option<Extension>,
-    baseline: Option<Baseline>,
-    texts: Option<TextCache>,
-}
+use crate::texts::expected;
+use crate::track::Track;
 
 /// What a reading gives.
 #[derive(Debug)]
@@ -55,63 +19,14 @@ pub(crate) struct Reading {
     pub(crate) rows: RecordBatch,
     /// What cannot be known any more.
     pub(crate) uncertain: Uncertain,
+    /// What the next reading is compared with, once this one is collected.
+    pub(crate) baseline: Option<Baseline>,
     /// What went wrong after the rows were there: they have no new texts.
     pub(crate) fault: Option<Fault>,
 }
 
 impl Track {
-    /// `planned` of `target`, read in `database`, from its first tick after `now`.
-    pub(crate) fn new(
-        target: &TargetId,
-        planned: &Arc<PlannedStream>,
-        id: StreamId,
-        database: &Arc<str>,
-        now: Tick,
-    ) -> Result<Self, ScheduleError> {
-        let phase = match id.database() {
-            Some(database) => &StreamId::of_database(OF_DATABASE, database),
-            None => &id,
-        };
-        let schedule = Schedule::new(target, phase, planned.interval)?;
-        let texts = planned.stream.texts.is_some().then(TextCache::new);
-        Ok(Self {
-            planned: Arc::clone(planned),
-            id,
-            database: Arc::clone(database),
-            timeline: Timeline::new(schedule, now),
-            reporter: Reporter::default(),
-            held: None,
-            timeouts: 0,
-            memory: Memory {
-                granted: false,
-                extension: None,
-                baseline: None,
-                texts,
-            },
-        })
-    }
-
-    /// After `kind`, it is not asked for a while, and the extension is looked for anew.
-    pub(crate) fn hold(&mut self, kind: FaultKind, now: Instant) {
-        let timed_out = kind == FaultKind::StatementTimeout;
-        self.timeouts = if timed_out {
-            self.timeouts.saturating_add(1)
-        } else {
-            0
-        };
-        let hold = kind.hold(self.timeouts);
-        self.held = Some(now + hold).filter(|_| hold > Duration::ZERO);
-        self.memory.extension = None;
-        self.memory.granted = false;
-    }
-
-    /// It was read.
-    pub(crate) fn release(&mut self) {
-        self.held = None;
-        self.timeouts = 0;
-    }
-
-    /// Reads it once. The baseline moves on only when the reading succeeds.
+    /// Reads it once. The baseline moves on only when the reading is [collected](Track::collected).
     pub(crate) async fn read<S: Session>(
         &mut self,
         session: &mut S,
@@ -162,10 +77,10 @@ impl Track {
             }
             _ => (rows, None),
         };
-        self.memory.baseline = baseline;
         Ok(Reading {
             rows,
             uncertain,
+            baseline,
             fault,
         })
     }
@@ -257,7 +172,11 @@ impl Track {
                 Ok(answer) => cache.learn(texts, missing, &answer, cleaner).await,
                 Err(failed) => Err(failed),
             };
-            fault = learned.err();
+            match learned {
+                // Nothing was asked: the whole reading is made again when it may be.
+                Err(failed) if failed.kind == FaultKind::NotHeld => return Err(failed),
+                learned => fault = learned.err(),
+            }
         }
         Ok((cache.merged(texts, &rows)?, fault))
     }
@@ -276,7 +195,7 @@ mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
-    use ringwatch_frame::{Cell, Columns};
+    use ringwatch_frame::{Cell, Columns, StreamId, TargetId, Tick};
 
     use super::*;
     use crate::plan::{ReceiverPlan, Wants};
@@ -346,7 +265,8 @@ streams:
         let now = Tick::from_unix_nanos(1);
         let mut track = Track::new(&target, &plan.streams()[0], id, &"app".into(), now).unwrap();
         let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
-        track.read(&mut session, &cleaner).await.unwrap();
+        let first = track.read(&mut session, &cleaner).await.unwrap();
+        track.collected(first.baseline);
         let reading = track.read(&mut session, &cleaner).await.unwrap();
         let calls = reading.rows.column_by_name("calls").unwrap();
         assert_eq!(calls.as_primitive::<Int64Type>().value(0), 5);

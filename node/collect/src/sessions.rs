@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::future::join_all;
+
 use crate::health::Health;
 use crate::session::Session;
 
@@ -57,6 +59,16 @@ impl<S: Session> Sessions<S> {
         self.idle.iter().any(|(name, _)| &**name == database)
     }
 
+    /// Whether none is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.idle.is_empty()
+    }
+
+    /// Takes out the connection that was used last, with its database.
+    pub(crate) fn take_last(&mut self) -> Option<(Arc<str>, Open<S>)> {
+        self.idle.pop()
+    }
+
     /// Takes out the connection to `database`, if one is open.
     pub(crate) fn take(&mut self, database: &str) -> Option<Open<S>> {
         let at = self.idle.iter().position(|(name, _)| &**name == database)?;
@@ -77,12 +89,7 @@ impl<S: Session> Sessions<S> {
 
     /// Closes the connections whose database is not wanted.
     pub(crate) async fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
-        for (name, open) in std::mem::take(&mut self.idle) {
-            if wanted(&name) {
-                self.idle.push((name, open));
-            } else {
-                open.close().await;
-            }
-        }
+        let gone = self.idle.extract_if(.., |(name, _)| !wanted(name));
+        join_all(gone.map(|(_, open)| open.close()).collect::<Vec<_>>()).await;
     }
 }

@@ -2,6 +2,21 @@
 
 use ringwatch_frame::{Schedule, Tick};
 
+/// How old the last tick of a timeline may be that is gone on with. What passed since is counted tick by
+/// tick.
+const OLDEST: i64 = 7 * 24 * 3600 * 1_000_000_000;
+
+/// Why a timeline is not gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotResumed {
+    /// Its last tick is later than the next one of our clock.
+    #[error("its last tick {0} lies in the future: compare the clocks of the nodes")]
+    Future(Tick),
+    /// It ended more than a week ago.
+    #[error("its last tick {0} is older than a week")]
+    Old(Tick),
+}
+
 /// The ticks of one stream as they are accounted for. Each tick after the start is given out exactly once, as the
 /// one that is due or as one of those that were skipped.
 #[derive(Debug)]
@@ -17,6 +32,33 @@ impl Timeline {
             schedule,
             last: schedule.at_or_before(now),
         }
+    }
+
+    /// Goes on after `last`, the last tick that ended elsewhere. One that lies less than an interval ahead
+    /// comes from a clock that is a little ahead of ours.
+    pub(crate) fn resume(&mut self, last: Tick, now: Tick) -> Result<(), NotResumed> {
+        let interval = i64::try_from(self.schedule.interval().as_nanos()).unwrap_or(i64::MAX);
+        let age = now.unix_nanos().saturating_sub(last.unix_nanos());
+        if age <= -interval {
+            return Err(NotResumed::Future(last));
+        }
+        if age > OLDEST {
+            return Err(NotResumed::Old(last));
+        }
+        // Where the interval was another one, it need not be an instant of this schedule.
+        self.last = self.schedule.at_or_before(last);
+        Ok(())
+    }
+
+    /// The last tick that is accounted for.
+    pub(crate) fn last(&self) -> Tick {
+        self.last
+    }
+
+    /// The tick before `tick`.
+    pub(crate) fn before(&self, tick: Tick) -> Tick {
+        let instant_before = Tick::from_unix_nanos(tick.unix_nanos().saturating_sub(1));
+        self.schedule.at_or_before(instant_before)
     }
 
     /// The first tick that is not accounted for.
@@ -72,6 +114,45 @@ mod tests {
             line.due(later).is_some(),
             "the next tick of the new time is given out"
         );
+    }
+
+    #[test]
+    fn a_timeline_goes_on_where_another_ended() {
+        const SECOND: i64 = 1_000_000_000;
+        let (start, now) = (5_000 * SECOND, Tick::from_unix_nanos(5_000 * SECOND));
+        let own = timeline(start);
+        let tick = |n: i64| Tick::from_unix_nanos(own.last().unix_nanos() + n * SECOND);
+        // Ticks after our own last one: the tick that ended last, and which is due with how many before it.
+        let table = [
+            (0, Ok(None)),
+            (1, Ok(None)),
+            (2, Err(NotResumed::Future(tick(2)))),
+            (-1, Ok(Some(0))),
+            (-3, Ok(Some(2))),
+            (-8 * 24 * 3600, Err(NotResumed::Old(tick(-8 * 24 * 3600)))),
+        ];
+        for (last, expected) in table {
+            let mut line = timeline(start);
+            let due = line.resume(tick(last), now).map(|()| line.due(now));
+            let skipped = due.map(|due| {
+                due.map(|due| {
+                    assert_eq!(due, tick(0));
+                    line.take(due)
+                })
+            });
+            assert_eq!(skipped, expected, "{last}");
+            let next = if last == 1 { tick(2) } else { tick(1) };
+            assert_eq!(line.next(), next, "{last}");
+        }
+        for hostile in [i64::MIN, i64::MAX] {
+            let mut line = timeline(start);
+            assert!(line.resume(Tick::from_unix_nanos(hostile), now).is_err());
+        }
+        let mut line = timeline(start);
+        line.resume(Tick::from_unix_nanos(tick(-1).unix_nanos() + 17), now)
+            .unwrap();
+        assert_eq!(line.last(), tick(-1), "an instant of another schedule");
+        assert_eq!(line.before(tick(0)), tick(-1));
     }
 
     proptest! {

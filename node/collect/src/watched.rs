@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ringwatch_catalogue::model::Scope;
-use ringwatch_frame::TargetId;
+use ringwatch_frame::{TargetId, TargetMemory, Tick};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::Health;
 use crate::lane::{Env, Lane};
+use crate::live::Alive;
 use crate::meters::{Meters, TargetMeters};
 use crate::plan::PlannedStream;
 use crate::session::Connector;
@@ -26,12 +27,14 @@ const DATABASE_CONNECTIONS: usize = 5;
 pub(crate) type Running = Arc<Mutex<BTreeMap<TargetId, (Arc<str>, Arc<Health>)>>>;
 
 /// One target under watch.
-pub(crate) struct Watched<C> {
+pub(crate) struct Watched<C: Connector> {
     pub(crate) env: Arc<Env<C>>,
     pub(crate) spec: Arc<TargetSpec>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) running: Running,
     pub(crate) cancel: CancellationToken,
+    /// Dropped when all has ended.
+    pub(crate) alive: Alive,
 }
 
 impl<C: Connector> Watched<C> {
@@ -42,9 +45,13 @@ impl<C: Connector> Watched<C> {
             // One that panicked has ended too.
             let _ = before.await;
         }
-        if self.cancel.is_cancelled() {
-            return;
+        if !self.cancel.is_cancelled() {
+            self.watch().await;
         }
+        drop(self.alive);
+    }
+
+    async fn watch(&self) {
         let health = Arc::new(Health::new(
             &self.spec.id,
             TargetMeters::new(&self.spec.id, &self.meters),
@@ -70,17 +77,40 @@ impl<C: Connector> Watched<C> {
         tracing::info!(target = %self.spec.id, "target is not watched any more");
     }
 
+    /// Begins the lanes. Where the target is taken over, all of them at once.
     fn lanes(&self, health: &Arc<Health>) -> JoinSet<()> {
+        let memory = self.env.succession.recall(&self.spec.id);
+        let warm = self.env.warm.take(&self.spec);
+        if warm.is_some() || !memory.is_empty() {
+            health.presumed();
+        }
+        let mut ready = self.ready(health, memory);
+        if let Some(session) = warm {
+            // The lane that begins first, so that its first tick waits for nothing.
+            let never = Tick::from_unix_nanos(i64::MAX);
+            ready.sort_by_key(|lane| lane.first_at_home().unwrap_or(never));
+            if let Some(first) = ready.first_mut() {
+                first.start_with(session);
+            }
+        }
+        let mut lanes = JoinSet::new();
+        for lane in ready {
+            lanes.spawn(lane.run());
+        }
+        lanes
+    }
+
+    fn ready(&self, health: &Arc<Health>, memory: TargetMemory) -> Vec<Lane<C>> {
         let lane = |connections| Lane::new(&self.env, &self.spec, health, &self.cancel, connections);
         let split = Split::of(self.spec.plan.streams());
-        let mut lanes = JoinSet::new();
+        let mut lanes = Vec::new();
         for streams in [split.fast, split.slow] {
             if !streams.is_empty() {
-                lanes.spawn(lane(1).of_server(&streams).run());
+                lanes.push(lane(1).of_server(&streams, &memory));
             }
         }
         if !split.databases.is_empty() {
-            lanes.spawn(lane(DATABASE_CONNECTIONS).of_databases(split.databases).run());
+            lanes.push(lane(DATABASE_CONNECTIONS).of_databases(split.databases, memory));
         }
         lanes
     }

@@ -1,5 +1,6 @@
 //! The frame: rows with an identity, and with a place in the books.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -29,9 +30,35 @@ pub struct Frame {
     batch: RecordBatch,
     books: Arc<Books>,
     charge: Arc<Charge>,
+    receipt: Option<Arc<Receipt>>,
     /// Its share of the charge.
     bytes: u64,
     settled: bool,
+}
+
+/// Calls back when a frame, with all copies and parts of it, has ended: its rows are delivered, or dropped for a
+/// reason that is counted.
+pub struct Receipt(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Receipt {
+    /// Calls `ended` once, on the thread on which the last part ended: it must be quick and must not wait.
+    pub fn new(ended: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(ended)))
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receipt")
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(ended) = self.0.take() {
+            ended();
+        }
+    }
 }
 
 /// The memory of a frame's columns, given back when the last copy and the last part has ended.
@@ -69,8 +96,15 @@ impl Frame {
             books: Arc::clone(books),
             bytes: charge.bytes,
             charge,
+            receipt: None,
             settled: false,
         }
+    }
+
+    /// Gives `receipt` to it and to all that will be made of it.
+    pub fn with_receipt(mut self, receipt: Receipt) -> Self {
+        self.receipt = Some(Arc::new(receipt));
+        self
     }
 
     /// A second frame of the same rows, for a further way. Its rows enter the books as copied.
@@ -81,6 +115,7 @@ impl Frame {
             batch: self.batch.clone(),
             books: Arc::clone(&self.books),
             charge: Arc::clone(&self.charge),
+            receipt: self.receipt.clone(),
             bytes: self.bytes,
             settled: false,
         }
@@ -168,6 +203,7 @@ impl Frame {
             batch: self.batch.slice(offset, length),
             books: Arc::clone(&self.books),
             charge: Arc::clone(&self.charge),
+            receipt: self.receipt.clone(),
             bytes,
             settled: false,
         };

@@ -17,6 +17,7 @@ mod columns;
 mod frame;
 mod identity;
 pub mod ipc;
+mod memory;
 mod resource;
 mod tick;
 
@@ -24,7 +25,8 @@ pub use batch::Batch;
 pub use books::{Books, BooksSnapshot, DropReason};
 pub use clock::Clock;
 pub use columns::{Cell, ColumnType, Columns, ColumnsError, ROLE_ATTRIBUTE, ROLE_KEY, is_attribute};
-pub use frame::{Frame, FrameMeta};
+pub use frame::{Frame, FrameMeta, Receipt};
 pub use identity::{Epoch, FrameId, StreamId, TargetId};
+pub use memory::{PendingFrame, StreamMemory, TargetMemory};
 pub use resource::{Resource, Value};
 pub use tick::{Schedule, ScheduleError, Tick};

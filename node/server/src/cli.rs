@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ringwatch_config::Endpoint;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,8 +12,10 @@ Examples:
   ringwatch run --config base.yaml --config production.yaml --set receivers.postgresql.collection_interval=15s
   ringwatch catalogue list
   ringwatch catalogue show postgresql.statements -o json
+  ringwatch cluster members
+  ringwatch cluster drain ringwatch-0 --address ringwatch-1:7947
 
-Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage.";
+Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
 
 const ABOUT: &str =
     "Watches databases: reads them on time, harms none of them, and loses nothing without saying so.";
@@ -57,6 +60,23 @@ Examples:
         /// What to show.
         #[command(subcommand)]
         what: CatalogueCommand,
+    },
+    /// Ask a running node about its cluster, or drain a member
+    #[command(after_help = "\
+Examples:
+  ringwatch cluster members
+  ringwatch cluster targets --address ringwatch-1:7947 -o json
+  ringwatch cluster locate postgresql://db1.internal:5432
+  ringwatch cluster watch
+  ringwatch cluster drain ringwatch-0
+  ringwatch cluster drain ringwatch-0 --undo
+
+Any node can be asked, and answers from what it knows.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Cluster {
+        /// What to ask.
+        #[command(subcommand)]
+        what: ClusterCommand,
     },
     /// Print the completion script of a shell
     #[command(after_help = "Example:\n  ringwatch completions bash > /etc/bash_completion.d/ringwatch")]
@@ -103,6 +123,50 @@ pub(crate) enum CatalogueCommand {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+}
+
+/// `ringwatch cluster ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// The members, with their states and how many targets each has
+    Members(Client),
+    /// The ring: which part of the targets each member is given
+    Ring(Client),
+    /// The targets, each with its owner and standby
+    Targets(Client),
+    /// Where one target is
+    Locate {
+        /// The target, such as postgresql://db1.internal:5432
+        target: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// The members, and then every change until Ctrl-C
+    Watch(Client),
+    /// Make a member hand over its targets; it stays a member and takes none until --undo
+    Drain {
+        /// The member's node_id
+        node: String,
+        /// Let it take targets again
+        #[arg(long)]
+        undo: bool,
+        /// Ask, and do not wait until it is done
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// Whom to ask, and how to print the answer.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Client {
+    /// The gRPC port of any node
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7947")]
+    pub(crate) address: Endpoint,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
 }
 
 /// How an answer is printed.

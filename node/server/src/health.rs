@@ -21,9 +21,14 @@ use crate::telemetry::timestamp;
 pub(crate) struct Condition {
     /// Whether it does its work.
     pub(crate) healthy: bool,
+    /// What it waits for before the node is ready; `None`: for nothing.
+    pub(crate) waiting: Option<String>,
     /// What can be said of it in figures.
     pub(crate) metrics: Value,
 }
+
+/// The component for which the answer is no, and why where it says so.
+type Fault = (String, Option<String>);
 
 type Probe = Box<dyn Fn() -> Condition + Send + Sync>;
 
@@ -86,27 +91,36 @@ impl Health {
     }
 
     fn answer(&self, readiness: bool) -> (StatusCode, Json<Value>) {
-        let mut sick = self.first_sick();
-        if readiness && !self.0.ready.load(Ordering::Acquire) {
-            sick = sick.or_else(|| Some("node".to_owned()));
-        }
-        let status = if sick.is_some() {
+        let fault = self
+            .first_sick()
+            .or_else(|| self.not_ready().filter(|_| readiness));
+        let status = if fault.is_some() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::OK
         };
-        (status, Json(self.document(sick)))
+        (status, Json(self.document(fault)))
     }
 
-    fn first_sick(&self) -> Option<String> {
+    fn first_sick(&self) -> Option<Fault> {
         let components = lock(&self.0.components);
         components
             .iter()
             .find(|(_, probe)| !probe().healthy)
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| (name.clone(), None))
     }
 
-    fn document(&self, sick: Option<String>) -> Value {
+    /// The first component that the node waits for, or the node itself while it starts or stops.
+    fn not_ready(&self) -> Option<Fault> {
+        let components = lock(&self.0.components);
+        let waiting = components
+            .iter()
+            .find_map(|(name, probe)| Some((name.clone(), Some(probe().waiting?))));
+        let node = || (!self.0.ready.load(Ordering::Acquire)).then(|| ("node".to_owned(), None));
+        waiting.or_else(node)
+    }
+
+    fn document(&self, fault: Option<Fault>) -> Value {
         let components: Map<String, Value> = lock(&self.0.components)
             .iter()
             .map(|(name, probe)| {
@@ -118,8 +132,8 @@ impl Health {
             })
             .collect();
         let mut document = json!({
-            "healthy": sick.is_none(),
-            "status": if sick.is_none() { "healthy" } else { "unhealthy" },
+            "healthy": fault.is_none(),
+            "status": if fault.is_none() { "healthy" } else { "unhealthy" },
             "timestamp": timestamp(&self.0.clock),
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": self.0.started.elapsed().as_secs_f64(),
@@ -130,8 +144,9 @@ impl Health {
                 "cpu_usage_percent": self.cpu_usage_percent(),
             },
         });
-        if let (Some(sick), Some(map)) = (sick, document.as_object_mut()) {
-            map.insert("component".into(), Value::from(sick));
+        if let (Some((component, reason)), Some(map)) = (fault, document.as_object_mut()) {
+            map.insert("component".into(), Value::from(component));
+            map.extend(reason.map(|reason| ("reason".to_owned(), Value::from(reason))));
         }
         document
     }
@@ -169,6 +184,7 @@ mod tests {
         let health = health();
         health.watch("exporters/otlp", || Condition {
             healthy: true,
+            waiting: None,
             metrics: json!({ "queue": 3 }),
         });
         let (status, Json(document)) = health.answer(true);
@@ -187,6 +203,7 @@ mod tests {
         health.set_ready(true);
         health.watch("exporters/otlp", || Condition {
             healthy: false,
+            waiting: None,
             metrics: Value::Null,
         });
         let (status, Json(document)) = health.answer(false);
@@ -194,6 +211,24 @@ mod tests {
         assert_eq!(
             (&document["status"], &document["component"]),
             (&json!("unhealthy"), &json!("exporters/otlp"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_that_waits_for_others_is_well_and_not_ready() {
+        let health = health();
+        health.set_ready(true);
+        health.watch("cluster", || Condition {
+            healthy: true,
+            waiting: Some("waiting for seeds: a:1".into()),
+            metrics: Value::Null,
+        });
+        assert_eq!(health.answer(false).0.as_u16(), 200);
+        let (status, Json(document)) = health.answer(true);
+        assert_eq!(status.as_u16(), 503);
+        assert_eq!(
+            (&document["component"], &document["reason"]),
+            (&json!("cluster"), &json!("waiting for seeds: a:1"))
         );
     }
 }

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Validate(files) => commands::validate(&files),
         Command::Config { what } => commands::config(&what),
         Command::Catalogue { what } => commands::catalogue(&what),
+        Command::Cluster { what } => commands::cluster(&what),
         Command::Completions { shell } => commands::completions(shell),
     };
     match done {
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
             };
             // A closed standard error leaves nobody to tell.
             let _ = writeln!(std::io::stderr(), "{text}");
-            ExitCode::from(1)
+            ExitCode::from(if error.is::<commands::Unreachable>() { 3 } else { 1 })
         }
     }
 }

@@ -1,7 +1,8 @@
-//! `ringwatch-demo`: a throw-away PostgreSQL under load, a node that watches it, a receiver that keeps the books, and
-//! a live view of all three. `deploy/demo.sh` builds and starts it.
+//! `ringwatch-demo`: a throw-away PostgreSQL under load, three nodes that watch it, a receiver that keeps the books, and
+//! a live view of all of it. `deploy/demo.sh` builds and starts it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its view is its output")]
 
+mod events;
 mod stage;
 mod verdict;
 mod view;
@@ -15,15 +16,25 @@ use clap::Parser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use events::Event;
 use stage::Stage;
 
-/// Shows a node at work on a throw-away database under load.
+/// Without `--seconds`, the time over which the events are spread.
+const A_WHILE: Duration = Duration::from_secs(40);
+
+/// Shows three nodes at work on a throw-away database under load.
 #[derive(Debug, Parser)]
 #[command(name = "ringwatch-demo")]
 struct Args {
     /// End after so many seconds with a verdict; without it, until Ctrl-C
     #[arg(long)]
     seconds: Option<u64>,
+    /// Kill the node with most targets on the way (kill -9), and show the take-over
+    #[arg(long)]
+    kill: bool,
+    /// Start a fourth node on the way, and show which targets move to it
+    #[arg(long)]
+    join: bool,
 }
 
 #[tokio::main]
@@ -55,15 +66,23 @@ async fn play(args: &Args) -> Result<bool> {
 async fn show(args: &Args) -> Result<bool> {
     let mut stage = Stage::set().await?;
     let mut view = view::View::new(std::io::stdout().is_terminal());
-    let end = args
-        .seconds
-        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let begun = Instant::now();
+    let time = args.seconds.map(Duration::from_secs);
+    let mut events = Event::spread(args.kill, args.join, begun, time.unwrap_or(A_WHILE));
+    let end = time.map(|time| begun + time);
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
+        let next = events.front().map(|(at, _)| *at);
         tokio::select! {
-            _ = second.tick() => view.draw(&mut stage).await?,
-            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
+            _ = second.tick() => view.draw(&stage).await?,
+            () = sleep_until(next.unwrap_or(begun)), if next.is_some() => {
+                if let Some((_, event)) = events.pop_front() {
+                    let told = event.happen(&mut stage).await?;
+                    view.tell(told);
+                }
+            }
+            () = sleep_until(end.unwrap_or(begun)), if end.is_some() => break,
         }
     }
     verdict::speak(stage).await

@@ -1,7 +1,8 @@
 //! The stage: what the demo starts.
 
-use anyhow::Result;
-use ringwatch_cluster_tests::node::{Every, Node, NodeConfig};
+use anyhow::{Context as _, Result};
+use ringwatch_cluster_tests::cluster::{Cluster, Shape};
+use ringwatch_cluster_tests::node::Every;
 use ringwatch_cluster_tests::pgbench::{self, Load};
 use ringwatch_cluster_tests::postgres::{Server, Wish};
 use ringwatch_cluster_tests::process::Process;
@@ -18,14 +19,20 @@ const QUERIES: [&str; 3] = [
 const RATE: u32 = 200;
 /// Longer than anybody looks; the load ends with the demo.
 const A_WEEK: u32 = 7 * 24 * 3600;
+/// Names of the server, each of which is a target: enough that every node most likely owns some.
+pub(crate) const NAMES: usize = 12;
+/// Nodes at the start.
+pub(crate) const NODES: usize = 3;
 
-/// What runs. The fields are dropped in this order: the node first, its folder last.
+/// What runs. The fields are dropped in this order: the nodes first, the folder last.
 pub(crate) struct Stage {
-    pub(crate) node: Node,
+    pub(crate) cluster: Cluster,
     load: Process,
     pub(crate) sink: Sink,
     _server: Server,
     _folder: TempDir,
+    /// Targets whose owner was killed.
+    pub(crate) bereft: usize,
 }
 
 impl Stage {
@@ -39,7 +46,8 @@ impl Stage {
             ..Wish::default()
         }
         .with("log_statement=none")
-        .with("log_connections=off");
+        .with("log_connections=off")
+        .with_names(NAMES);
         let server = Server::start(&quiet, &log("postgres")).await?;
         println!("filling it with pgbench's tables");
         pgbench::initialise(&server, "postgres").await?;
@@ -57,28 +65,44 @@ impl Stage {
             scripts,
         };
         let load = pgbench::start(&server, &load, &log("pgbench"))?;
-        println!("starting the receiver and the node");
+        println!("starting the receiver and {NODES} nodes");
         let sink = Sink::start(Memory::BOUNDED).await?;
         let every = Every {
             collection: "2s",
             statements: "5s",
             activity: "1s",
         };
-        let config = NodeConfig::new(&[server.endpoint()], &sink.endpoint(), every);
-        let node = Node::start("node", &config, &log("node")).await?;
+        let mut shape = Shape::new(&server.endpoints(NAMES), &sink.endpoint(), every);
+        shape.name = "demo".into();
+        let cluster = Cluster::start(shape, NODES, folder.path()).await?;
         println!(
-            "PostgreSQL {} at {}, {RATE} transactions a second; own metrics at http://127.0.0.1:{}/metrics",
-            server.major(),
-            server.endpoint(),
-            node.ports().metrics
+            "PostgreSQL {} with {RATE} transactions a second. It is one server that answers to {NAMES} names, 127.0.0.1 to \
+             127.0.0.{NAMES}, each of which is a target: so there is something to share out",
+            server.major()
         );
+        for seat in cluster.seats() {
+            println!(
+                "{}: gRPC at 127.0.0.1:{}, own metrics at http://127.0.0.1:{}/metrics",
+                seat.id(),
+                seat.ports().grpc,
+                seat.ports().metrics
+            );
+        }
         Ok(Self {
-            node,
+            cluster,
             load,
             sink,
             _server: server,
             _folder: folder,
+            bereft: 0,
         })
+    }
+
+    /// The gRPC port of a node that runs.
+    pub(crate) fn witness(&self) -> Result<u16> {
+        let awake = self.cluster.awake();
+        let n = awake.first().context("no node runs any more")?;
+        Ok(self.cluster.seat(*n).ports().grpc)
     }
 
     /// Ends the load, so that the last ticks find a database at rest.

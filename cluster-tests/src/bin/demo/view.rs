@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use ringwatch_cluster_tests::books::NodeBooks;
-use ringwatch_cluster_tests::node::Metrics;
+use ringwatch_cluster_tests::cluster::agreement::endpoint;
+use ringwatch_cluster_tests::cluster::ask;
+use ringwatch_cluster_tests::cluster::life::LifeBooks;
 use ringwatch_cluster_tests::sink::status::Status;
+use ringwatch_proto::v1::{ListMembersResponse, State, Target};
 use tokio::time::Instant;
 
 use crate::stage::Stage;
@@ -17,7 +19,7 @@ const TEXT: usize = 90;
 /// What was seen at the last look, to tell speeds.
 struct Look {
     at: Instant,
-    ticks: f64,
+    ticks: u64,
     rows: u64,
 }
 
@@ -26,6 +28,7 @@ pub(crate) struct View {
     terminal: bool,
     begun: Instant,
     last: Option<Look>,
+    told: Vec<String>,
 }
 
 impl View {
@@ -38,62 +41,90 @@ impl View {
             terminal,
             begun: Instant::now(),
             last: None,
+            told: Vec::new(),
         }
     }
 
+    /// Keeps in view what has happened.
+    pub(crate) fn tell(&mut self, lines: Vec<String>) {
+        if !self.terminal {
+            for line in &lines {
+                println!("      {line}");
+            }
+        }
+        self.told.extend(lines);
+    }
+
     /// Looks and draws.
-    pub(crate) async fn draw(&mut self, stage: &mut Stage) -> Result<()> {
-        let metrics = stage.node.metrics().await?;
-        let books = NodeBooks::of(&metrics)?;
+    pub(crate) async fn draw(&mut self, stage: &Stage) -> Result<()> {
+        let books = LifeBooks::of(&stage.cluster).await?;
+        let members = ask::members(stage.witness()?).await?;
+        let targets = ask::targets(stage.witness()?).await?;
+        let mut queued = 0.0;
+        for metrics in stage.cluster.metrics().await? {
+            queued += metrics.sum("ringwatch_queue_frames", &[]);
+        }
         let status = stage.sink.look(|ledger| Status::of(ledger, STATEMENTS));
-        let ticks = Ticks::of(&metrics);
         let look = Look {
             at: Instant::now(),
-            ticks: ticks.collected,
+            ticks: books.outcomes.get("collected").copied().unwrap_or(0),
             rows: books.collected,
         };
         let (tick_rate, row_rate) = self.last.as_ref().map_or((0.0, 0.0), |last| rates(last, &look));
+        let ready = members
+            .members
+            .iter()
+            .filter(|m| m.state() == State::Ready)
+            .count();
         let line = format!(
-            "{:>4}s  targets {}/{}  ticks/s {tick_rate:.1}  rows/s {row_rate:.0}  missed {:.0}  doubled {}  gaps {}  \
-             queue {:.0}  delivered {}  dropped {}",
+            "{:>4}s  nodes {ready}  targets {}/{}  ticks/s {tick_rate:.1}  rows/s {row_rate:.0}  missed {}  doubled {}  \
+             gaps {}  queue {queued:.0}  delivered {}  dropped {}",
             self.begun.elapsed().as_secs(),
-            metrics.sum("ringwatch_target_up", &[]),
-            metrics.values("ringwatch_target_up", &[]).count(),
-            ticks.missed,
+            targets.iter().filter(|t| !t.owner.is_empty()).count(),
+            targets.len(),
+            books.missed(),
             status.doubles,
             status.gaps,
-            metrics.sum("ringwatch_queue_frames", &[]),
             books.delivered,
-            books.dropped_total(),
+            books.dropped,
         );
         self.last = Some(look);
         if self.terminal {
+            let page = self.page(&line, &members, &targets, &status);
             // Home, each line cleared to its end, then all below: no flicker.
-            print!("\x1b[H{}\x1b[J", page(&line, &status).replace('\n', "\x1b[K\n"));
+            print!("\x1b[H{}\x1b[J", page.replace('\n', "\x1b[K\n"));
             std::io::Write::flush(&mut std::io::stdout())?;
         } else {
             println!("{line}");
         }
         Ok(())
     }
-}
 
-/// Ticks since the start.
-pub(crate) struct Ticks {
-    /// Those that were read.
-    pub(crate) collected: f64,
-    /// Those that were not, for any reason.
-    pub(crate) missed: f64,
-}
-
-impl Ticks {
-    /// Reads them from the node's metrics.
-    pub(crate) fn of(metrics: &Metrics) -> Self {
-        let collected = metrics.sum("ringwatch_ticks_total", &[("outcome", "collected")]);
-        Self {
-            collected,
-            missed: metrics.sum("ringwatch_ticks_total", &[]) - collected,
+    fn page(&self, line: &str, members: &ListMembersResponse, targets: &[Target], status: &Status) -> String {
+        let mut page = format!(
+            "Ringwatch: a cluster watches a PostgreSQL under load (Ctrl-C ends it)\n\n{line}\n\n{:<10} {:<10} {:>6} {:>8}\n",
+            "node", "state", "owned", "standby"
+        );
+        for member in &members.members {
+            let state = member.state().as_str_name().to_lowercase();
+            let (owned, standby) = (member.owned_targets, member.standby_targets);
+            let _ = writeln!(page, "{:<10} {state:<10} {owned:>6} {standby:>8}", member.node_id);
         }
+        let _ = writeln!(page, "\n{:<18} {:<10} {:<10}", "target", "owner", "standby");
+        for target in targets {
+            let _ = writeln!(
+                page,
+                "{:<18} {:<10} {:<10}",
+                endpoint(target),
+                target.owner,
+                target.standby
+            );
+        }
+        for line in &self.told {
+            let _ = write!(page, "\n{line}");
+        }
+        let _ = write!(page, "\n\n{}", statements(status));
+        page
     }
 }
 
@@ -101,15 +132,9 @@ impl Ticks {
 fn rates(last: &Look, now: &Look) -> (f64, f64) {
     let seconds = now.at.duration_since(last.at).as_secs_f64().max(0.001);
     (
-        (now.ticks - last.ticks) / seconds,
+        // Less than before: a node and its books are gone.
+        now.ticks.saturating_sub(last.ticks) as f64 / seconds,
         now.rows.saturating_sub(last.rows) as f64 / seconds,
-    )
-}
-
-fn page(line: &str, status: &Status) -> String {
-    format!(
-        "Ringwatch watches a PostgreSQL under load (Ctrl-C ends it)\n\n{line}\n\n{}",
-        statements(status)
     )
 }
 

@@ -4,10 +4,18 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
 mod deltas;
+mod detect;
 mod figures;
+mod flood;
+mod freeze;
+mod idle;
+mod kill;
+mod moves;
+mod quantiles;
 mod scale;
 mod server_cost;
 mod start;
+mod trio;
 
 use std::time::Duration;
 
@@ -24,6 +32,9 @@ struct Args {
     /// How long each steady state is looked at, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// How often what happens in rounds is made to happen; by default 20 times, frozen nodes 5 times
+    #[arg(long)]
+    rounds: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,21 +51,25 @@ enum What {
     Cost,
     /// Deltas against pgbench's own counts, under resets and evictions
     Deltas,
+    /// Owners killed at random moments: what it costs their targets
+    Kill,
+    /// How soon a killed node is seen dead, and whether a live one is under load
+    Detect,
+    /// A fourth node joins with forty targets, then is drained
+    Move,
+    /// Owners frozen for five seconds: what they ask when they wake
+    Freeze,
+    /// What ten thousand garbage datagrams a second cost
+    Flood,
+    /// An idle node of three: memory, processor time, start to ready
+    Idle3,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [
-        What::Start,
-        What::Idle,
-        What::Hundred,
-        What::Hanging,
-        What::Cost,
-        What::Deltas,
-    ];
     let wanted = if args.what.is_empty() {
-        all.to_vec()
+        What::value_variants().to_vec()
     } else {
         args.what
     };
@@ -67,6 +82,12 @@ async fn main() -> Result<()> {
             What::Hanging => scale::hanging(time).await?,
             What::Cost => server_cost::measure(time).await?,
             What::Deltas => deltas::measure(time).await?,
+            What::Kill => kill::measure(args.rounds.unwrap_or(20)).await?,
+            What::Detect => detect::measure(args.rounds.unwrap_or(20), time).await?,
+            What::Move => moves::measure().await?,
+            What::Freeze => freeze::measure(args.rounds.unwrap_or(5)).await?,
+            What::Flood => flood::measure(time).await?,
+            What::Idle3 => idle::measure(time, args.rounds.unwrap_or(20)).await?,
         }
     }
     Ok(())

@@ -43,11 +43,9 @@ impl Stage {
             sink: Sink::start(Memory::BOUNDED).await?,
             folder,
         };
-        let addresses: Vec<String> = (1..=NAMES).map(|n| format!("127.0.0.{n}")).collect();
         for n in 0..servers {
             let wish = Wish::default()
-                .with(&format!("listen_addresses={}", addresses.join(",")))
-                .with("max_connections=400")
+                .with_names(NAMES)
                 .with("log_statement=none")
                 .with("log_connections=off");
             let server = Server::start(&wish, &stage.folder.path().join(format!("postgres-{n}.log"))).await?;
@@ -71,11 +69,7 @@ impl Stage {
 
     /// The first `count` names of all servers.
     fn endpoints(&self, count: usize) -> Vec<String> {
-        let of = |server: &Server| {
-            (1..=NAMES)
-                .map(|n| format!("127.0.0.{n}:{}", server.port()))
-                .collect::<Vec<_>>()
-        };
+        let of = |server: &Server| server.endpoints(NAMES);
         self.servers.iter().flat_map(of).take(count).collect()
     }
 

@@ -18,6 +18,7 @@
 
 mod numbers;
 mod rows;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use ringwatch_catalogue::model::Delta;
 use self::numbers::Numbers;
 pub(crate) use self::rows::key_bytes;
 use self::rows::{instant, keys, newest, without_doubles};
+pub use self::stored::Unfit;
 
 /// Why a reading could not become deltas: the catalogue and the frame do not fit together.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +59,7 @@ pub struct Uncertain {
 }
 
 /// What the next reading is compared with. It holds the columns that deltas need and no others.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
     rows: RecordBatch,
     reset: Option<i64>,
@@ -313,19 +315,25 @@ fn same(fate: Fate) -> Option<usize> {
     }
 }
 
-/// The columns that the next step needs.
-fn narrow(spec: &Delta, batch: &RecordBatch) -> Result<RecordBatch, DeltaError> {
+/// The names of the columns that the next step needs, each once.
+fn needed(spec: &Delta) -> Vec<&String> {
     let lists = [&spec.key, &spec.counters, &spec.never_falls, &spec.never_rises];
-    let names = lists.into_iter().flatten().chain(&spec.since);
-    let schema = batch.schema();
-    let mut places = Vec::new();
-    for name in names {
-        let at = schema
-            .index_of(name)
-            .map_err(|_| DeltaError::Column(name.clone()))?;
-        if !places.contains(&at) {
-            places.push(at);
+    let mut names = Vec::new();
+    for name in lists.into_iter().flatten().chain(&spec.since) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    Ok(batch.project(&places)?)
+    names
+}
+
+/// The columns that the next step needs.
+fn narrow(spec: &Delta, batch: &RecordBatch) -> Result<RecordBatch, DeltaError> {
+    let schema = batch.schema();
+    let place = |name: &String| {
+        let place = schema.index_of(name);
+        place.map_err(|_| DeltaError::Column(name.clone()))
+    };
+    let places = needed(spec).into_iter().map(place);
+    Ok(batch.project(&places.collect::<Result<Vec<_>, _>>()?)?)
 }

@@ -9,7 +9,7 @@ use ringwatch_frame::{Cell, ColumnType, Columns};
 
 use super::*;
 
-fn spec(with_since: bool) -> Delta {
+pub(super) fn spec(with_since: bool) -> Delta {
     let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Delta {
         key: text(&["id", "user"]),
@@ -24,9 +24,9 @@ fn spec(with_since: bool) -> Delta {
 }
 
 /// One row: id, calls, time, longest, shortest, since, reset, evictions. A negative `since` is null.
-type Row = (i64, i64, f64, f64, f64, i64, i64, i64);
+pub(super) type Row = (i64, i64, f64, f64, f64, i64, i64, i64);
 
-fn batch(rows: &[Row]) -> RecordBatch {
+pub(super) fn batch(rows: &[Row]) -> RecordBatch {
     let mut columns = Columns::new([
         ("id", ColumnType::Int),
         ("user", ColumnType::Text),

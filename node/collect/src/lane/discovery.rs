@@ -9,15 +9,21 @@ use tokio::time::Instant;
 
 use super::Lane;
 use super::entry::enter;
-use crate::fault::{Fault, Scene, advice};
+use crate::fault::{Fault, FaultKind, Scene, advice};
+use crate::guarded::GuardedSession;
 use crate::plan::PlannedStream;
 use crate::report::Reporter;
 use crate::session::{Connector, Session};
+use crate::sessions::Open;
 
 /// How often the list of databases is read anew.
 const REDISCOVER: Duration = Duration::from_secs(60);
 /// How soon it is tried again when that failed.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long it waits where the databases are remembered: what is due is read first.
+const LEISURE: Duration = Duration::from_secs(5);
+/// The most remembered databases that begin at once; others wait until they are found.
+const MOST_REMEMBERED: usize = 1000;
 /// The name under which ownership is asked whether databases may be listed.
 const DISCOVERY: &str = "discovery";
 
@@ -35,6 +41,14 @@ impl Discovery {
             streams,
             at: Instant::now(),
             reporter: Reporter::default(),
+        }
+    }
+
+    /// Looks in a while.
+    pub(super) fn later(streams: Vec<Arc<PlannedStream>>) -> Self {
+        Self {
+            at: Instant::now() + LEISURE,
+            ..Self::new(streams)
         }
     }
 
@@ -60,6 +74,7 @@ impl<C: Connector> Lane<C> {
             .extract_if(.., |track| !found.contains(&*track.database))
         {
             self.health.note(&gone.id, None);
+            self.env.succession.forget(&self.spec.id, &gone.id);
         }
         self.sessions.keep(|database| found.contains(database)).await;
         let known: BTreeSet<Arc<str>> = self
@@ -68,22 +83,35 @@ impl<C: Connector> Lane<C> {
             .map(|track| Arc::clone(&track.database))
             .collect();
         for database in found.iter().filter(|database| !known.contains(database.as_str())) {
-            let database: Arc<str> = database.as_str().into();
-            for planned in &streams {
-                self.add(
-                    planned,
-                    StreamId::of_database(&planned.stream.name, &database),
-                    &database,
-                );
+            self.add_database(&streams, database);
+        }
+        for (id, _) in std::mem::take(&mut self.remembered) {
+            if id.database().is_none_or(|database| !found.contains(database)) {
+                self.env.succession.forget(&self.spec.id, &id);
             }
         }
+    }
+
+    /// The databases that are remembered of these streams and that the receiver's lists still let in.
+    pub(super) fn remembered_databases(&self, streams: &[Arc<PlannedStream>]) -> BTreeSet<String> {
+        let settings = self.spec.plan.settings();
+        let (only, except) = (&settings.databases, &settings.exclude_databases);
+        let read = |id: &StreamId| streams.iter().any(|planned| planned.stream.name == id.name());
+        let named = self.remembered.keys().filter(|id| read(id));
+        let names: BTreeSet<&str> = named.filter_map(StreamId::database).collect();
+        let wanted = |name: &&str| {
+            let is = |other: &String| other == name;
+            (only.is_empty() || only.iter().any(is)) && !except.iter().any(is)
+        };
+        let wanted = names.into_iter().filter(wanted);
+        wanted.take(MOST_REMEMBERED).map(str::to_owned).collect()
     }
 
     async fn databases(&mut self) -> Option<BTreeSet<String>> {
         let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
         let id = StreamId::of_server(DISCOVERY);
         env.ownership.ask(&self.spec.id, &id, env.clock.now()).ok()?;
-        let open = self.sessions.has(&self.home());
+        let open = !self.sessions.is_empty();
         let _entry = tokio::select! {
             entry = enter(&env.gate, &health, open) => entry.ok()?,
             () = self.cancel.cancelled() => return None,
@@ -100,18 +128,37 @@ impl<C: Connector> Lane<C> {
         }
     }
 
+    /// The databases, as any of them knows: the connection that was used last is asked, so that none is
+    /// opened for it.
     async fn list(&mut self) -> Result<Vec<String>, Fault> {
+        if let Some((database, open)) = self.sessions.take_last() {
+            match self.list_with(open, &database).await {
+                Err(fault) if fault.kind.is_of_old_connection() => {}
+                result => return result,
+            }
+        }
         let home = self.home();
-        let mut open = match self.sessions.take(&home) {
-            Some(open) => open,
-            None => self.connect(&home).await?,
-        };
-        let names = open.session.databases().await?;
-        self.sessions.put(&home, open);
-        Ok(names)
+        let open = self.connect(&home).await?;
+        self.list_with(open, &home).await
+    }
+
+    async fn list_with(
+        &mut self,
+        mut open: Open<GuardedSession<C::Session>>,
+        database: &Arc<str>,
+    ) -> Result<Vec<String>, Fault> {
+        let names = open.session.databases().await;
+        let lost = |fault: &Fault| fault.kind.loses_connection();
+        if open.session.is_whole() && !names.as_ref().is_err_and(lost) {
+            self.sessions.put(database, open);
+        }
+        names
     }
 
     fn not_listed(&mut self, fault: &Fault) {
+        if fault.kind == FaultKind::NotHeld {
+            return;
+        }
         let (now, home) = (Instant::now(), self.home());
         let scene = Scene {
             role: &self.spec.plan.settings().username,

@@ -1,23 +1,32 @@
 //! The collector against servers that exist only in memory, under simulated time.
 
+mod guard;
+mod keeper;
+mod plan;
+mod succession;
 mod tests;
+mod warming;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use prometheus::Registry;
-use ringwatch_catalogue::model::Engine;
 use ringwatch_frame::{Books, Cell, Clock, Columns, Epoch, Frame, FrameId, StreamId, TargetId, Tick};
 use tokio::sync::watch;
 
+use self::keeper::Keeper;
+use self::plan::{plan, specs};
 use crate::collector::{Collector, CollectorParts, start_with};
 use crate::fault::{Fault, FaultKind};
-use crate::ownership::{Ownership, Refusal, Sink};
-use crate::plan::{ReceiverPlan, Wants};
+use crate::ownership::{Ownership, Refusal, Sink, Succession};
+use crate::plan::ReceiverPlan;
 use crate::session::{Connector, Extension, Question, Session};
-use crate::target::{TargetSpec, Targets, targets_of};
+use crate::target::{TargetSpec, Targets};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -40,6 +49,10 @@ pub(super) struct Behaviour {
     pub(super) breaks: bool,
     /// The schema of the extension that statements need, if it is there.
     pub(super) extension: Option<&'static str>,
+    /// How long connecting takes.
+    pub(super) connects_in: Duration,
+    /// A reading takes a second message in the middle, as when a statement is prepared and then executed.
+    pub(super) in_steps: bool,
 }
 
 impl Default for Behaviour {
@@ -53,6 +66,8 @@ impl Default for Behaviour {
             granted: true,
             breaks: false,
             extension: None,
+            connects_in: Duration::ZERO,
+            in_steps: false,
         }
     }
 }
@@ -67,6 +82,12 @@ struct World {
     sent: Vec<(String, String)>,
     open: BTreeMap<String, usize>,
     most_open: BTreeMap<String, usize>,
+    /// What the statements of each server have counted: more at each reading.
+    calls: BTreeMap<String, i64>,
+    /// Set while this node does not hold its targets.
+    lost: Option<Arc<AtomicBool>>,
+    /// How often something was sent nevertheless.
+    harm: usize,
 }
 
 impl Servers {
@@ -103,8 +124,30 @@ impl Servers {
         })
     }
 
+    /// All connections that are open.
+    pub(super) fn open_in_all(&self) -> usize {
+        self.with(|world| world.open.values().sum())
+    }
+
+    /// How often something was sent while the targets were not held.
+    pub(super) fn harm(&self) -> usize {
+        self.with(|world| world.harm)
+    }
+
+    /// What the statements of `host` have counted.
+    pub(super) fn calls(&self, host: &str) -> i64 {
+        self.with(|world| world.calls.get(host).copied().unwrap_or(0))
+    }
+
     fn send(&self, host: &str, what: &str) -> Behaviour {
         self.with(|world| {
+            if world
+                .lost
+                .as_ref()
+                .is_some_and(|lost| lost.load(Ordering::Relaxed))
+            {
+                world.harm += 1;
+            }
             world.sent.push((host.to_owned(), what.to_owned()));
             world.behaviours.entry(host.to_owned()).or_default().clone()
         })
@@ -124,6 +167,7 @@ impl Connector for Servers {
             tokio::time::sleep(*target.plan.settings().timeout).await;
             return Err(Fault::new(FaultKind::Deadline, "no answer"));
         }
+        tokio::time::sleep(behaviour.connects_in).await;
         self.with(|world| {
             let open = world.open.entry(host.clone()).or_default();
             *open += 1;
@@ -134,6 +178,7 @@ impl Connector for Servers {
             host,
             servers: self.clone(),
             readings: 0,
+            under_way: false,
         })
     }
 }
@@ -142,6 +187,8 @@ pub(super) struct FakeSession {
     host: String,
     servers: Servers,
     readings: usize,
+    /// A reading was begun and not ended.
+    under_way: bool,
 }
 
 impl Drop for FakeSession {
@@ -158,6 +205,8 @@ impl Session for FakeSession {
 
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
         let behaviour = self.servers.send(&self.host, question.sql);
+        assert!(!self.under_way, "the rest of what was broken off would be sent");
+        self.under_way = true;
         if behaviour.breaks && self.readings > 0 {
             self.servers.set(&self.host, |behaviour| behaviour.breaks = false);
             return Err(Fault::new(FaultKind::Connection, "broken pipe"));
@@ -167,12 +216,26 @@ impl Session for FakeSession {
             return Err(Fault::new(FaultKind::Deadline, "no answer"));
         }
         tokio::time::sleep(behaviour.takes[self.readings % behaviour.takes.len()]).await;
+        if behaviour.in_steps {
+            self.servers.send(&self.host, "execute");
+            tokio::time::sleep(behaviour.takes[self.readings % behaviour.takes.len()]).await;
+        }
         self.readings += 1;
+        self.under_way = false;
         if let Some(kind) = behaviour.faults.get(&**question.sql) {
             return Err(Fault::new(*kind, "as told"));
         }
         let mut columns = Columns::new(question.columns.iter().map(|column| (column.name, column.kind)));
-        columns.push(&vec![Cell::Int(1); question.columns.len()]).unwrap();
+        let calls = self.servers.with(|world| {
+            let calls = world.calls.entry(self.host.clone()).or_insert(1000);
+            if &**question.sql == "calls" {
+                *calls += 5;
+            }
+            *calls
+        });
+        let cell = |name: &str| Cell::Int(if name == "calls" { calls } else { 1 });
+        let cells: Vec<_> = question.columns.iter().map(|column| cell(column.name)).collect();
+        columns.push(&cells).unwrap();
         Ok(columns.finish().unwrap())
     }
 
@@ -193,19 +256,32 @@ impl Session for FakeSession {
         Ok(behaviour.databases.into_iter().map(str::to_owned).collect())
     }
 
-    async fn close(self) {}
+    async fn close(self) {
+        assert!(!self.under_way, "the rest of what was broken off would be sent");
+    }
 }
 
 /// Takes frames, and remembers which came when.
 pub(super) struct Catcher {
     clock: Clock,
+    keeper: Arc<Keeper>,
     pub(super) frames: Mutex<Vec<(FrameId, Duration)>>,
+    /// The sum of the deltas of all frames.
+    pub(super) deltas: AtomicI64,
 }
 
 impl Sink for Catcher {
     fn offer(&self, frame: Frame) {
         let lateness = frame.id().tick.lateness(self.clock.now());
+        assert!(
+            self.keeper.has_collected(frame.id()),
+            "the frame went before it was told"
+        );
         self.frames.lock().unwrap().push((frame.id().clone(), lateness));
+        if let Some(calls) = frame.batch().column_by_name("calls") {
+            let sum: i64 = calls.as_primitive::<Int64Type>().iter().flatten().sum();
+            self.deltas.fetch_add(sum, Ordering::Relaxed);
+        }
         frame.deliver();
     }
 }
@@ -225,10 +301,30 @@ impl Catcher {
 }
 
 /// Answers as told, and remembers which ticks were asked for.
-#[derive(Default)]
 pub(super) struct Owner {
     pub(super) refusal: Mutex<Option<Refusal>>,
     pub(super) asked: Mutex<BTreeMap<(TargetId, StreamId), BTreeSet<Tick>>>,
+    /// How often it still says that the target is held, before it is lost.
+    pub(super) holds: AtomicI64,
+    pub(super) lost: Arc<AtomicBool>,
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self {
+            refusal: Mutex::default(),
+            asked: Mutex::default(),
+            holds: AtomicI64::new(i64::MAX),
+            lost: Arc::default(),
+        }
+    }
+}
+
+impl Owner {
+    /// Refuses with `refusal`, or not at all.
+    pub(super) fn set(&self, refusal: Option<Refusal>) {
+        *self.refusal.lock().unwrap() = refusal;
+    }
 }
 
 impl Ownership for Owner {
@@ -241,12 +337,20 @@ impl Ownership for Owner {
             .insert(tick);
         self.refusal.lock().unwrap().map_or(Ok(Epoch(7)), Err)
     }
+
+    fn holds(&self, _: &TargetId) -> bool {
+        if self.holds.fetch_sub(1, Ordering::Relaxed) <= 0 {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        !self.lost.load(Ordering::Relaxed)
+    }
 }
 
 /// A collector in a world of its own.
 pub(super) struct Scene {
     pub(super) servers: Servers,
     pub(super) owner: Arc<Owner>,
+    pub(super) keeper: Arc<Keeper>,
     pub(super) catcher: Arc<Catcher>,
     pub(super) registry: Registry,
     pub(super) books: Arc<Books>,
@@ -261,12 +365,16 @@ pub(super) struct Scene {
 pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Scene {
     let (servers, owner) = (Servers::default(), Arc::new(Owner::default()));
     change(&servers, &owner);
+    servers.with(|world| world.lost = Some(Arc::clone(&owner.lost)));
     let start = Tick::from_unix_nanos(1_700_000_000_123_456_789);
     let clock = Clock::simulated(start);
     let (registry, books) = (Registry::new(), Arc::new(Books::default()));
+    let keeper = Arc::new(Keeper::default());
     let catcher = Arc::new(Catcher {
         clock: clock.clone(),
+        keeper: Arc::clone(&keeper),
         frames: Mutex::default(),
+        deltas: AtomicI64::new(0),
     });
     let plan = plan();
     let (targets, receiver) = watch::channel(specs(&plan, hosts));
@@ -275,6 +383,7 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
         books: Arc::clone(&books),
         registry: registry.clone(),
         ownership: Arc::clone(&owner) as Arc<dyn Ownership>,
+        succession: Arc::clone(&keeper) as Arc<dyn Succession>,
         sink: Arc::clone(&catcher) as Arc<dyn Sink>,
         targets: receiver,
     };
@@ -282,6 +391,7 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
     Scene {
         servers,
         owner,
+        keeper,
         catcher,
         registry,
         books,
@@ -321,77 +431,12 @@ impl Scene {
     }
 }
 
-/// The targets at these hosts.
-pub(super) fn specs(plan: &Arc<ReceiverPlan>, hosts: &[&str]) -> Targets {
-    let all = targets_of(plan);
-    let of = |host: &&str| {
-        all.iter()
-            .find(|spec| spec.endpoint.host == **host)
-            .cloned()
-            .unwrap()
-    };
-    hosts.iter().map(of).collect()
+/// The target at the host `a`.
+pub(super) fn id() -> TargetId {
+    TargetId::new("postgresql", "a:1")
 }
 
-/// A plan with a stream for each lane and one that needs an extension.
-fn plan() -> Arc<ReceiverPlan> {
-    let stream = |name: &str, scope: &str, cadence: &str, more: &str| {
-        format!(
-            "  - {{name: {name}, summary: s, scope: {scope}, cadence: {cadence}, sql: [{{text: '{}{name}'}}], \
-             columns: [{{name: a, type: int, summary: a}}], {more}}}\n",
-            if more.contains("extension") {
-                "@extension@."
-            } else {
-                ""
-            }
-        )
-    };
-    let metric = |name: &str| {
-        format!(
-            "metrics: [{{name: m.{name}, description: d, unit: '1', kind: gauge, value_type: int, enabled: true, points: [{{column: a}}]}}]"
-        )
-    };
-    let engine = format!(
-        "engine: postgresql\nstreams:\n{}{}{}{}{}",
-        stream(
-            "activity",
-            "server",
-            "activity",
-            "event: {name: e, description: d, attributes: []}"
-        ),
-        stream(
-            "server",
-            "server",
-            "collection",
-            &format!("requires: [{{role: pg_monitor}}], {}", metric("server"))
-        ),
-        stream("tables", "database", "collection", &metric("tables")),
-        stream("indexes", "database", "collection", &metric("indexes")),
-        stream(
-            "statements",
-            "server",
-            "statements",
-            "requires: [{extension: pgss}]"
-        ),
-    );
-    let engine: Engine = serde_saphyr::from_str(&engine).unwrap();
-    let many = (0..40).map(|host| format!("{{endpoint: 'h{host}:1'}}"));
-    let hosts: Vec<String> = ('a'..='z')
-        .map(|host| format!("{{endpoint: '{host}:1'}}"))
-        .chain(many)
-        .collect();
-    let settings = format!(
-        "username: u\nactivity: {{}}\nstatements: {{}}\ntargets: [{}]",
-        hosts.join(", ")
-    );
-    let settings = serde_saphyr::from_str(&settings).unwrap();
-    ReceiverPlan::new(
-        &engine,
-        "postgresql/test",
-        &settings,
-        Wants {
-            metrics: true,
-            logs: true,
-        },
-    )
+/// Lets time pass.
+pub(super) async fn millis(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
 }

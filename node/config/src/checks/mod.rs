@@ -1,6 +1,7 @@
 //! What the types cannot say: checks over several keys. Each finds what is wrong and where; none quotes a value,
 //! since it may be a secret or come by substitution, except names of components.
 
+mod cluster;
 mod components;
 mod listeners;
 mod pipelines;
@@ -25,6 +26,7 @@ pub(crate) fn all(settings: &Settings, declared: &Declared) -> Vec<Complaint> {
     pipelines::check(settings, declared, &mut found);
     receivers::check(settings, &mut found);
     components::check(settings, &mut found);
+    cluster::check(&settings.cluster, &mut found);
     listeners::check(settings, &mut found);
     found
 }

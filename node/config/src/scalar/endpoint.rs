@@ -1,6 +1,7 @@
 //! `host:port`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -13,6 +14,20 @@ pub struct Endpoint {
     pub host: String,
     /// The port, which may be 0 where something listens.
     pub port: u16,
+}
+
+impl Endpoint {
+    /// Whether only this machine reaches it, as far as its text says.
+    pub fn is_loopback(&self) -> bool {
+        let address: Result<IpAddr, _> = self.host.parse();
+        self.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether it stands for every address of a machine: `0.0.0.0` or `::`.
+    pub fn is_unspecified(&self) -> bool {
+        let address: Result<IpAddr, _> = self.host.parse();
+        address.is_ok_and(|address| address.is_unspecified())
+    }
 }
 
 /// A text that is not `host:port`.
@@ -90,6 +105,18 @@ mod tests {
         for text in ["db1.internal:5432", "127.0.0.1:0", "[::1]:5432"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
+        let of = |text: &str| text.parse::<Endpoint>().unwrap();
+        assert!(
+            ["localhost:1", "127.0.0.2:1", "[::1]:1"]
+                .iter()
+                .all(|text| of(text).is_loopback())
+        );
+        assert!(
+            ["0.0.0.0:1", "[::]:1"]
+                .iter()
+                .all(|text| of(text).is_unspecified())
+        );
+        assert!(!of("db1:1").is_loopback() && !of("db1:1").is_unspecified());
         for text in [
             "",
             "db1",

@@ -3,18 +3,30 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scalar::Endpoint;
+use crate::scalar::{Duration, Endpoint};
 
-/// What this node is called and where other nodes and clients find it.
+/// What this node is called, and how it and the other nodes of its cluster find each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cluster {
-    /// The name of the cluster.
+    /// The name of the cluster: 1 to 128 printable ASCII characters. Gossip of any other name is refused.
     pub name: String,
-    /// The name of this node, unique in the cluster. Default: the machine's host name.
+    /// The name of this node, unique in the cluster: 1 to 128 letters, digits, dots, dashes and underscores. Default: the
+    /// machine's host name.
     pub node_id: Option<String>,
+    /// How nodes find each other. Without this section the node is a cluster of one and opens nothing for it.
+    pub gossip: Option<Gossip>,
     /// The gRPC port.
     pub grpc: Grpc,
+    /// How many targets it takes in comparison with other nodes: 2 takes twice as many as 1.
+    #[schemars(range(min = 0.1, max = 16.0))]
+    pub weight: f64,
+    /// How long a node that was thought dead must be seen alive without a break before it is given targets again; up to
+    /// an hour.
+    pub hold_down: Duration,
+    /// A folder for what must outlast a restart. Without it, a node whose clock was set back may be taken for an older
+    /// life of itself until its clock has caught up.
+    pub data_dir: Option<String>,
 }
 
 impl Default for Cluster {
@@ -22,7 +34,41 @@ impl Default for Cluster {
         Self {
             name: "ringwatch".into(),
             node_id: None,
+            gossip: None,
             grpc: Grpc::default(),
+            weight: 1.0,
+            hold_down: Duration::from_secs(30),
+            data_dir: None,
+        }
+    }
+}
+
+/// How nodes find each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gossip {
+    /// Where to listen, over UDP.
+    pub listen: Endpoint,
+    /// Where other nodes reach it. Default: where it listens.
+    pub advertise: Option<Endpoint>,
+    /// Where to find the others at first: gossip addresses of some nodes of the cluster. This node's own may be among
+    /// them, so that all nodes can have the same list. Empty: it waits for others to find it.
+    pub seeds: Vec<Endpoint>,
+    /// A file with the cluster's keys: 32 bytes in base64, one key a line; the first seals, all open. Without it, anyone who
+    /// knows the cluster's name can join.
+    pub key_file: Option<String>,
+}
+
+impl Default for Gossip {
+    fn default() -> Self {
+        Self {
+            listen: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 7946,
+            },
+            advertise: None,
+            seeds: Vec::new(),
+            key_file: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, Grpc};
+pub use cluster::{Cluster, Gossip, Grpc};
 pub use component::{ComponentId, Exporter, Extension, Processor, Receiver};
 pub use exporters::{
     Compression, DebugExporter, OtlpExporter, PrometheusExporter, RetryOnFailure, SendingQueue, Verbosity,
@@ -37,8 +37,8 @@ use crate::scalar::Secret;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What this node is called and where it listens for other nodes and clients. Without it, the node is a
-    /// cluster of one.
+    /// What this node is called, and how it and the other nodes of its cluster find each other. Without it, the node
+    /// is a cluster of one.
     #[serde(default)]
     pub cluster: Cluster,
     /// What is read. The key is `type` or `type/name`.

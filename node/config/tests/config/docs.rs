@@ -32,7 +32,7 @@ fn the_reference_has_a_row_for_keys_at_every_depth() {
 }
 
 #[test]
-fn the_example_on_the_page_is_valid() {
+fn the_examples_on_the_page_are_valid() {
     let page = ringwatch_config::reference();
     let example = page
         .split("```yaml\n")
@@ -40,4 +40,12 @@ fn the_example_on_the_page_is_valid() {
         .and_then(|rest| rest.split("```").next())
         .unwrap();
     crate::common::good(example, &[("PG_PASSWORD", "secret")]);
+    let cluster = page
+        .split("```yaml\n")
+        .nth(2)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let whole = format!("{}{cluster}", crate::common::SMALL);
+    let settings = crate::common::good(&whole, &[("HOSTNAME", "ringwatch-0"), ("POD_IP", "10.0.0.7")]);
+    assert_eq!(settings.cluster.gossip.unwrap().seeds.len(), 2);
 }

@@ -83,7 +83,7 @@ fn scalar() -> impl Strategy<Value = Value> {
 fn file() -> impl Strategy<Value = Value> {
     let actions = prop::collection::vec((text().prop_filter("a key", |k| !k.is_empty()), scalar()), 0..4);
     let numbers = (1_u64.., 1_u32..1000, 0.0..1.0_f64);
-    (receiver(), actions, labels(), numbers, text()).prop_map(|(receiver, actions, labels, (size, consumers, factor), name)| {
+    (receiver(), actions, labels(), numbers, "[ -~]{1,40}").prop_map(|(receiver, actions, labels, (size, consumers, factor), name)| {
         let actions: Vec<Value> =
             actions.into_iter().map(|(key, value)| json!({ "key": key, "action": "upsert", "value": value })).collect();
         let both = json!({ "receivers": ["postgresql/a"], "processors": ["resource", "batch"], "exporters": ["otlp"] });

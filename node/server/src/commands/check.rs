@@ -1,6 +1,10 @@
-//! Checks of the configuration that need the catalogue.
+//! Checks of the configuration that need the catalogue, or a file that it names.
+
+use std::error::Error as _;
+use std::path::Path;
 
 use ringwatch_catalogue::Catalogue;
+use ringwatch_cluster::gossip::Keyring;
 use ringwatch_config::settings::Receiver;
 use ringwatch_config::{Complaint, Settings};
 
@@ -45,4 +49,18 @@ pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Co
         }
     }
     complaints
+}
+
+/// A complaint about a key file that holds no keys or cannot be read. It never quotes what is in it.
+pub(super) fn key_file(settings: &Settings) -> Option<Complaint> {
+    let gossip = settings.cluster.gossip.as_ref()?;
+    let path = gossip.key_file.as_deref().filter(|path| !path.is_empty())?;
+    let error = Keyring::read(Path::new(path)).err()?;
+    let cause = error
+        .source()
+        .map_or_else(String::new, |cause| format!(": {cause}"));
+    Some(Complaint::new(
+        ["cluster", "gossip", "key_file"],
+        format!("{error}{cause}"),
+    ))
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod check;
+mod cluster;
 mod settings;
 
 use std::io::{self, Write as _};
@@ -9,6 +10,7 @@ use std::io::{self, Write as _};
 use clap::CommandFactory as _;
 
 pub(crate) use catalogue::catalogue;
+pub(crate) use cluster::{Unreachable, cluster};
 pub(crate) use settings::{config, load, validate};
 
 use crate::cli::Cli;
@@ -22,11 +24,17 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
 
 /// Writes to standard output. A reader that has closed the pipe, such as `head`, has seen enough.
 fn print(text: &str) -> anyhow::Result<()> {
+    say(text).map(drop)
+}
+
+/// Writes to standard output, and says whether anybody still reads it.
+fn say(text: &str) -> anyhow::Result<bool> {
     match io::stdout()
         .write_all(text.as_bytes())
         .and_then(|()| io::stdout().flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

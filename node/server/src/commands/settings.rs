@@ -3,7 +3,7 @@
 use ringwatch_catalogue::Catalogue;
 use ringwatch_config::{Request, Settings};
 
-use super::check::switch_names;
+use super::check::{key_file, switch_names};
 use super::print;
 use crate::cli::{ConfigCommand, ConfigFiles};
 
@@ -15,7 +15,9 @@ pub(crate) fn load(files: &ConfigFiles, catalogue: &Catalogue) -> anyhow::Result
         env: &|name| std::env::var(name).ok(),
     };
     Ok(ringwatch_config::load(&request, &|settings| {
-        switch_names(settings, catalogue)
+        let mut complaints = switch_names(settings, catalogue);
+        complaints.extend(key_file(settings));
+        complaints
     })?)
 }
 

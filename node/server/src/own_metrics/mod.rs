@@ -1,7 +1,6 @@
 //! The node's own metrics, on `:8888/metrics`.
 
 mod books;
-mod cluster;
 mod http;
 mod process;
 
@@ -9,7 +8,6 @@ use prometheus::Registry;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
 pub(crate) use books::BooksMetrics;
-pub(crate) use cluster::ClusterMetrics;
 pub(crate) use http::{Served, listen, start_metrics_server};
 pub(crate) use process::{ProcessMetrics, cpu_seconds};
 

@@ -118,6 +118,7 @@ fn watch_queue(health: &Health, name: &str, handle: &Arc<OtlpHandle>) {
         let accepts = handle.accepts();
         Condition {
             healthy: accepts,
+            waiting: None,
             metrics: json!({ "accepts": accepts }),
         }
     });

@@ -1,11 +1,17 @@
 //! `ringwatch run`: the parts of a node, started in order and stopped in reverse.
 
+mod cluster;
 mod exporters;
+mod heritage;
 mod identity;
+mod member;
+mod ownership;
 mod parts;
 mod pipelines;
+mod reading;
 mod receivers;
 mod router;
+mod share;
 mod signals;
 
 use std::time::Duration;
@@ -50,16 +56,10 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
         node = Node::start(settings, catalogue, &clock, started) => node?,
         signal = signals.next() => bail!("{signal} came before the node was up"),
     };
-    tracing::info!(
-        seconds = started.elapsed().as_secs_f64(),
-        version = env!("CARGO_PKG_VERSION"),
-        "ready"
-    );
-    let signal = signals.next().await;
-    tracing::info!(signal, "Shutdown signal received");
+    let reason = until_told(&node, started, &mut signals).await;
     let books = node.books();
     let stopped = tokio::select! {
-        () = node.stop(DRAIN) => Ok(()),
+        () = node.stop(DRAIN) => reason,
         signal = signals.next() => {
             close_books(&books);
             Err(anyhow!("a second signal ({signal}): left at once; what was not delivered is lost"))
@@ -68,4 +68,29 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     tracing::info!("stopped");
     telemetry.stop();
     stopped
+}
+
+/// Waits until the node is told to stop, or cannot go on; then the error says why.
+async fn until_told(node: &Node, started: Instant, signals: &mut Signals) -> anyhow::Result<()> {
+    let mut membership = node.membership();
+    let ready = async {
+        membership.joined().await;
+        tracing::info!(
+            seconds = started.elapsed().as_secs_f64(),
+            version = env!("CARGO_PKG_VERSION"),
+            "ready"
+        );
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = ready => Ok(()),
+        signal = signals.next() => {
+            tracing::info!(signal, "Shutdown signal received");
+            Ok(())
+        }
+        failure = node.failed() => {
+            tracing::error!(%failure, "the node cannot go on and stops");
+            Err(failure.into())
+        }
+    }
 }

@@ -5,21 +5,28 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
-use ringwatch_collect::{Collector, CollectorParts, SoleOwner, TargetsWatch, start_collector, start_targets};
+use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure};
+use ringwatch_collect::{Collector, CollectorParts, Sink, TargetsWatch, start_collector, start_targets};
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor};
 use ringwatch_frame::{Books, Clock};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::cluster::{Needs, open_cluster};
 use super::exporters::{Exporters, start_exporters};
-use super::identity::{knowledge, node_id};
+use super::heritage::Heritage;
+use super::identity::identity;
+use super::member::Membership;
+use super::ownership::{ByGate, InMemories};
 use super::pipelines::{Pipelines, start_pipelines};
+use super::reading::Reading;
 use super::receivers::{Receivers, plan_receivers};
 use super::router::Router;
-use crate::grpc::{GrpcServer, start_grpc};
+use super::share::Share;
+use crate::grpc::{GrpcParts, GrpcPort, GrpcServer, start_grpc};
 use crate::health::{Condition, Health};
-use crate::own_metrics::{self, BooksMetrics, ClusterMetrics, ProcessMetrics, Served, start_metrics_server};
+use crate::own_metrics::{self, BooksMetrics, ProcessMetrics, Served, start_metrics_server};
 use crate::telemetry::{MetricReaders, start_metric_readers};
 
 /// A running node.
@@ -31,8 +38,12 @@ pub(super) struct Node {
     exporters: Exporters,
     pipelines: Pipelines,
     targets: TargetsWatch,
-    grpc: GrpcServer,
     collector: Arc<Collector>,
+    reading: Arc<Reading>,
+    cluster: ClusterNode,
+    membership: Membership,
+    gossips: bool,
+    grpc: GrpcServer,
     metric_readers: Option<MetricReaders>,
 }
 
@@ -61,24 +72,45 @@ impl Node {
         let (pipelines, ways) =
             start_pipelines(&settings, &exporters, &projections, &books, &registry, &health)?;
         let targets = start_targets(plans).await;
-        own_metrics::register(&registry, ClusterMetrics::new(targets.receiver())?)?;
-        let node_id = node_id(&settings.cluster);
-        let known = targets.receiver();
-        let grpc = start_grpc(&settings.cluster, |address| {
-            knowledge(&settings.cluster, node_id, address, clock, known)
+        let share = Share::of(targets.receiver());
+
+        let port = GrpcPort::take(&settings.cluster.grpc).await?;
+        let (cluster, peers) = open_cluster(Needs {
+            settings: &settings.cluster,
+            me: identity(&settings.cluster, clock)?,
+            grpc_address: port.address.clone(),
+            clock,
+            registry: &registry,
+            targets: share.ids(),
         })
         .await?;
-
+        let router = Arc::new(Router::new(ways, projections));
+        let heritage = Heritage::new(&books, cluster.memories(), Arc::clone(&router));
         let collector = Arc::new(start_collector(CollectorParts {
             clock: clock.clone(),
             books: Arc::clone(&books),
             registry: registry.clone(),
-            ownership: Arc::new(SoleOwner),
-            sink: Arc::new(Router::new(ways, projections)),
-            targets: targets.receiver(),
+            ownership: Arc::new(ByGate(cluster.gate())),
+            succession: Arc::new(InMemories(cluster.memories())),
+            sink: router as Arc<dyn Sink>,
+            targets: share.read(),
         })?);
         watch_collector(&health, &collector);
+        let reading = Arc::new(Reading::new(share, heritage, Arc::clone(&collector)));
+        let cluster = cluster.start(Arc::clone(&reading) as Arc<dyn Collecting>);
+        let membership = Membership::new(&cluster.control(), &settings.cluster);
+        watch_membership(&health, &membership);
+        let grpc = start_grpc(
+            port,
+            GrpcParts {
+                control: cluster.control(),
+                targets: targets.receiver(),
+                peers,
+            },
+        )
+        .await?;
         let metric_readers = start_metric_readers(&settings.service.telemetry.metrics, &registry)?;
+        cluster.ready();
         grpc.set_serving(true).await;
         health.set_ready(true);
         Ok(Self {
@@ -89,8 +121,12 @@ impl Node {
             exporters,
             pipelines,
             targets,
-            grpc,
             collector,
+            reading,
+            cluster,
+            membership,
+            gossips: settings.cluster.gossip.is_some(),
+            grpc,
             metric_readers,
         })
     }
@@ -100,20 +136,41 @@ impl Node {
         Arc::clone(&self.books)
     }
 
-    /// Stops every part in reverse: nothing new is read, what was read is delivered. A reading that hangs must not
-    /// take the time of the delivery, so each part has its own deadline within `time`.
+    /// How the node stands in its cluster.
+    pub(super) fn membership(&self) -> Membership {
+        self.membership.clone()
+    }
+
+    /// Waits until the node cannot go on.
+    pub(super) async fn failed(&self) -> NodeFailure {
+        self.cluster.failed().await
+    }
+
+    /// Stops every part in reverse: others go on with the targets, nothing new is read, what was read is delivered.
+    /// A reading that hangs must not take the time of the delivery, so each part has its own deadline within `time`.
     pub(super) async fn stop(self, time: Duration) {
         let now = Instant::now();
         self.health.set_ready(false);
         self.grpc.set_serving(false).await;
+        let others = self.cluster.control().status().borrow().others_ready > 0;
+        if others {
+            leave(&self.cluster, time / 3).await;
+        }
         self.targets.stop().await;
-        stop_collector(self.collector, now + time / 3).await;
-        self.pipelines.stop(now + time / 2).await;
+        self.reading.close();
+        stop_collector(self.collector, now + time * 2 / 5).await;
+        if self.gossips && !others {
+            // Nobody goes on with its targets: their last readings could end first.
+            leave(&self.cluster, Duration::ZERO).await;
+        }
+        self.reading.flush();
+        self.pipelines.stop(now + time * 3 / 5).await;
         self.exporters.stop(now + time * 4 / 5).await;
         close_books(&self.books);
         if let Some(readers) = self.metric_readers {
             readers.stop().await;
         }
+        self.cluster.stop().await;
         self.grpc.stop().await;
         if let Some(server) = self.metrics_server {
             server.stop().await;
@@ -154,6 +211,23 @@ fn memory_limit_mib(settings: &Settings) -> Option<u64> {
         })
 }
 
+/// Hands all targets to others, as far as they take them within `time`, and says goodbye.
+async fn leave(cluster: &ClusterNode, time: Duration) {
+    let left = cluster.leave(time).await;
+    if left > 0 {
+        tracing::warn!(
+            targets = left,
+            "nobody has taken these targets: they are not read until another node does"
+        );
+    }
+}
+
+/// Peers that are gone are no fault of the node; that it is no member is.
+fn watch_membership(health: &Health, membership: &Membership) {
+    let membership = membership.clone();
+    health.watch("cluster", move || membership.condition());
+}
+
 /// A target that is down is no fault of the node: it is shown, not judged.
 fn watch_collector(health: &Health, collector: &Arc<Collector>) {
     let collector = Arc::downgrade(collector);
@@ -165,6 +239,7 @@ fn watch_collector(health: &Health, collector: &Arc<Collector>) {
             .map(|all| all.iter().filter(|target| !target.up).count());
         Condition {
             healthy: status.is_some(),
+            waiting: None,
             metrics: json!({ "targets": targets, "targets_down": down }),
         }
     });

@@ -23,7 +23,7 @@ use super::router::Ways;
 use crate::health::{Condition, Health};
 
 /// Frames that wait before the first processor. Processors do not wait, so more would only hide that they are slow.
-const INPUT_FRAMES: usize = 1024;
+pub(super) const INPUT_FRAMES: usize = 1024;
 
 /// The running pipelines.
 pub(super) struct Pipelines(Vec<PipelineHandle>);
@@ -73,6 +73,7 @@ pub(super) fn start_pipelines(
             let running = alive.is_running();
             Condition {
                 healthy: running,
+                waiting: None,
                 metrics: json!({ "waiting_frames": alive.waiting() }),
             }
         });

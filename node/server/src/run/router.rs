@@ -9,6 +9,8 @@ use ringwatch_deliver::Signal;
 use ringwatch_frame::{DropReason, Frame};
 use ringwatch_pipeline::PipelineInput;
 
+use super::pipelines::INPUT_FRAMES;
+
 /// The ways that frames of one receiver may take.
 #[derive(Default)]
 pub(super) struct Ways {
@@ -51,6 +53,15 @@ impl Router {
     /// A router over `ways`, by receiver.
     pub(super) fn new(ways: HashMap<String, Ways>, projections: Arc<Projections>) -> Self {
         Self { ways, projections }
+    }
+
+    /// Whether the pipelines of a receiver would take many more frames at once. For frames that can wait.
+    pub(super) fn has_room(&self, source: &str) -> bool {
+        let ways = self.ways.get(source);
+        let mut inputs = ways
+            .into_iter()
+            .flat_map(|ways| ways.metrics.iter().chain(&ways.logs));
+        inputs.all(|input| input.waiting() < INPUT_FRAMES / 2)
     }
 }
 

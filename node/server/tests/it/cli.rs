@@ -1,18 +1,6 @@
-use std::process::{Command, Output};
+use std::process::Command;
 
-use crate::node::BINARY;
-
-fn ringwatch(args: &[&str]) -> Output {
-    Command::new(BINARY)
-        .args(args)
-        .env_remove("HOSTNAME")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use crate::node::{BINARY, ringwatch, text};
 
 fn config(body: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -84,9 +72,43 @@ fn a_node_does_not_start_on_a_bad_file_or_a_taken_port() {
 }
 
 #[test]
+fn a_key_file_is_checked_and_never_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("gossip.key");
+    let with = |keys: &str| format!("cluster:\n  gossip:\n    key_file: {keys}\n{GOOD}");
+    let (_folder, file) = config(&with(keys.to_str().unwrap()));
+    let good = "b25lIGtleSB3aXRoIGV4YWN0bHkgMzIgYnl0ZXMhISE=";
+    for (content, words) in [
+        (None, Some("No such file")),
+        (Some(String::new()), Some("holds no key")),
+        (Some(format!("# keys\n{good}\ncanary-secret\n")), Some("line 3")),
+        (Some(format!("{good}\n")), None),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&keys, content).unwrap();
+        }
+        let done = ringwatch(&["validate", "--config", &file]);
+        let fault = text(&done.stderr);
+        assert!(!fault.contains("canary") && !fault.contains(good), "{fault}");
+        match words {
+            Some(words) => {
+                assert!(
+                    fault.starts_with(&format!("{file}:3:15: ")) && fault.contains(words),
+                    "{fault}"
+                );
+                assert_eq!(done.status.code(), Some(1));
+            }
+            None => assert_eq!((fault.as_str(), done.status.code()), ("", Some(0))),
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_is_told_apart() {
     assert_eq!(ringwatch(&["run"]).status.code(), Some(2));
     assert_eq!(ringwatch(&["valdiate"]).status.code(), Some(2));
+    let no_port = ["cluster", "members", "--address", "localhost"];
+    assert_eq!(ringwatch(&no_port).status.code(), Some(2));
     assert_eq!(ringwatch(&["--version"]).status.code(), Some(0));
     let help = text(&ringwatch(&["--help"]).stdout);
     assert!(

@@ -12,6 +12,9 @@
 
 mod attributes;
 mod cli;
+mod client;
+mod cluster;
+mod deployment;
 mod node;
 mod ports;
 mod telemetry;

@@ -1,14 +1,27 @@
 //! A node process with free ports, whose only target is down.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_ringwatch");
+
+/// Runs the program to its end.
+pub fn ringwatch(args: &[&str]) -> Output {
+    Command::new(BINARY)
+        .args(args)
+        .env_remove("HOSTNAME")
+        .output()
+        .unwrap()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
 
 pub struct Node {
     child: Child,
@@ -18,17 +31,50 @@ pub struct Node {
     folder: TempDir,
 }
 
+/// What differs from node to node.
+pub struct Plan<'a> {
+    pub id: &'a str,
+    /// The rest of the section `cluster`, in braces' form: `, gossip: { ... }`.
+    pub cluster: String,
+    /// Servers that do not run, by the ports of this machine at which nobody listens.
+    pub targets: &'a [u16],
+    /// What is put into `service.telemetry`, with the brace that closes its metrics.
+    pub telemetry: &'a str,
+}
+
 impl Node {
-    /// Starts a node and waits until it is ready. `telemetry` is put into `service.telemetry`.
+    /// Starts a cluster of one and waits until it is ready. `telemetry` is put into `service.telemetry`.
     pub fn start(telemetry: &str) -> Self {
-        let [grpc, health, metrics, database] = free_ports();
+        let [database] = free_ports();
+        let node = Self::launch(&Plan {
+            id: "n1",
+            cluster: String::new(),
+            targets: &[database],
+            telemetry,
+        });
+        node.wait_ready();
+        node
+    }
+
+    /// Starts a node.
+    pub fn launch(plan: &Plan<'_>) -> Self {
+        let [grpc, health, metrics] = free_ports();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ringwatch.yaml");
+        let Plan {
+            id,
+            cluster,
+            targets,
+            telemetry,
+        } = plan;
+        let target = |port: &u16| format!("{{ endpoint: 127.0.0.1:{port}, labels: {{ team: billing }} }}");
+        let targets: Vec<String> = targets.iter().map(target).collect();
+        let targets = targets.join(", ");
         let config = format!(
-            "cluster: {{ name: test, node_id: n1, grpc: {{ listen: 127.0.0.1:{grpc} }} }}
+            "cluster: {{ name: test, node_id: {id}, grpc: {{ listen: 127.0.0.1:{grpc} }}{cluster} }}
 receivers:
   postgresql:
-    targets: [{{ endpoint: 127.0.0.1:{database}, labels: {{ team: billing }} }}]
+    targets: [{targets}]
     username: monitor
     password: canary-secret
     tls: {{ insecure: true }}
@@ -51,17 +97,20 @@ service:
             .stderr(log)
             .spawn()
             .unwrap();
-        let node = Self {
+        Self {
             child,
             grpc,
             health,
             metrics,
             folder,
-        };
-        node.wait("ready", || {
-            get(health, "/health/ready").is_some_and(|(status, _)| status == 200)
+        }
+    }
+
+    /// Waits until the node says that it is ready.
+    pub fn wait_ready(&self) {
+        self.wait("ready", || {
+            get(self.health, "/health/ready").is_some_and(|(status, _)| status == 200)
         });
-        node
     }
 
     /// Waits for a state.
@@ -77,14 +126,36 @@ service:
         }
     }
 
+    /// The log, for after the end of the node.
+    pub fn log_file(&self) -> tempfile::NamedTempFile {
+        let (file, path) = (
+            tempfile::NamedTempFile::new().unwrap(),
+            self.folder.path().join("log"),
+        );
+        std::fs::remove_file(file.path()).unwrap();
+        std::fs::hard_link(path, file.path()).unwrap();
+        file
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// Tells the node to stop and gives its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    pub fn stop(self) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.ended()
+    }
+
+    /// Waits until the node has ended by itself and gives its exit code.
+    pub fn ended(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Ends the node without a warning.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
@@ -96,7 +167,12 @@ impl Drop for Node {
     }
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
+pub fn free_udp_ports<const N: usize>() -> [u16; N] {
+    let sockets: [UdpSocket; N] = std::array::from_fn(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().port())
+}
+
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }

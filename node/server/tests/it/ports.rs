@@ -1,5 +1,8 @@
 use ringwatch_proto::v1::cluster_client::ClusterClient;
-use ringwatch_proto::v1::{ListMembersRequest, ListTargetsRequest, LocateTargetRequest, State};
+use ringwatch_proto::v1::peer_client::PeerClient;
+use ringwatch_proto::v1::{
+    ConfirmRequest, ListMembersRequest, ListTargetsRequest, LocateTargetRequest, State, WatchMembersRequest,
+};
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -166,4 +169,37 @@ async fn grpc_reflection_names_the_services() {
         names.contains(&"ringwatch.v1.Cluster") && names.contains(&"grpc.health.v1.Health"),
         "{names:?}"
     );
+}
+
+#[tokio::test]
+async fn a_limited_number_of_clients_may_watch() {
+    let node = Node::start("}");
+    let mut watching = Vec::new();
+    for _ in 0..3 {
+        let mut client = ClusterClient::new(channel(&node).await);
+        for _ in 0..100 {
+            match client.watch_members(WatchMembersRequest {}).await {
+                Ok(stream) => watching.push(stream.into_inner()),
+                Err(refused) => assert_eq!(refused.code(), Code::ResourceExhausted),
+            }
+        }
+    }
+    assert_eq!(watching.len(), 256);
+    let members = watching[255].message().await.unwrap().unwrap();
+    assert_eq!(members.members.len(), 1, "the current set comes first");
+    // Whoever goes gives back a place.
+    watching.clear();
+    let mut client = ClusterClient::new(channel(&node).await);
+    while let Err(refused) = client.watch_members(WatchMembersRequest {}).await {
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_answers_no_peers() {
+    let node = Node::start("}");
+    let mut peers = PeerClient::new(channel(&node).await);
+    let refused = peers.confirm(ConfirmRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
 }

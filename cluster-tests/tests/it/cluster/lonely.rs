@@ -1,0 +1,80 @@
+//! A node that sees no majority goes on with what it owns and claims nothing.
+
+use anyhow::{Result, ensure};
+use ringwatch_cluster_tests::cluster::ask;
+use ringwatch_cluster_tests::cluster::ticks::{self, ACTIVITY};
+use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
+use ringwatch_cluster_tests::wait;
+use ringwatch_proto::v1::State;
+
+use super::Watching;
+use crate::story::SOON;
+
+#[test]
+fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
+    scenario("cluster_no_quorum", async |scene| {
+        let mut all = Watching::start(scene, 3, 12, |_| {}).await?;
+        let before = all.cluster.agree(SOON).await?;
+        let last = all.cluster.number_of(&before.busiest())?;
+        let kept = before.owned_by(all.cluster.seat(last).id());
+        let lost: Vec<String> = all
+            .targets
+            .iter()
+            .filter(|t| !kept.contains(t))
+            .cloned()
+            .collect();
+        ensure_fault(!lost.is_empty(), "the others owned nothing")?;
+        // Both at once: killed one after the other, the first one's targets would be taken over.
+        let (one, other) = ((last + 1) % 3, (last + 2) % 3);
+        let (one_id, other_id) = (
+            all.cluster.seat(one).id().to_owned(),
+            all.cluster.seat(other).id().to_owned(),
+        );
+        for n in [one, other] {
+            all.cluster.seat_mut(n).freeze()?;
+        }
+        for n in [one, other] {
+            all.cluster.seat_mut(n).kill_at_once().await?;
+        }
+        let newest = |target: &str| {
+            all.sink
+                .look(|l| ticks::of_event(l, target, ACTIVITY).last().copied())
+        };
+        let grpc = all.cluster.node(last)?.ports().grpc;
+        wait::until("both dead and no majority", SOON, async || {
+            let seen = ask::members(grpc).await.map_err(|e| format!("{e:#}"))?;
+            let node = all.cluster.node(last).map_err(|e| e.to_string())?;
+            let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
+            let quorum: Vec<f64> = metrics.values("ringwatch_cluster_quorum", &[]).collect();
+            let dead = [&one_id, &other_id]
+                .iter()
+                .all(|id| ask::is(&seen, id, State::Dead));
+            wait::when(dead && quorum == [0.0], || format!("quorum {quorum:?}, {seen:?}"))
+        })
+        .await?;
+        let ended: Vec<_> = lost.iter().map(|t| newest(t)).collect();
+        all.more_ticks_of(&kept, 4).await?;
+        let still: Vec<_> = lost.iter().map(|t| newest(t)).collect();
+        ensure!(
+            ended == still,
+            "it read targets of others: {ended:?}, then {still:?}"
+        );
+        let mine = all
+            .cluster
+            .node(last)?
+            .metrics()
+            .await?
+            .count("ringwatch_owned_targets", &[]);
+        ensure!(
+            mine == kept.len() as u64,
+            "it owns {mine} targets, before {}",
+            kept.len()
+        );
+
+        all.cluster.launch(one)?;
+        all.cluster.agree(SOON * 2).await?;
+        all.more_ticks(2).await?;
+        all.repeats()?;
+        all.cluster.end().await
+    })
+}

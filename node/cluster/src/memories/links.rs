@@ -1,0 +1,298 @@
+//! Who stands by for what is ours, and the queues to them: pure but for the channels.
+//!
+//! A target is told to its heir by a snapshot first and then change by change. Both go into the same queue under the same
+//! lock that guards the memory, so that none is missing between them and none is told twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ringwatch_frame::TargetId;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::change::Change;
+use super::shadows::UNWANTED;
+use crate::member::{Incarnation, Member};
+
+/// How many changes may wait for one standby.
+pub(crate) const QUEUE: usize = 4096;
+
+/// All standbys.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    by_peer: BTreeMap<Incarnation, Link>,
+    heirs: BTreeMap<TargetId, Incarnation>,
+    streams: u64,
+    /// Peers whose link has no task yet.
+    fresh: Vec<Incarnation>,
+}
+
+#[derive(Debug)]
+struct Link {
+    peer: Member,
+    /// The targets for which it stands by, ours or not yet.
+    targets: BTreeSet<TargetId>,
+    /// Those of which it must get a snapshot.
+    todo: BTreeSet<TargetId>,
+    /// Those of which it had a snapshot at any time: what it was told last may have been lost with its stream.
+    known: BTreeSet<TargetId>,
+    /// Those that it must be told to forget.
+    released: BTreeSet<TargetId>,
+    /// Since when it stands by for nothing.
+    needless: Option<Instant>,
+    queue: Option<Queue>,
+    wake: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    stream: u64,
+    sender: mpsc::Sender<Change>,
+    overflow: CancellationToken,
+}
+
+/// A target's place in the replication.
+#[derive(Debug, Default)]
+pub(super) struct Synced(Option<u64>);
+
+/// One replication stream, for the task that serves it.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// To whom.
+    pub(crate) peer: Member,
+    /// Which one; names it to the memories.
+    pub(crate) number: u64,
+    /// What is to be sent.
+    pub(crate) changes: mpsc::Receiver<Change>,
+    /// Where the snapshots go.
+    pub(crate) sender: mpsc::Sender<Change>,
+    /// Cancelled when the queue was full.
+    pub(crate) overflow: CancellationToken,
+    /// Told when a snapshot is wanted.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl Links {
+    /// Whether the heir of `target` has had a snapshot on the present stream.
+    pub(super) fn listens(&self, target: &TargetId, synced: &Synced) -> bool {
+        let link = self.heirs.get(target).and_then(|heir| self.by_peer.get(heir));
+        link.is_some_and(|link| link.queue(synced).is_some())
+    }
+
+    /// Tells the heir of `target`, if it listens. Says whether its queue was full: the stream is given up then.
+    pub(super) fn tell(
+        &mut self,
+        target: &TargetId,
+        synced: &Synced,
+        change: impl FnOnce() -> Change,
+    ) -> bool {
+        let Some(heir) = self.heirs.get(target) else {
+            return false;
+        };
+        self.by_peer
+            .get_mut(heir)
+            .is_some_and(|link| link.tell(synced, change))
+    }
+
+    /// The heir of `target` must get a snapshot.
+    pub(super) fn renew(&mut self, target: &TargetId, synced: &mut Synced) {
+        synced.0 = None;
+        let heir = self.heirs.get(target);
+        if let Some(link) = heir.and_then(|heir| self.by_peer.get_mut(heir)) {
+            link.want(target);
+        }
+    }
+
+    /// The target is not ours any more, or its heir not its heir. Says whether the queue was full.
+    pub(super) fn release(&mut self, target: &TargetId, synced: &mut Synced) -> bool {
+        let heir = self.heirs.get(target);
+        let Some(link) = heir.and_then(|heir| self.by_peer.get_mut(heir)) else {
+            return false;
+        };
+        let overflow = link.tell(synced, || Change::Release(target.clone()));
+        link.todo.remove(target);
+        if link.queue(synced).is_none() && link.known.contains(target) {
+            link.released.insert(target.clone());
+            link.wake.notify_one();
+        }
+        synced.0 = None;
+        overflow
+    }
+
+    /// The targets whose heir is not the one that `heirs` names.
+    pub(super) fn changed(&self, heirs: &BTreeMap<TargetId, Member>) -> Vec<TargetId> {
+        let stays =
+            |target: &TargetId, heir: &Incarnation| heirs.get(target).is_some_and(|new| new.who == *heir);
+        let changed = self.heirs.iter().filter(|(target, heir)| !stays(target, heir));
+        changed.map(|(target, _)| target.clone()).collect()
+    }
+
+    /// `target` has no heir for now; the one that it had has been told if the target is ours.
+    pub(super) fn disinherit(&mut self, target: &TargetId) {
+        let heir = self.heirs.remove(target);
+        if let Some(link) = heir.and_then(|heir| self.by_peer.get_mut(&heir)) {
+            link.targets.remove(target);
+            link.todo.remove(target);
+            link.wake.notify_one();
+        }
+    }
+
+    /// Adds those of `heirs` that are new. `ours` says whether a target is ours. Says whether there are links that need a
+    /// task.
+    pub(super) fn add_heirs(
+        &mut self,
+        heirs: &BTreeMap<TargetId, Member>,
+        ours: impl Fn(&TargetId) -> bool,
+    ) -> bool {
+        for (target, member) in heirs {
+            if self.heirs.contains_key(target) {
+                continue;
+            }
+            self.heirs.insert(target.clone(), member.who.clone());
+            let fresh = &mut self.fresh;
+            let link = self.by_peer.entry(member.who.clone()).or_insert_with(|| {
+                fresh.push(member.who.clone());
+                Link::new(member.clone())
+            });
+            link.targets.insert(target.clone());
+            if ours(target) {
+                link.want(target);
+            }
+        }
+        !self.fresh.is_empty()
+    }
+
+    /// The peers whose link needs a task.
+    pub(super) fn fresh(&mut self) -> Vec<Incarnation> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Begins a new stream to `peer`; all targets for which it stands by need a snapshot. `None`: it stands by for nothing
+    /// and knows that, or cannot be told; there is no link any more.
+    pub(super) fn open(&mut self, peer: &Incarnation, ours: impl Fn(&TargetId) -> bool) -> Option<Stream> {
+        let link = self.by_peer.get_mut(peer)?;
+        let due = link.targets.iter().filter(|target| ours(target));
+        link.todo = due.cloned().collect();
+        link.released = link.known.difference(&link.todo).cloned().collect();
+        let needless = link
+            .targets
+            .is_empty()
+            .then(|| *link.needless.get_or_insert_with(Instant::now));
+        link.needless = needless;
+        // By then it has dropped the shadow itself.
+        if needless.is_some_and(|since| link.released.is_empty() || since.elapsed() >= UNWANTED) {
+            self.by_peer.remove(peer);
+            return None;
+        }
+        self.streams += 1;
+        let (sender, changes) = mpsc::channel(QUEUE);
+        let overflow = CancellationToken::new();
+        link.queue = Some(Queue {
+            stream: self.streams,
+            sender: sender.clone(),
+            overflow: overflow.clone(),
+        });
+        Some(Stream {
+            peer: link.peer.clone(),
+            number: self.streams,
+            changes,
+            sender,
+            overflow,
+            wake: Arc::clone(&link.wake),
+        })
+    }
+
+    /// `peer` has heard all that it was told.
+    pub(super) fn heard(&mut self, peer: &Incarnation) {
+        if let Some(link) = self.by_peer.get_mut(peer) {
+            link.known.clear();
+        }
+    }
+
+    /// Nothing is put into the queue to `peer` any more.
+    pub(super) fn close(&mut self, peer: &Incarnation) {
+        if let Some(link) = self.by_peer.get_mut(peer) {
+            link.queue = None;
+        }
+    }
+
+    /// Whether `peer` stands by for nothing, and knows that.
+    pub(super) fn idle(&self, peer: &Incarnation) -> bool {
+        let idle = |link: &Link| link.targets.is_empty() && link.released.is_empty();
+        self.by_peer.get(peer).is_none_or(idle)
+    }
+
+    /// Takes one target of which `peer` must be told.
+    pub(super) fn next(&mut self, peer: &Incarnation, stream: u64) -> Option<Due> {
+        let link = self.by_peer.get_mut(peer)?;
+        link.queue.as_ref().filter(|queue| queue.stream == stream)?;
+        let released = link.released.pop_first().map(Due::Release);
+        released.or_else(|| {
+            let target = link.todo.pop_first()?;
+            link.known.insert(target.clone());
+            Some(Due::Snapshot(target))
+        })
+    }
+
+    /// The links, for tests and figures.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_peer.len()
+    }
+}
+
+/// What a standby must be told of a target.
+#[derive(Debug)]
+pub(super) enum Due {
+    Snapshot(TargetId),
+    Release(TargetId),
+}
+
+impl Synced {
+    /// The heir has a snapshot on this stream.
+    pub(super) fn on(&mut self, stream: u64) {
+        self.0 = Some(stream);
+    }
+}
+
+impl Link {
+    fn new(peer: Member) -> Self {
+        Self {
+            peer,
+            targets: BTreeSet::new(),
+            todo: BTreeSet::new(),
+            known: BTreeSet::new(),
+            released: BTreeSet::new(),
+            needless: None,
+            queue: None,
+            wake: Arc::default(),
+        }
+    }
+
+    /// It must get a snapshot of `target`.
+    fn want(&mut self, target: &TargetId) {
+        self.released.remove(target);
+        self.todo.insert(target.clone());
+        self.wake.notify_one();
+    }
+
+    fn queue(&self, synced: &Synced) -> Option<&Queue> {
+        self.queue.as_ref().filter(|queue| synced.0 == Some(queue.stream))
+    }
+
+    fn tell(&mut self, synced: &Synced, change: impl FnOnce() -> Change) -> bool {
+        let Some(queue) = self.queue(synced) else {
+            return false;
+        };
+        let Err(error) = queue.sender.try_send(change()) else {
+            return false;
+        };
+        let full = matches!(error, mpsc::error::TrySendError::Full(_));
+        if full {
+            queue.overflow.cancel();
+        }
+        self.queue = None;
+        full
+    }
+}

@@ -1,0 +1,240 @@
+//! What is remembered of targets: by their owner, and by who stands by for it.
+//!
+//! The collector tells what it read and missed; that is remembered here, and told to the heir of the target, if there is
+//! one. Nobody waits for that: locks are held for moments, columns are shared and never copied, and a standby that does
+//! not keep up is given up and begins anew with snapshots.
+//!
+//! A frame that was read stays this node's to deliver, also when its target has gone to another node meanwhile.
+
+mod change;
+mod links;
+mod meters;
+mod own;
+mod remembered;
+mod shadows;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+use prometheus::Registry;
+use ringwatch_frame::{FrameId, FrameMeta, PendingFrame, Receipt, StreamId, TargetId, TargetMemory, Tick};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+pub use self::change::Change;
+pub(crate) use self::links::Stream;
+use self::meters::Meters;
+pub(crate) use self::meters::Reset;
+use self::own::{Own, Told};
+use self::shadows::Shadows;
+use crate::member::{Incarnation, Member};
+
+pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
+
+/// The memories of a node: of its own targets, and the shadows of those of others.
+#[derive(Debug)]
+pub struct Memories {
+    own: Mutex<Own>,
+    shadows: Mutex<Shadows>,
+    /// Told when a link needs a task.
+    fresh: Notify,
+    meters: Meters,
+}
+
+impl Memories {
+    /// Memories of nothing.
+    ///
+    /// # Errors
+    /// When `registry` has their metrics already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            own: Mutex::default(),
+            shadows: Mutex::default(),
+            fresh: Notify::new(),
+            meters: Meters::register(registry)?,
+        }))
+    }
+
+    /// What is remembered of a target of ours, without pending frames; nothing if it is not ours.
+    pub fn recall(&self, target: &TargetId) -> TargetMemory {
+        self.lock().recall(target)
+    }
+
+    /// A tick of a target of ours was read, and its heir is told. `baseline` is the new one; without one the last stays.
+    /// The frame is pending until the receipt is dropped. There is no receipt for a target that is not ours, for a tick
+    /// that has ended before, and where too many streams are remembered already.
+    ///
+    /// A tick before the last one means that the clock was set back: the stream goes on from there.
+    pub fn collected(
+        self: &Arc<Self>,
+        meta: &FrameMeta,
+        rows: &RecordBatch,
+        baseline: Option<RecordBatch>,
+    ) -> Option<Receipt> {
+        let frame = PendingFrame {
+            meta: meta.clone(),
+            rows: rows.clone(),
+        };
+        let collected = self.lock().collected(frame, baseline);
+        let number = self.told(collected)?;
+        Some(self.receipt_of(&meta.id, number))
+    }
+
+    /// A receipt for a frame that a dead owner had read and that is pending here since its target was [owned](Self::own).
+    /// Whoever delivers the frame gives it this receipt. `None`: the frame is not pending.
+    pub fn receipt(self: &Arc<Self>, id: &FrameId) -> Option<Receipt> {
+        let number = self.lock().number(&id.target, &id.stream, id.tick)?;
+        Some(self.receipt_of(id, number))
+    }
+
+    /// A tick of a target of ours was missed, for a reason that is counted.
+    pub fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+        let missed = self.lock().missed(target, stream, tick);
+        self.told(missed);
+    }
+
+    /// A stream of a target of ours is gone: its database was dropped. What was read of it is still delivered.
+    pub fn forget(&self, target: &TargetId, stream: &StreamId) {
+        let forgotten = self.lock().forget(target, stream);
+        self.told(forgotten);
+    }
+
+    /// The target is ours from here on, and goes on from `memory`. Pending frames in it are ours to deliver, each with its
+    /// [receipt](Self::receipt); those that we have read ourselves before, and not delivered yet, stay pending too.
+    pub fn own(&self, target: &TargetId, memory: TargetMemory) {
+        let owned = self.lock().own(target, memory);
+        if !self.told(owned) {
+            tracing::warn!(%target, "too many targets: a successor would not know where to go on");
+        }
+    }
+
+    /// The target is not ours any more; its heir is told to forget it, so whoever goes on must have the memory by then.
+    /// Gives the memory without pending frames: these stay ours to deliver.
+    pub fn release(&self, target: &TargetId) -> TargetMemory {
+        let released = self.lock().release(target);
+        self.told(released)
+    }
+
+    /// The targets that are ours.
+    pub fn owned_count(&self) -> usize {
+        self.lock().owned_count()
+    }
+
+    /// Who stands by for which target. Cheap where nothing changes; targets that are not ours yet may be among them.
+    pub fn set_heirs(&self, heirs: &BTreeMap<TargetId, Member>) {
+        let changed = self.lock().set_heirs(heirs);
+        if self.told(changed) {
+            self.fresh.notify_one();
+        }
+    }
+
+    /// What the owner of `target` told us before it died, with the frames that it has not delivered; it is ours to go on
+    /// from, and not a shadow any more. `None` while its owner is `alive`, and where there is no shadow.
+    pub fn take_shadow(
+        &self,
+        target: &TargetId,
+        alive: &dyn Fn(&Incarnation) -> bool,
+    ) -> Option<TargetMemory> {
+        self.shadows().take(target, alive)
+    }
+
+    /// As [`take_shadow`](Self::take_shadow), but the shadow stays: for a node that asks what we know.
+    pub fn shadow(&self, target: &TargetId, alive: &dyn Fn(&Incarnation) -> bool) -> Option<TargetMemory> {
+        self.shadows().get(target, alive)
+    }
+
+    /// Whether [`take_shadow`](Self::take_shadow) would give a memory.
+    pub fn has_shadow(&self, target: &TargetId, alive: &dyn Fn(&Incarnation) -> bool) -> bool {
+        self.shadows().has(target, alive)
+    }
+
+    /// What `from` says of a target that it owns. Words of a life before the one that we know, and changes of a target of
+    /// which `from` has given no snapshot, change nothing.
+    pub fn shadowed(&self, from: &Incarnation, change: Change) {
+        let gone = self.shadows().take_in(from, change);
+        drop(gone);
+    }
+
+    /// Of how many targets of others we know something.
+    pub fn shadow_count(&self) -> usize {
+        self.shadows().count()
+    }
+
+    /// Drops the shadows that have not been `wanted` for a minute. To be called every few seconds.
+    pub fn expire_shadows(&self, wanted: &dyn Fn(&TargetId) -> bool) {
+        let gone = self.shadows().expire(Instant::now(), wanted);
+        drop(gone);
+    }
+
+    fn receipt_of(self: &Arc<Self>, id: &FrameId, number: u64) -> Receipt {
+        let (memories, id) = (Arc::clone(self), id.clone());
+        Receipt::new(move || {
+            let settled = memories.lock().settled(&id.target, &id.stream, id.tick, number);
+            memories.told(settled);
+        })
+    }
+
+    /// Accounts for what was told, once the lock is free: what fell out is dropped here.
+    fn told<T>(&self, told: Told<T>) -> T {
+        self.meters.lost(told.lost);
+        if told.overflow {
+            self.meters.reset(Reset::Overflow);
+        }
+        told.value
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shadows(&self) -> MutexGuard<'_, Shadows> {
+        self.shadows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The side of the replication.
+impl Memories {
+    /// The peers whose link has no task yet; waits for one.
+    pub(crate) async fn fresh_links(&self) -> Vec<Incarnation> {
+        loop {
+            let fresh = self.lock().links.fresh();
+            if !fresh.is_empty() {
+                return fresh;
+            }
+            self.fresh.notified().await;
+        }
+    }
+
+    /// Begins a new stream to `peer`. `None`: it stands by for nothing, and its link needs no task any more.
+    pub(crate) fn open(&self, peer: &Incarnation) -> Option<Stream> {
+        self.lock().open(peer)
+    }
+
+    /// Ends the stream to `peer`.
+    pub(crate) fn close(&self, peer: &Incarnation) {
+        self.lock().links.close(peer);
+    }
+
+    /// `peer` has heard all that it was told, and stands by for nothing.
+    pub(crate) fn heard(&self, peer: &Incarnation) {
+        self.lock().links.heard(peer);
+    }
+
+    /// Whether `peer` stands by for nothing, and was told so.
+    pub(crate) fn is_idle(&self, peer: &Incarnation) -> bool {
+        self.lock().links.idle(peer)
+    }
+
+    /// Puts one snapshot that is due into its place in the stream. Says whether there was one.
+    pub(crate) fn snapshot(&self, peer: &Incarnation, stream: u64, place: mpsc::Permit<'_, Change>) -> bool {
+        self.lock().snapshot(peer, stream, place)
+    }
+
+    pub(crate) fn count_reset(&self, reason: Reset) {
+        self.meters.reset(reason);
+    }
+}

@@ -1,0 +1,295 @@
+//! What is remembered of one target, within bounds: pure. Owner and standby keep it alike.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use arrow_array::RecordBatch;
+use ringwatch_frame::{PendingFrame, StreamId, StreamMemory, TargetMemory, Tick};
+
+/// How many pending frames are remembered of one target.
+pub(crate) const MAX_FRAMES: usize = 10_000;
+/// How much memory the pending frames of one target may take, in bytes of their columns.
+pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// How many streams are remembered of one target.
+pub(crate) const MAX_STREAMS: usize = 10_000;
+
+/// The memory of one target.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    streams: BTreeMap<StreamId, Stream>,
+    /// All pending frames by number, oldest first.
+    order: BTreeMap<u64, StreamId>,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    last: Option<Tick>,
+    baseline: Option<RecordBatch>,
+    /// By tick and by number alike.
+    pending: VecDeque<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    number: u64,
+    bytes: usize,
+    frame: PendingFrame,
+}
+
+/// What is not remembered any more, to be dropped when the lock is free again.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// How many of the frames fell out though they are not delivered.
+    pub(super) lost: usize,
+    frames: Vec<PendingFrame>,
+    baselines: Vec<RecordBatch>,
+}
+
+/// What became of a tick that ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It is remembered.
+    New(Gone),
+    /// It is not later than the last one that is known.
+    Old,
+    /// There are too many streams.
+    Full,
+}
+
+impl Remembered {
+    /// Remembers `memory`; its frames get the numbers from `next` on, which is moved.
+    pub(super) fn new(memory: TargetMemory, next: &mut u64) -> Self {
+        let mut this = Self::default();
+        this.renew(memory, next);
+        this
+    }
+
+    /// The last tick of `stream` that ended.
+    pub(super) fn last(&self, stream: &StreamId) -> Option<Tick> {
+        self.streams.get(stream)?.latest()
+    }
+
+    /// A tick of `stream` has ended. A frame of it gets the number `next`, which is moved.
+    pub(super) fn ended(
+        &mut self,
+        stream: &StreamId,
+        tick: Tick,
+        baseline: Option<RecordBatch>,
+        frame: Option<PendingFrame>,
+        next: &mut u64,
+    ) -> Ended {
+        let Some(kept) = self.stream(stream) else {
+            return Ended::Full;
+        };
+        if kept.latest().is_some_and(|last| tick <= last) {
+            return Ended::Old;
+        }
+        kept.last = Some(tick);
+        let mut gone = Gone::default();
+        if let Some(baseline) = baseline {
+            gone.baselines.extend(kept.baseline.replace(baseline));
+        }
+        if let Some(frame) = frame {
+            self.push(frame, next, &mut gone);
+        }
+        Ended::New(gone)
+    }
+
+    /// The clock was set back to before `tick`: what lies at or after it in `stream` is not remembered any more.
+    pub(super) fn back(&mut self, stream: &StreamId, tick: Tick) -> Gone {
+        let mut gone = Gone::default();
+        if let Some(kept) = self.streams.get_mut(stream) {
+            kept.last = None;
+            let late = kept.split_off(tick);
+            gone.lost = late.len();
+            self.part_from(late, &mut gone);
+        }
+        gone
+    }
+
+    /// The frame of `stream` at `tick` has ended; where `number` is given, only if it has that number. `None`: it was not
+    /// pending.
+    pub(super) fn settled(&mut self, stream: &StreamId, tick: Tick, number: Option<u64>) -> Option<Gone> {
+        let kept = self.streams.get_mut(stream)?;
+        let at = kept.pending.binary_search_by_key(&tick, Pending::tick).ok()?;
+        if number.is_some_and(|number| {
+            kept.pending
+                .get(at)
+                .is_none_or(|pending| pending.number != number)
+        }) {
+            return None;
+        }
+        let settled = kept.pending.remove(at)?;
+        if kept.is_empty() {
+            self.streams.remove(stream);
+        }
+        let mut gone = Gone::default();
+        self.part_from([settled], &mut gone);
+        Some(gone)
+    }
+
+    /// The stream is gone; frames of it that are pending stay until they are settled.
+    pub(super) fn forget(&mut self, stream: &StreamId) -> Gone {
+        let mut gone = Gone::default();
+        if let Some(kept) = self.streams.get_mut(stream) {
+            kept.last = None;
+            gone.baselines.extend(kept.baseline.take());
+            if kept.is_empty() {
+                self.streams.remove(stream);
+            }
+        }
+        gone
+    }
+
+    /// Begins anew with `memory`. Of the frames that are pending here, those stay that it covers. Its own frames get the
+    /// numbers from `next` on, which is moved.
+    pub(super) fn renew(&mut self, memory: TargetMemory, next: &mut u64) -> Gone {
+        let mut gone = Gone::default();
+        let mut frames = Vec::new();
+        let mut old = std::mem::take(&mut self.streams);
+        for (id, stream) in memory.into_iter().take(MAX_STREAMS) {
+            let mut kept = old.remove(&id).unwrap_or_default();
+            let after = stream
+                .last
+                .map_or(i64::MIN, |last| last.unix_nanos().saturating_add(1));
+            let late = kept.split_off(Tick::from_unix_nanos(after));
+            gone.lost += late.len();
+            self.part_from(late, &mut gone);
+            gone.baselines.extend(kept.baseline.take());
+            kept.last = stream.last;
+            kept.baseline = stream.baseline;
+            frames.extend(stream.pending);
+            self.streams.insert(id, kept);
+        }
+        for stream in old.into_values() {
+            gone.lost += stream.pending.len();
+            gone.baselines.extend(stream.baseline);
+            self.part_from(stream.pending, &mut gone);
+        }
+        frames.sort_by_key(|frame| frame.meta.id.tick);
+        for frame in frames {
+            self.push(frame, next, &mut gone);
+        }
+        self.streams.retain(|_, stream| !stream.is_empty());
+        gone
+    }
+
+    /// Keeps nothing but the pending frames; gives back all but them.
+    pub(super) fn retire(&mut self) -> TargetMemory {
+        let memory = self.memory(false);
+        self.streams.retain(|_, stream| {
+            stream.baseline = None;
+            !stream.pending.is_empty()
+        });
+        memory
+    }
+
+    /// The number of the frame of `stream` at `tick`, if it is pending.
+    pub(super) fn number(&self, stream: &StreamId, tick: Tick) -> Option<u64> {
+        let pending = &self.streams.get(stream)?.pending;
+        let at = pending.binary_search_by_key(&tick, Pending::tick).ok()?;
+        Some(pending.get(at)?.number)
+    }
+
+    /// Whether no frame is pending.
+    pub(super) fn is_settled(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The memory, with or without pending frames.
+    pub(super) fn memory(&self, with_pending: bool) -> TargetMemory {
+        let pending = |stream: &Stream| {
+            stream
+                .pending
+                .iter()
+                .map(|pending| pending.frame.clone())
+                .collect()
+        };
+        let memory = |stream: &Stream| StreamMemory {
+            last: stream.last,
+            baseline: stream.baseline.clone(),
+            pending: if with_pending {
+                pending(stream)
+            } else {
+                VecDeque::new()
+            },
+        };
+        let streams = self.streams.iter();
+        streams.map(|(id, stream)| (id.clone(), memory(stream))).collect()
+    }
+
+    fn stream(&mut self, stream: &StreamId) -> Option<&mut Stream> {
+        if !self.streams.contains_key(stream) {
+            if self.streams.len() >= MAX_STREAMS {
+                return None;
+            }
+            self.streams.insert(stream.clone(), Stream::default());
+        }
+        self.streams.get_mut(stream)
+    }
+
+    /// Adds a frame, if there is none of its stream and tick. The oldest fall out if there are too many then.
+    fn push(&mut self, frame: PendingFrame, next: &mut u64, gone: &mut Gone) {
+        let id = &frame.meta.id;
+        let Some(stream) = self.streams.get_mut(&id.stream) else {
+            return;
+        };
+        let Err(at) = stream.pending.binary_search_by_key(&id.tick, Pending::tick) else {
+            return;
+        };
+        let (number, bytes) = (*next, frame.rows.get_array_memory_size());
+        *next += 1;
+        self.order.insert(number, id.stream.clone());
+        self.bytes += bytes;
+        let pending = Pending { number, bytes, frame };
+        stream.pending.insert(at, pending);
+        while self.order.len() > MAX_FRAMES || self.bytes > MAX_BYTES {
+            let Some((number, stream)) = self.order.pop_first() else {
+                break;
+            };
+            let stream = self.streams.get_mut(&stream);
+            if let Some(oldest) = stream.and_then(|stream| stream.remove(number)) {
+                gone.lost += 1;
+                self.part_from([oldest], gone);
+            }
+        }
+    }
+
+    /// Strikes frames that were taken out of their streams.
+    fn part_from(&mut self, frames: impl IntoIterator<Item = Pending>, gone: &mut Gone) {
+        for pending in frames {
+            self.order.remove(&pending.number);
+            self.bytes -= pending.bytes;
+            gone.frames.push(pending.frame);
+        }
+    }
+}
+
+impl Stream {
+    /// The last tick of which anything is known.
+    fn latest(&self) -> Option<Tick> {
+        self.last.max(self.pending.back().map(Pending::tick))
+    }
+
+    /// Takes out the pending frame with this number.
+    fn remove(&mut self, number: u64) -> Option<Pending> {
+        let at = self.pending.iter().position(|pending| pending.number == number)?;
+        self.pending.remove(at)
+    }
+
+    /// Takes out the pending frames at and after `tick`.
+    fn split_off(&mut self, tick: Tick) -> VecDeque<Pending> {
+        let at = self.pending.partition_point(|pending| pending.tick() < tick);
+        self.pending.split_off(at)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last.is_none() && self.baseline.is_none() && self.pending.is_empty()
+    }
+}
+
+impl Pending {
+    fn tick(&self) -> Tick {
+        self.frame.meta.id.tick
+    }
+}

@@ -1,0 +1,259 @@
+//! Shadows, and the way to them.
+
+use std::time::Duration;
+
+use ringwatch_frame::StreamMemory;
+
+use super::*;
+
+#[test]
+fn a_shadow_can_be_taken_when_its_owner_is_dead() {
+    let (standby, db, activity) = (memories(), target(1), stream(1));
+    let owner = incarnation("owner", 7);
+    let memory = TargetMemory::from([(
+        activity.clone(),
+        StreamMemory {
+            last: Some(tick(3)),
+            ..StreamMemory::default()
+        },
+    )]);
+    standby.shadowed(&owner, Change::Snapshot(db.clone(), memory.clone()));
+    let alive = |who: &Incarnation| *who == owner;
+    assert!(!standby.has_shadow(&db, &alive));
+    assert_eq!(
+        (standby.shadow(&db, &alive), standby.take_shadow(&db, &alive)),
+        (None, None)
+    );
+    // Its next life has nothing to do with what the dead one owned.
+    let next_life = |who: &Incarnation| *who == incarnation("owner", 8);
+    assert!(standby.has_shadow(&db, &next_life));
+    assert_eq!(standby.shadow(&db, &nobody), Some(memory.clone()));
+    assert_eq!(standby.take_shadow(&db, &next_life), Some(memory));
+    assert_eq!(
+        (standby.take_shadow(&db, &nobody), standby.shadow_count()),
+        (None, 0)
+    );
+}
+
+#[test]
+fn late_words_of_an_earlier_life_and_of_strangers_change_nothing() {
+    let (standby, db, activity) = (memories(), target(1), stream(1));
+    let (then, now, other) = (incarnation("a", 1), incarnation("a", 2), incarnation("b", 1));
+    let at = |n: i64| {
+        TargetMemory::from([(
+            activity.clone(),
+            StreamMemory {
+                last: Some(tick(n)),
+                ..StreamMemory::default()
+            },
+        )])
+    };
+    let ended = |n: i64| Change::Ended {
+        target: db.clone(),
+        stream: activity.clone(),
+        tick: tick(n),
+        baseline: None,
+        frame: None,
+    };
+    let last = || standby.shadow(&db, &nobody).map(|memory| memory[&activity].last);
+    standby.shadowed(&then, ended(1));
+    assert_eq!(last(), None, "there was no snapshot");
+    standby.shadowed(&then, Change::Snapshot(db.clone(), at(1)));
+    standby.shadowed(&now, Change::Snapshot(db.clone(), at(5)));
+    for late in [
+        Change::Snapshot(db.clone(), at(2)),
+        ended(9),
+        Change::Release(db.clone()),
+    ] {
+        standby.shadowed(&then, late);
+        assert_eq!(last(), Some(Some(tick(5))));
+    }
+    standby.shadowed(&now, ended(4));
+    assert_eq!(last(), Some(Some(tick(5))), "it is not later");
+    standby.shadowed(&other, Change::Snapshot(db.clone(), at(7)));
+    standby.shadowed(&now, ended(8));
+    assert_eq!(last(), Some(Some(tick(7))), "the new owner's word counts");
+    standby.shadowed(&other, Change::Release(db.clone()));
+    assert_eq!(standby.shadow_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_that_nobody_wants_goes_after_a_minute() {
+    let (standby, owner) = (memories(), incarnation("owner", 1));
+    standby.shadowed(&owner, Change::Snapshot(target(1), TargetMemory::new()));
+    standby.shadowed(&owner, Change::Snapshot(target(2), TargetMemory::new()));
+    let wanted = |of: &TargetId| *of == target(1);
+    standby.expire_shadows(&wanted);
+    tokio::time::advance(Duration::from_secs(59)).await;
+    standby.expire_shadows(&wanted);
+    assert_eq!(standby.shadow_count(), 2);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    standby.expire_shadows(&wanted);
+    assert!(standby.has_shadow(&target(1), &nobody) && !standby.has_shadow(&target(2), &nobody));
+}
+
+#[test]
+fn the_heir_learns_what_the_owner_knows_and_forgets_it_when_another_is_the_heir() {
+    let (owner, first, second) = (memories(), memories(), memories());
+    let (db, other, activity) = (target(1), target(2), stream(1));
+    owner.own(&db, TargetMemory::new());
+    let before = collect(&owner, &db, &activity, 1);
+    let (heir, next) = (member("standby", 1), member("next", 1));
+    owner.set_heirs(&heirs([db.clone(), other.clone()], &heir));
+    let mut line = Line::new(&owner, &first);
+    line.open();
+    let gap = collect(&owner, &db, &activity, 2);
+    assert!(line.snapshot() && !line.snapshot(), "one target is ours");
+    let after = collect(&owner, &db, &activity, 3);
+    drop(before);
+    line.deliver(usize::MAX);
+    assert_eq!(first.shadow(&db, &nobody), Some(owner.whole(&db)));
+    owner.own(&other, TargetMemory::new());
+    line.settle();
+    assert_eq!(first.shadow_count(), 2);
+
+    owner.set_heirs(&heirs([db.clone(), other.clone()], &heir));
+    line.settle();
+    assert_eq!(
+        (first.shadow_count(), owner.lock().links.len()),
+        (2, 1),
+        "nothing changed"
+    );
+
+    let mut both = heirs([db.clone()], &next);
+    both.insert(other.clone(), heir);
+    owner.set_heirs(&both);
+    line.settle();
+    assert!(!first.has_shadow(&db, &nobody) && first.has_shadow(&other, &nobody));
+    let mut second_line = Line {
+        to: next.who.clone(),
+        ..Line::new(&owner, &second)
+    };
+    second_line.settle();
+    assert_eq!(second.shadow(&db, &nobody), Some(owner.whole(&db)));
+
+    owner.release(&db);
+    second_line.settle();
+    assert_eq!(second.shadow_count(), 0);
+    owner.set_heirs(&BTreeMap::new());
+    line.settle();
+    assert_eq!(first.shadow_count(), 0);
+    for mut line in [line, second_line] {
+        owner.heard(&line.to);
+        line.open();
+        assert!(line.stream.is_none());
+    }
+    assert_eq!(owner.lock().links.len(), 0, "nobody stands by for us");
+    drop((gap, after));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_on_a_broken_stream_is_told_again_for_a_minute() {
+    let (owner, standby) = (memories(), memories());
+    let db = target(1);
+    owner.own(&db, TargetMemory::new());
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    line.settle();
+    owner.set_heirs(&BTreeMap::new());
+    line.cut();
+    assert_eq!(standby.shadow_count(), 1, "that it is released was lost");
+    line.settle();
+    assert_eq!(standby.shadow_count(), 0);
+    line.cut();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    line.open();
+    assert!(line.stream.is_some());
+    line.cut();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    line.open();
+    assert!(line.stream.is_none(), "by now the shadow has gone by itself");
+}
+
+#[test]
+fn a_standby_that_does_not_keep_up_begins_anew() {
+    let (owner, standby) = (memories(), memories());
+    let (db, activity) = (target(1), stream(1));
+    owner.own(&db, TargetMemory::new());
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    line.settle();
+    let receipts: Vec<_> = (1..=i64::try_from(links::QUEUE).unwrap() + 10)
+        .map(|n| collect(&owner, &db, &activity, n).unwrap())
+        .collect();
+    assert!(line.stream.as_ref().unwrap().overflow.is_cancelled());
+    line.settle();
+    assert_eq!(standby.shadow(&db, &nobody), Some(owner.whole(&db)));
+    drop(receipts);
+}
+
+#[test]
+fn a_clock_that_is_set_back_takes_the_standby_along() {
+    let (owner, standby) = (memories(), memories());
+    let (db, activity) = (target(1), stream(1));
+    owner.own(&db, TargetMemory::new());
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    line.settle();
+    let receipts: Vec<_> = [10, 20, 30, 15, 25]
+        .map(|n| collect(&owner, &db, &activity, n))
+        .into_iter()
+        .collect();
+    let whole = owner.whole(&db);
+    assert_eq!(
+        (whole[&activity].last, ticks(&whole, &activity)),
+        (Some(tick(25)), vec![10, 15, 25])
+    );
+    line.settle();
+    assert_eq!(standby.shadow(&db, &nobody), Some(whole));
+    drop(receipts);
+}
+
+#[test]
+fn snapshot_and_changes_fit_while_lanes_read() {
+    let (owner, standby) = (memories(), memories());
+    let db = target(1);
+    owner.own(&db, TargetMemory::new());
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    let kept = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..3)
+            .map(|lane| {
+                let (owner, db) = (&owner, &db);
+                scope.spawn(move || {
+                    let mut kept = Vec::new();
+                    for n in 1..=2000 {
+                        let receipt = collect(owner, db, &stream(lane), n);
+                        // Every third frame is delivered at once, every fifth after the next.
+                        if n % 3 != 0 {
+                            kept.push(receipt);
+                        }
+                        if n % 5 == 0 {
+                            kept.pop();
+                        }
+                    }
+                    kept
+                })
+            })
+            .collect();
+        let mut streams = 0;
+        while lanes.iter().any(|lane| !lane.is_finished()) {
+            line.open();
+            streams += 1;
+            while !line.snapshot() && lanes.iter().any(|lane| !lane.is_finished()) {}
+            line.deliver(200);
+        }
+        assert!(streams > 1);
+        lanes
+            .into_iter()
+            .flat_map(|lane| lane.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    line.settle();
+    let whole = owner.whole(&db);
+    assert_eq!(standby.shadow(&db, &nobody), Some(whole.clone()));
+    assert_eq!(
+        whole.values().map(|stream| stream.pending.len()).sum::<usize>(),
+        kept.iter().flatten().count()
+    );
+}

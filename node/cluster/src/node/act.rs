@@ -1,0 +1,234 @@
+//! What the steering does with targets: takes them, gives them, stops them, lets them go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
+use tokio::time::Instant;
+
+use super::claims::SETTLED;
+use super::handoff::{Next, Running};
+use super::metrics::Move;
+use super::notes;
+use super::pause::{PauseCheck, Verdict};
+use super::rivals::Finding;
+use super::steer::{Effect, Event, Steering};
+use crate::member::{Incarnation, NodeId, State};
+use crate::roster::Membership;
+use crate::view::View;
+
+/// Whether this life is a member that is not dead.
+pub(super) fn is_alive(membership: &Membership, who: &Incarnation) -> bool {
+    let member = membership.member(&who.node);
+    member.is_some_and(|member| member.who == *who && member.state != State::Dead)
+}
+
+impl Steering {
+    /// Something that was begun has come to something. Call [`Steering::step`] after it.
+    pub(crate) fn on(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Stopped { target, number } => {
+                self.stopping.remove(&target);
+                let next = self.handoffs.stopped(&target, number, self.pulse.sure(), now);
+                self.follow(&target, next);
+            }
+            Event::Prepared { target, number, answer } => {
+                let next = self.handoffs.prepared(&target, number, answer, now);
+                self.follow(&target, next);
+            }
+            Event::Committed { target, number, answer } => {
+                let next = self.handoffs.committed(&target, number, answer, now);
+                self.follow(&target, next);
+            }
+            Event::Asked { target, number, answer } => {
+                let next = self.handoffs.asked(&target, number, answer, now);
+                self.follow(&target, next);
+            }
+            Event::Warmed { target, from, handoff, answer } => self.warmed(&target, &from, handoff, answer),
+            Event::Recalled { number, answers } => self.claims.answered(number, answers, now),
+            Event::Confirmed { pauses, by, excluded } => {
+                if let Some(check) = &mut self.pause {
+                    check.answered(pauses, &by, excluded);
+                }
+            }
+            Event::Probed { life, alive } => self.probed(&life, alive),
+        }
+        self.open();
+    }
+
+    /// Owns `wanted` targets whose memory is at hand or about which the others were asked; asks about the others.
+    pub(super) fn claim(
+        &mut self,
+        wanted: BTreeSet<TargetId>,
+        mut cleared: BTreeMap<TargetId, TargetMemory>,
+        membership: &Membership,
+        now: Instant,
+    ) {
+        let alive = |who: &Incarnation| is_alive(membership, who);
+        let mut unknown = BTreeSet::new();
+        for target in wanted {
+            if let Some(memory) = self.memories.take_shadow(&target, &alive) {
+                self.take(&target, memory, Move::TakeOver);
+            } else if let Some(memory) = cleared.remove(&target) {
+                self.take(&target, memory, Move::Claim);
+            } else {
+                unknown.insert(target);
+            }
+        }
+        let settled = self.sole || now >= self.view_since + SETTLED;
+        let others = membership.others_alive().cloned().collect();
+        let Some(ask) = self.claims.want(&unknown, others, settled, now) else { return };
+        if !ask.of.is_empty() {
+            let (number, targets, of) = (ask.number, ask.targets, ask.of);
+            self.todo.push(Effect::Recall { number, targets, of });
+            return;
+        }
+        self.claims.answered(ask.number, Vec::new(), now);
+        for (target, memory) in self.claims.take_cleared() {
+            self.take(&target, memory, Move::Claim);
+        }
+        self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
+    }
+
+    /// Owns a target from now on, and goes on with it where `memory` ends.
+    pub(super) fn take(&mut self, target: &TargetId, memory: TargetMemory, how: Move) {
+        let pending = memory.values().flat_map(|stream| stream.pending.iter().cloned());
+        let pending: Vec<PendingFrame> = pending.collect();
+        notes::taken(target, how, pending.len());
+        self.metrics.moved(how);
+        self.memories.own(target, memory);
+        self.owned.insert(target.clone());
+        self.incoming.taken(target);
+        self.todo.push(Effect::Start(target.clone()));
+        if !pending.is_empty() {
+            self.todo.push(Effect::Deliver(pending));
+        }
+    }
+
+    /// Owns a target no more; its lanes end.
+    pub(super) fn drop_target(&mut self, target: &TargetId) {
+        self.owned.remove(target);
+        self.memories.release(target);
+        self.metrics.moved(Move::Stopped);
+        if self.handoffs.phase(target) != Running::None && self.stopping.insert(target.clone()) {
+            self.todo.push(Effect::Stop { target: target.clone(), number: 0 });
+        }
+    }
+
+    /// Lets go of everything at once, without a successor.
+    pub(super) fn let_go(&mut self, why: &str) {
+        let owned = std::mem::take(&mut self.owned);
+        notes::let_go(why, owned.len());
+        for target in &owned {
+            self.drop_target(target);
+        }
+        self.handoffs.clear();
+        self.claims.clear();
+        self.open();
+    }
+
+    pub(super) fn hand_over(&mut self, target: &TargetId, to: &NodeId, membership: &Membership, now: Instant) {
+        let Some(member) = membership.member(to) else { return };
+        let view = self.view.as_ref().map_or(0, View::number);
+        let next = self.handoffs.begin(target, member, view, now);
+        self.follow(target, next);
+    }
+
+    /// What time and lost members make of what is on its way.
+    pub(super) fn follow_handoffs(&mut self, now: Instant) {
+        let Some(membership) = self.membership.take() else { return };
+        let steps = self.handoffs.pass(|who| is_alive(&membership, who), now);
+        self.incoming.pass(|who| is_alive(&membership, who), now);
+        for (target, next) in steps {
+            self.follow(&target, next);
+        }
+        self.membership = Some(membership);
+    }
+
+    /// Does what a handoff says comes next.
+    pub(super) fn follow(&mut self, target: &TargetId, next: Next) {
+        let target = target.clone();
+        match next {
+            Next::Nothing => {}
+            Next::Prepare { to, number, view } => {
+                self.todo.push(Effect::Prepare { target, to, number, view });
+            }
+            Next::Stop { number } => {
+                self.stopping.insert(target.clone());
+                self.todo.push(Effect::Stop { target, number });
+            }
+            Next::Commit { to, number, view } => {
+                let mut memory = self.memories.recall(&target);
+                // What was read here is delivered from here.
+                memory.values_mut().for_each(|stream| stream.pending.clear());
+                self.todo.push(Effect::Commit { target, to, memory, number, view });
+            }
+            Next::Ask { to, number } => self.todo.push(Effect::Ask { target, to, number }),
+            Next::Gone { to, took } => {
+                notes::handed_over(&target, &to.node, took);
+                self.metrics.handed_over(took);
+                self.owned.remove(&target);
+                self.memories.release(&target);
+            }
+            Next::Kept { to, reason, restart, again_in } => {
+                notes::kept(&target, &to.node, &reason, again_in);
+                self.metrics.moved(Move::Abandoned);
+                if restart && self.owned.contains(&target) {
+                    self.todo.push(Effect::Start(target));
+                }
+            }
+        }
+    }
+
+    /// Notices that the process was paused, or that the pulse is late: then no silence of others means anything.
+    pub(super) fn notice_pause(&mut self, now: Instant) {
+        let pauses = self.pulse.pauses();
+        if pauses > self.pauses {
+            self.pauses = pauses;
+            self.roster.paused(now);
+            self.claims.clear();
+            let check = PauseCheck::new(pauses, self.membership.as_ref(), self.pause.take(), now);
+            notes::paused(self.owned.len());
+            self.pause = Some(check);
+        } else if self.pause.is_none() && !self.pulse.sure() {
+            self.roster.paused(now);
+        }
+    }
+
+    /// Asks the peers about us after a pause, and does what follows from what they say.
+    pub(super) fn resolve_pause(&mut self, now: Instant) {
+        let (Some(check), Some(membership)) = (&mut self.pause, &self.membership) else { return };
+        let pauses = check.pauses();
+        match check.verdict(membership, now) {
+            Verdict::Ask(members) => {
+                let ask = |of| Effect::Confirm { pauses, of };
+                self.todo.extend(members.into_iter().map(ask));
+            }
+            Verdict::Clear => {
+                self.pause = None;
+                self.pulse.confirm(pauses);
+                notes::still_member();
+            }
+            Verdict::Excluded(by) => {
+                self.pause = None;
+                // The gate is empty before the pulse is sure again.
+                self.let_go(&format!("`{by}` had taken this node out of the ring while it was paused"));
+                self.pulse.confirm(pauses);
+            }
+        }
+    }
+
+    /// Asks other lives of our own node whether they live.
+    pub(super) fn probe_rivals(&mut self, now: Instant) {
+        let Some(membership) = &self.membership else { return };
+        let lives = self.rivals.due(&membership.rivals, &self.fixed.grpc_address, now);
+        self.todo.extend(lives.into_iter().map(|life| Effect::Probe { life }));
+    }
+
+    fn probed(&mut self, life: &Incarnation, alive: bool) {
+        match self.rivals.probed(life, alive, &self.fixed.me, self.stage) {
+            Finding::Nothing => {}
+            Finding::Newer { address } => notes::rival(life, &address),
+            Finding::Fatal(failure) => self.fail(failure),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Claiming targets that nobody owns: the others are asked first, in one batch at a time.
+//!
+//! Two nodes may want the same target for a moment, when they see different members. The one with the lower id wins: it is told that
+//! nobody owns the target, the other one that it is owned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ringwatch_frame::{TargetId, TargetMemory};
+use tokio::time::Instant;
+
+use crate::member::{Member, NodeId};
+use crate::peer::Recalled;
+
+/// A view this young may not be everyone's yet, so that a previous owner may still be handing over.
+pub(crate) const SETTLED: Duration = Duration::from_millis(300);
+/// So long a claim waits for the answer of a live member that does not answer. Longer than it takes to be dead.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Questions under way about targets that this node wants.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    batch: Option<Batch>,
+    last: u64,
+    /// Since when a target is wanted; cleared when it is not any more.
+    wanted: BTreeMap<TargetId, Instant>,
+    /// Targets about which all is known: they may be owned in this very step.
+    cleared: BTreeMap<TargetId, TargetMemory>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    number: u64,
+    targets: BTreeSet<TargetId>,
+}
+
+/// A batch of targets to ask all others about.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ask {
+    pub(crate) number: u64,
+    pub(crate) targets: Vec<TargetId>,
+    pub(crate) of: Vec<Member>,
+}
+
+/// What one member has said to a batch; `None`: it has not answered.
+pub(crate) type Answer = (NodeId, Option<Vec<Recalled>>);
+
+impl Claims {
+    /// Whether an answer is waited for, or time to pass.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.batch.is_some() || !self.wanted.is_empty()
+    }
+
+    /// Targets that are being claimed.
+    pub(crate) fn claiming(&self) -> impl Iterator<Item = &TargetId> {
+        self.batch.iter().flat_map(|batch| &batch.targets)
+    }
+
+    /// `node` asks about `target`. Says whether it is told that the target is owned because we are just claiming it; else
+    /// a claim of ours is given up, for it will go to the one who asks.
+    pub(crate) fn yields(&mut self, me: &NodeId, node: &NodeId, target: &TargetId) -> bool {
+        let Some(batch) = &mut self.batch else { return false };
+        if !batch.targets.contains(target) {
+            return false;
+        }
+        if me < node {
+            return true;
+        }
+        batch.targets.remove(target);
+        false
+    }
+
+    /// The target came here by another way.
+    pub(crate) fn drop_claim(&mut self, target: &TargetId) {
+        if let Some(batch) = &mut self.batch {
+            batch.targets.remove(target);
+        }
+        self.cleared.remove(target);
+    }
+
+    /// All answers to a batch are there, or late.
+    pub(crate) fn answered(&mut self, number: u64, answers: Vec<Answer>, now: Instant) {
+        let Some(batch) = self.batch.take_if(|batch| batch.number == number) else { return };
+        let complete = answers.iter().all(|(_, answer)| answer.is_some());
+        let mut owned = BTreeSet::new();
+        let mut memories: BTreeMap<TargetId, TargetMemory> = BTreeMap::new();
+        for recalled in answers.into_iter().filter_map(|(_, answer)| answer).flatten() {
+            if recalled.owned {
+                owned.insert(recalled.target);
+            } else if let Some(memory) = recalled.memory {
+                merge(memories.entry(recalled.target).or_default(), memory);
+            }
+        }
+        for target in batch.targets {
+            let patient = self.wanted.get(&target).is_some_and(|since| now < *since + PATIENCE);
+            if !owned.contains(&target) && (complete || !patient) {
+                let memory = memories.remove(&target).unwrap_or_default();
+                self.cleared.insert(target, memory);
+            }
+        }
+    }
+
+    /// Takes what the last answers have cleared. What is not owned with it now must be asked about anew.
+    pub(crate) fn take_cleared(&mut self) -> BTreeMap<TargetId, TargetMemory> {
+        std::mem::take(&mut self.cleared)
+    }
+
+    /// These targets are wanted now. Gives the question to all `others`, when the view has `settled` and no other question
+    /// is under way.
+    pub(crate) fn want(
+        &mut self,
+        targets: &BTreeSet<TargetId>,
+        others: Vec<Member>,
+        settled: bool,
+        now: Instant,
+    ) -> Option<Ask> {
+        self.wanted.retain(|target, _| targets.contains(target));
+        for target in targets {
+            self.wanted.entry(target.clone()).or_insert(now);
+        }
+        if targets.is_empty() || self.batch.is_some() || !settled {
+            return None;
+        }
+        self.last += 1;
+        let batch = Batch { number: self.last, targets: targets.clone() };
+        let ask = Ask { number: batch.number, targets: targets.iter().cloned().collect(), of: others };
+        self.batch = Some(batch);
+        Some(ask)
+    }
+
+    /// Forgets all: this node must not claim now.
+    pub(crate) fn clear(&mut self) {
+        self.batch = None;
+        self.wanted.clear();
+        self.cleared.clear();
+    }
+}
+
+/// Of each stream, the memory that has come furthest; of equal ones, the one that has more to deliver.
+fn merge(best: &mut TargetMemory, other: TargetMemory) {
+    for (stream, memory) in other {
+        let rank = |memory: &ringwatch_frame::StreamMemory| (memory.last, memory.pending.len());
+        match best.get(&stream) {
+            Some(known) if rank(known) >= rank(&memory) => {}
+            _ => {
+                best.insert(stream, memory);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The node: the one task that knows the members, decides what to do and does it.
+//!
+//! [`steer`] decides and does no I/O; [`run`] carries out what it says, each thing as a child task with a deadline, and tells it what
+//! came of it. What others may see is published: whether a target may be read ([`Gate`]), what is known of the
+//! cluster ([`Knowledge`]), how far this node is ([`Status`]).
+
+mod act;
+mod claims;
+mod collecting;
+mod gate;
+mod handle;
+mod handoff;
+mod join;
+mod knowledge;
+mod metrics;
+mod notes;
+mod parts;
+mod pause;
+mod questions;
+mod receive;
+mod rivals;
+mod run;
+mod status;
+mod steer;
+
+pub use collecting::Collecting;
+pub use gate::{Gate, GateRefusal};
+pub use handle::{ClusterControl, ClusterNode};
+pub use knowledge::{Knowledge, Known, Placed};
+pub use parts::{ClusterError, ClusterParts, Prepared, prepare_cluster};
+pub use status::{NodeFailure, Status};
+
+/// What the operator and the server want of this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// The server can take targets.
+    pub(crate) ready: bool,
+    /// Hand everything over and stay.
+    pub(crate) draining: bool,
+    /// Hand everything over and go.
+    pub(crate) leaving: bool,
+    /// It has gone, whatever is left.
+    pub(crate) left: bool,
+}

@@ -1,0 +1,114 @@
+//! What the log says once about members, views and targets.
+
+use std::time::Duration;
+
+use ringwatch_frame::TargetId;
+use tracing::{error, info, warn};
+
+use super::metrics::Move;
+use crate::member::{Incarnation, Member, NodeId, State};
+use crate::plan::Why;
+use crate::roster::Membership;
+use crate::view::View;
+
+/// Members that changed from one step to the next.
+pub(crate) fn changes(before: Option<&Membership>, after: &Membership) {
+    for member in &after.members {
+        match before.and_then(|before| before.member(&member.who.node)) {
+            None => info!(node = %member.who.node, state = state(member), "member appeared"),
+            Some(old) if old.who != member.who => {
+                info!(node = %member.who.node, state = state(member), "member was restarted");
+            }
+            Some(old) if old.state != member.state => changed(after, old, member),
+            Some(_) => {}
+        }
+    }
+    let gone = before.into_iter().flat_map(|before| &before.members);
+    for member in gone.filter(|old| after.member(&old.who.node).is_none()) {
+        info!(node = %member.who.node, from = state(member), "member has left");
+    }
+    match before.map(|before| before.quorum) {
+        Some(true) if !after.quorum => {
+            warn!("quorum lost: this node sees no majority, the view stays and nothing is claimed");
+        }
+        Some(false) if after.quorum => info!("quorum regained"),
+        _ => {}
+    }
+}
+
+fn changed(after: &Membership, old: &Member, member: &Member) {
+    let (node, from, to) = (&member.who.node, state(old), state(member));
+    if *node == after.me && old.state == State::Ready && member.state == State::Joining {
+        warn!(%node, "held down: peers have lost sight of this node and keep it out of the ring for a while");
+    } else {
+        info!(%node, from, to, "member changed");
+    }
+}
+
+fn state(member: &Member) -> &'static str {
+    match member.state {
+        State::Joining => "joining",
+        State::Ready => "ready",
+        State::Draining => "draining",
+        State::Suspect => "suspect",
+        State::Dead => "dead",
+    }
+}
+
+/// Another ring is in force.
+pub(crate) fn new_view(view: &View, membership: &Membership) {
+    let members = view.ring().members().len();
+    info!(view = view.number(), members, known = membership.members.len(), "new view");
+}
+
+/// A target came here.
+pub(crate) fn taken(target: &TargetId, how: Move, pending: usize) {
+    match how {
+        Move::TakeOver => info!(%target, pending, "target taken over from its dead owner"),
+        Move::In => info!(%target, "target received"),
+        _ => info!(%target, pending, "target claimed"),
+    }
+}
+
+/// A target went to another.
+pub(crate) fn handed_over(target: &TargetId, to: &NodeId, took: Duration) {
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    info!(%target, %to, milliseconds, "target handed over");
+}
+
+/// A target was to go to another, and stays.
+pub(crate) fn kept(target: &TargetId, to: &NodeId, reason: &str, again_in: Duration) {
+    let seconds = again_in.as_secs();
+    warn!(%target, %to, reason, "handoff abandoned: the target stays here, next try in {seconds} s");
+}
+
+/// A target is not read here any more.
+pub(crate) fn stopped(target: &TargetId, why: &Why) {
+    match why {
+        Why::NotConfigured => info!(%target, "target stopped: it is not configured any more"),
+        Why::OwnedByOther(owner) => warn!(%target, %owner, "target stopped: another member owns it too"),
+    }
+}
+
+/// Everything was let go.
+pub(crate) fn let_go(why: &str, targets: usize) {
+    if targets > 0 {
+        warn!(targets, "all targets let go: {why}");
+    }
+}
+
+/// The process was paused.
+pub(crate) fn paused(targets: usize) {
+    warn!(targets, "this process was paused: peers are asked before anything is read again");
+}
+
+/// A pause has changed nothing.
+pub(crate) fn still_member() {
+    info!("no peer has missed this node while it was paused: it goes on");
+}
+
+/// Another process runs under our id.
+pub(crate) fn rival(life: &Incarnation, address: &str) {
+    let node = &life.node;
+    error!(%node, address, "another node with our id has started; it should stop by itself: give it another id");
+}

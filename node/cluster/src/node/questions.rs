@@ -1,0 +1,125 @@
+//! How the steering answers the questions of peers.
+
+use ringwatch_frame::{TargetId, TargetMemory};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::act::is_alive;
+use super::metrics::Move;
+use super::receive::Question;
+use super::steer::{Effect, Steering};
+use crate::member::{Incarnation, Stage, TargetKey};
+use crate::peer::Recalled;
+
+impl Steering {
+    /// Answers a peer, at once or when a connection is made. Call [`Steering::step`] after it.
+    pub(crate) fn answer(&mut self, question: Question, now: Instant) {
+        // A caller that has given up needs no answer, so the result of sending one does not matter.
+        match question {
+            Question::Confirm { from, reply } => {
+                self.roster.heard_from(&from, now);
+                let _ = reply.send(self.roster.excludes(&from));
+            }
+            Question::Prepare { from, target, handoff, reply } => {
+                self.offered(target, from, handoff, reply, now);
+            }
+            Question::Commit { from, target, memory, handoff, reply } => {
+                let _ = reply.send(self.receive(&target, memory, &from, handoff, now));
+            }
+            Question::Recall { from, targets, reply } => {
+                let recalled = targets.into_iter().map(|target| self.recalled(target, &from));
+                let _ = reply.send(recalled.collect());
+            }
+        }
+    }
+
+    fn offered(
+        &mut self,
+        target: TargetId,
+        from: Incarnation,
+        handoff: u64,
+        reply: oneshot::Sender<Result<(), String>>,
+        now: Instant,
+    ) {
+        if let Err(reason) = self.accepts(&target, &from) {
+            let _ = reply.send(Err(reason));
+            return;
+        }
+        self.incoming.offered(&target, &from, handoff, now);
+        self.warming.insert(target.clone(), reply);
+        self.todo.push(Effect::Warm { target, from, handoff });
+    }
+
+    /// A connection for a target that is offered to us is made, or cannot be.
+    pub(super) fn warmed(
+        &mut self,
+        target: &TargetId,
+        from: &Incarnation,
+        handoff: u64,
+        answer: Result<(), String>,
+    ) {
+        let waits = self.incoming.is_offer(target, from, handoff);
+        if !waits {
+            return;
+        }
+        self.incoming.warmed(target, from, handoff, answer.is_ok());
+        if let Some(reply) = self.warming.remove(target) {
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Whether this node would take `target` from `from` now.
+    fn accepts(&self, target: &TargetId, from: &Incarnation) -> Result<(), String> {
+        let alive = |membership| is_alive(membership, from);
+        let refusal = if !self.pulse.sure() {
+            "this node was paused and is not sure of itself"
+        } else if self.targets.get(&TargetKey::from(target)) != Some(target) {
+            "the target is not in this node's configuration"
+        } else if self.stage != Stage::Ready || self.failure.is_some() {
+            "this node takes no targets now"
+        } else if !self.membership.as_ref().is_some_and(alive) || self.roster.excludes(from) {
+            "the caller is out of this node's ring"
+        } else if self.owned.contains(target) {
+            "this node owns the target already"
+        } else if self.stopping.contains(target) {
+            "this node still ends its own readings of the target"
+        } else {
+            return Ok(());
+        };
+        Err(refusal.into())
+    }
+
+    fn receive(
+        &mut self,
+        target: &TargetId,
+        mut memory: TargetMemory,
+        from: &Incarnation,
+        handoff: u64,
+        now: Instant,
+    ) -> Result<(), String> {
+        let verdict = match self.incoming.commit(target, from, handoff, now) {
+            Ok(false) => return Ok(()),
+            Ok(true) => self.accepts(target, from),
+            Err(reason) => Err(reason),
+        };
+        self.incoming.ended(target, from, handoff, verdict.is_ok());
+        verdict?;
+        self.claims.drop_claim(target);
+        // Frames that the old owner has read are delivered by the old owner.
+        memory.values_mut().for_each(|stream| stream.pending.clear());
+        self.take(target, memory, Move::In);
+        self.open();
+        Ok(())
+    }
+
+    fn recalled(&mut self, target: TargetId, from: &Incarnation) -> Recalled {
+        let claiming = self.claims.yields(&self.fixed.me.node, &from.node, &target);
+        let accepted = self.incoming.asked(&target, from);
+        let owned = self.owned.contains(&target) || claiming || accepted;
+        let memory = match &self.membership {
+            Some(membership) if !owned => self.memories.shadow(&target, &|who| is_alive(membership, who)),
+            _ => None,
+        };
+        Recalled { target, owned, memory }
+    }
+}

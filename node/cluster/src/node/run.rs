@@ -1,0 +1,309 @@
+//! The edge of the steering: waits for whatever may change something, and carries out what the steering says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwatch_frame::{Clock, TargetId};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::receive::Question;
+use super::status::Status;
+use super::steer::{Effect, Event, Look, Steering};
+use super::{Collecting, Knowledge, Wishes};
+use crate::gossip::{Gossip, Sightings};
+use crate::member::{Said, Stage};
+use crate::peer::{PeerError, Peers};
+use crate::pulse::{BEAT, Pulse};
+use crate::replicate::Replicator;
+use crate::roster::Moment;
+
+/// The next step while something waits for time to pass.
+const SOON: Duration = Duration::from_millis(50);
+/// The next step while nothing does.
+const LATER: Duration = Duration::from_millis(500);
+/// A connection that takes longer to make is none.
+const WARM: Duration = Duration::from_secs(9);
+/// A preparation that takes longer has failed: the other's deadline and some time for the way.
+const PREPARE: Duration = Duration::from_secs(10);
+/// After this the answer to a commit counts as lost, and is asked for.
+const COMMIT: Duration = Duration::from_secs(5);
+/// Short questions between nodes.
+const ASK: Duration = Duration::from_millis(500);
+/// Lanes have deadlines of their own that are far shorter; one that is stuck beyond this holds nothing up any more.
+const STOP: Duration = Duration::from_secs(60);
+/// When the node ends, its lanes have this long.
+const LAST_STOP: Duration = Duration::from_secs(2);
+
+/// All that the loop owns.
+pub(crate) struct Inner {
+    pub(crate) steering: Steering,
+    pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) knowledge: watch::Sender<Arc<Knowledge>>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) wishes: watch::Receiver<Wishes>,
+    pub(crate) targets: watch::Receiver<Arc<[TargetId]>>,
+    pub(crate) clock: Clock,
+    pub(crate) gossip: Option<Gossip>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) peers: Arc<dyn Peers>,
+    pub(crate) collecting: Arc<dyn Collecting>,
+    pub(crate) _replicator: Replicator,
+}
+
+/// Child tasks, each with the event that takes the place of its own if it panics.
+#[derive(Default)]
+struct Tasks {
+    set: JoinSet<Event>,
+    otherwise: HashMap<Id, Event>,
+}
+
+impl Tasks {
+    fn spawn(&mut self, work: impl Future<Output = Event> + Send + 'static, otherwise: Event) {
+        let id = self.set.spawn(work).id();
+        self.otherwise.insert(id, otherwise);
+    }
+
+    /// The next event; pending while there is no task.
+    async fn next(&mut self) -> Option<Event> {
+        match self.set.join_next_with_id().await {
+            None => std::future::pending().await,
+            Some(Ok((id, event))) => {
+                self.otherwise.remove(&id);
+                Some(event)
+            }
+            Some(Err(error)) => self.failed(&error),
+        }
+    }
+
+    fn failed(&mut self, error: &JoinError) -> Option<Event> {
+        tracing::error!("a task of the cluster has failed: {error}");
+        self.otherwise.remove(&error.id())
+    }
+}
+
+/// Runs the node until it is told to stop.
+pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
+    let mut sightings = inner.gossip.as_ref().map(Gossip::sightings);
+    let mut tasks = Tasks::default();
+    let mut said = None;
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        inner.step(sightings.as_mut(), &mut said, &mut tasks).await;
+        let wait = if inner.steering.is_pending() { SOON } else { LATER };
+        let at = Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return inner.end(tasks).await,
+                event = tasks.next() => {
+                    if let Some(event) = event {
+                        inner.steering.on(event, Instant::now());
+                    }
+                }
+                Some(question) = inner.questions.recv() => inner.steering.answer(question, Instant::now()),
+                Ok(()) = changed(sightings.as_mut()) => {}
+                Ok(()) = inner.targets.changed() => {}
+                Ok(()) = inner.wishes.changed() => {}
+                _ = beats.tick(), if inner.gossip.is_none() => {
+                    // Without gossip nobody else beats.
+                    if inner.pulse.beat().is_none() {
+                        continue;
+                    }
+                }
+                () = sleep_until(at) => {}
+            }
+            break;
+        }
+    }
+}
+
+async fn changed(sightings: Option<&mut watch::Receiver<Arc<Sightings>>>) -> Result<(), ()> {
+    match sightings {
+        Some(sightings) => sightings.changed().await.map_err(drop),
+        None => std::future::pending().await,
+    }
+}
+
+impl Inner {
+    async fn step(
+        &mut self,
+        sightings: Option<&mut watch::Receiver<Arc<Sightings>>>,
+        said: &mut Option<Said>,
+        tasks: &mut Tasks,
+    ) {
+        let seen = sightings.map(|sightings| Arc::clone(&sightings.borrow_and_update()));
+        let targets = Arc::clone(&self.targets.borrow_and_update());
+        let now = Moment { instant: Instant::now(), tick: self.clock.now() };
+        let wishes = *self.wishes.borrow_and_update();
+        let look = Look { now, sightings: seen.as_deref(), targets: &targets, wishes };
+        let effects = self.steering.step(&look);
+        self.carry_out(effects, tasks).await;
+        self.publish(said);
+    }
+
+    /// Tells everyone what has changed.
+    fn publish(&self, said: &mut Option<Said>) {
+        let now = self.steering.said();
+        if said.as_ref() != Some(&now) {
+            if let Some(gossip) = &self.gossip {
+                gossip.say(now.clone());
+            }
+            *said = Some(now);
+        }
+        let knowledge = self.steering.knowledge();
+        self.knowledge.send_if_modified(|known| {
+            let changed = !known.same(&knowledge);
+            if changed {
+                *known = Arc::new(knowledge);
+            }
+            changed
+        });
+        let status = self.steering.status(Instant::now());
+        self.status.send_if_modified(|known| {
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+    }
+
+    async fn carry_out(&self, effects: Vec<Effect>, tasks: &mut Tasks) {
+        for effect in effects {
+            match effect {
+                // These two return at once, and their order matters.
+                Effect::Start(target) => self.collecting.start(&target).await,
+                Effect::Deliver(frames) => self.collecting.deliver(frames),
+                other => self.begin(other, tasks),
+            }
+        }
+    }
+
+    /// Begins what takes time.
+    fn begin(&self, effect: Effect, tasks: &mut Tasks) {
+        let (peers, collecting) = (Arc::clone(&self.peers), Arc::clone(&self.collecting));
+        match effect {
+            Effect::Start(_) | Effect::Deliver(_) => {}
+            Effect::Stop { target, number } => {
+                let event = Event::Stopped { target: target.clone(), number };
+                let work = async move {
+                    let _ = timeout(STOP, collecting.stop(&target)).await;
+                    Event::Stopped { target, number }
+                };
+                tasks.spawn(work, event);
+            }
+            Effect::Warm { target, from, handoff } => {
+                let build = move |target, answer| Event::Warmed { target, from, handoff, answer };
+                let failed = build.clone()(target.clone(), Err("it has failed".into()));
+                let work = async move {
+                    let late = |_| Err("the target does not answer in time".into());
+                    let answer = timeout(WARM, collecting.warm(&target)).await.unwrap_or_else(late);
+                    build(target, answer)
+                };
+                tasks.spawn(work, failed);
+            }
+            Effect::Prepare { target, to, number, view } => {
+                let build = move |target, answer| Event::Prepared { target, number, answer };
+                let failed = build(target.clone(), Err(PeerError::Timeout));
+                let work = async move {
+                    let answer = within(PREPARE, peers.prepare(&to, &target, number, view)).await;
+                    build(target, answer)
+                };
+                tasks.spawn(work, failed);
+            }
+            Effect::Commit { target, to, memory, number, view } => {
+                let build = move |target, answer| Event::Committed { target, number, answer };
+                let failed = build(target.clone(), Err(PeerError::Timeout));
+                let work = async move {
+                    let answer = within(COMMIT, peers.commit(&to, &target, memory, number, view)).await;
+                    build(target, answer)
+                };
+                tasks.spawn(work, failed);
+            }
+            asking => self.begin_to_ask(asking, tasks),
+        }
+    }
+
+    /// Begins short questions to peers.
+    fn begin_to_ask(&self, effect: Effect, tasks: &mut Tasks) {
+        let peers = Arc::clone(&self.peers);
+        match effect {
+            Effect::Ask { target, to, number } => {
+                let build = move |target, answer| Event::Asked { target, number, answer };
+                let failed = build(target.clone(), Err(PeerError::Timeout));
+                let work = async move {
+                    let answer = within(ASK, peers.recall(&to, std::slice::from_ref(&target))).await;
+                    let mine = |all: Vec<crate::peer::Recalled>| {
+                        let mine = all.into_iter().find(|recalled| recalled.target == target);
+                        mine.map(|recalled| recalled.owned).ok_or(PeerError::Timeout)
+                    };
+                    let answer = answer.and_then(mine);
+                    build(target, answer)
+                };
+                tasks.spawn(work, failed);
+            }
+            Effect::Recall { number, targets, of } => {
+                let silent = of.iter().map(|member| (member.who.node.clone(), None)).collect();
+                let work = async move {
+                    let targets = &targets;
+                    let peers = &peers;
+                    let ask = |member: crate::member::Member| async move {
+                        let answer = within(ASK, peers.recall(&member, targets)).await.ok();
+                        let all = |answer: &Vec<crate::peer::Recalled>| {
+                            targets.iter().all(|t| answer.iter().any(|recalled| recalled.target == *t))
+                        };
+                        (member.who.node, answer.filter(all))
+                    };
+                    let answers = futures::future::join_all(of.into_iter().map(ask)).await;
+                    Event::Recalled { number, answers }
+                };
+                tasks.spawn(work, Event::Recalled { number, answers: silent });
+            }
+            Effect::Confirm { pauses, of } => {
+                let build = move |by, excluded| Event::Confirmed { pauses, by, excluded };
+                let failed = build(of.who.clone(), None);
+                let work = async move {
+                    let answer = within(ASK, peers.confirm(&of)).await;
+                    build(of.who, answer.ok())
+                };
+                tasks.spawn(work, failed);
+            }
+            Effect::Probe { life } => {
+                let failed = Event::Probed { life: life.who.clone(), alive: false };
+                let work = async move {
+                    let alive = within(ASK, peers.confirm(&life)).await.is_ok();
+                    Event::Probed { life: life.who, alive }
+                };
+                tasks.spawn(work, failed);
+            }
+            _ => {}
+        }
+    }
+
+    /// The end: nothing may be read any more, lanes end, the others hear the last words if there were any.
+    async fn end(mut self, mut tasks: Tasks) {
+        let left = self.steering.status(Instant::now()).stage == Stage::Left;
+        let effects = self.steering.end();
+        self.carry_out(effects, &mut tasks).await;
+        if left && let Some(gossip) = &self.gossip {
+            gossip.say(self.steering.said());
+        }
+        let stopped = async {
+            while !self.steering.is_stopped() {
+                if let Some(event) = tasks.next().await {
+                    self.steering.on(event, Instant::now());
+                }
+            }
+        };
+        let _ = timeout(LAST_STOP, stopped).await;
+        if let Some(gossip) = self.gossip {
+            gossip.stop().await;
+        }
+    }
+}
+
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, PeerError>>) -> Result<T, PeerError> {
+    timeout(limit, call).await.unwrap_or(Err(PeerError::Timeout))
+}

@@ -1,0 +1,401 @@
+//! The steering: all that the node decides, as one struct that is told what happened and says what to do.
+//!
+//! It does no I/O and waits for nothing, so that every case can be tested as a table. [`run`](super::run) is its edge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwatch_frame::{Epoch, PendingFrame, TargetId, TargetMemory};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::claims::{Answer, Claims};
+use super::gate::{Gate, Grant};
+use super::handoff::{Handoffs, Running};
+use super::join::Joining;
+use super::knowledge::Knowledge;
+use super::metrics::Metrics;
+use super::pause::PauseCheck;
+use super::receive::Incoming;
+use super::rivals::Rivals;
+use super::status::{NodeFailure, Status};
+use super::{Wishes, notes};
+use crate::gossip::Sightings;
+use crate::member::{Incarnation, Member, Said, Stage, State, TargetKey};
+use crate::memories::Memories;
+use crate::peer::PeerError;
+use crate::plan::{self, Action, Holding, Situation, Why};
+use crate::pulse::Pulse;
+use crate::roster::{Membership, Moment, Roster};
+use crate::view::{self, View};
+
+/// How often shadows that nobody wants are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Something to be done. What it came to is told to the steering as an [`Event`].
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Begin to read; done at once.
+    Start(TargetId),
+    /// End the reading.
+    Stop { target: TargetId, number: u64 },
+    /// Connect to a target that `from` will hand over.
+    Warm { target: TargetId, from: Incarnation, handoff: u64 },
+    /// Deliver what a dead owner had read.
+    Deliver(Vec<PendingFrame>),
+    /// First step of a handoff.
+    Prepare { target: TargetId, to: Member, number: u64, view: u64 },
+    /// Second step.
+    Commit { target: TargetId, to: Member, memory: TargetMemory, number: u64, view: u64 },
+    /// Ask for what became of the second step.
+    Ask { target: TargetId, to: Member, number: u64 },
+    /// Ask members about targets that are to be claimed.
+    Recall { number: u64, targets: Vec<TargetId>, of: Vec<Member> },
+    /// Ask a member what it thinks of us, after a pause.
+    Confirm { pauses: u64, of: Member },
+    /// Ask another life of our own node whether it lives.
+    Probe { life: Member },
+}
+
+/// What became of an effect.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The lanes have ended.
+    Stopped { target: TargetId, number: u64 },
+    /// The connection is there, or not.
+    Warmed { target: TargetId, from: Incarnation, handoff: u64, answer: Result<(), String> },
+    /// The answer to [`Effect::Prepare`].
+    Prepared { target: TargetId, number: u64, answer: Result<(), PeerError> },
+    /// The answer to [`Effect::Commit`].
+    Committed { target: TargetId, number: u64, answer: Result<(), PeerError> },
+    /// The answer to [`Effect::Ask`]: whether the other has it.
+    Asked { target: TargetId, number: u64, answer: Result<bool, PeerError> },
+    /// The answers to [`Effect::Recall`].
+    Recalled { number: u64, answers: Vec<Answer> },
+    /// The answer to [`Effect::Confirm`]: whether we are excluded; `None`: it did not answer.
+    Confirmed { pauses: u64, by: Incarnation, excluded: Option<bool> },
+    /// The answer to [`Effect::Probe`].
+    Probed { life: Incarnation, alive: bool },
+}
+
+/// What a step looks at.
+pub(crate) struct Look<'a> {
+    pub(crate) now: Moment,
+    /// `None`: there is no gossip.
+    pub(crate) sightings: Option<&'a Sightings>,
+    pub(crate) targets: &'a [TargetId],
+    pub(crate) wishes: Wishes,
+}
+
+/// What never changes.
+pub(crate) struct Fixed {
+    pub(crate) me: Incarnation,
+    pub(crate) cluster: String,
+    pub(crate) version: String,
+    pub(crate) grpc_address: String,
+    pub(crate) points: u32,
+}
+
+/// What a node knows, owns and is about to do.
+pub(crate) struct Steering {
+    pub(super) fixed: Fixed,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) memories: Arc<Memories>,
+    pub(super) metrics: Metrics,
+    pub(super) roster: Roster,
+    pub(super) membership: Option<Membership>,
+    pub(super) view: Option<View>,
+    /// When the present view came.
+    pub(super) view_since: Instant,
+    /// The configured targets; and a hash of their names.
+    pub(super) targets: BTreeMap<TargetKey, TargetId>,
+    targets_hash: u64,
+    pub(super) owned: BTreeSet<TargetId>,
+    /// Targets whose lanes still end. Nothing else is begun with them.
+    pub(super) stopping: BTreeSet<TargetId>,
+    /// There is no gossip: this node is alone by its configuration.
+    pub(super) sole: bool,
+    pub(super) claims: Claims,
+    pub(super) handoffs: Handoffs,
+    pub(super) incoming: Incoming,
+    /// Peers that wait for a connection of ours to a target.
+    pub(super) warming: BTreeMap<TargetId, oneshot::Sender<Result<(), String>>>,
+    pub(super) pause: Option<PauseCheck>,
+    /// Pauses that have been noticed.
+    pub(super) pauses: u64,
+    pub(super) rivals: Rivals,
+    joining: Joining,
+    swept: Instant,
+    pub(super) stage: Stage,
+    pub(super) failure: Option<NodeFailure>,
+    pub(super) todo: Vec<Effect>,
+}
+
+impl Steering {
+    pub(crate) fn new(
+        fixed: Fixed,
+        shared: (Arc<Pulse>, Arc<Gate>, Arc<Memories>),
+        metrics: Metrics,
+        roster: Roster,
+        now: Instant,
+    ) -> Self {
+        let (pulse, gate, memories) = shared;
+        Self {
+            fixed,
+            pulse,
+            gate,
+            memories,
+            metrics,
+            roster,
+            membership: None,
+            view: None,
+            view_since: now,
+            targets: BTreeMap::new(),
+            targets_hash: 0,
+            owned: BTreeSet::new(),
+            stopping: BTreeSet::new(),
+            sole: false,
+            claims: Claims::default(),
+            handoffs: Handoffs::default(),
+            incoming: Incoming::default(),
+            warming: BTreeMap::new(),
+            pause: None,
+            pauses: 0,
+            rivals: Rivals::default(),
+            joining: Joining::new(now),
+            swept: now,
+            stage: Stage::Joining,
+            failure: None,
+            todo: Vec::new(),
+        }
+    }
+
+    /// One step: looks, decides, and says what to do. Call it whenever something has changed, and now and then.
+    pub(crate) fn step(&mut self, look: &Look<'_>) -> Vec<Effect> {
+        let now = look.now.instant;
+        self.sole = look.sightings.is_none();
+        self.configure(look.targets);
+        self.notice_pause(now);
+        self.look_around(look);
+        self.resolve_pause(now);
+        self.probe_rivals(now);
+        self.follow_handoffs(now);
+        self.act(now);
+        self.open();
+        self.care_for_heirs();
+        self.sweep(now);
+        self.take_effects()
+    }
+
+    /// What has to be done since the last call.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.todo)
+    }
+
+    /// Whether something waits that time alone brings on.
+    pub(crate) fn is_pending(&self) -> bool {
+        let suspects = |m: &Membership| m.members.iter().any(|member| member.state == State::Suspect);
+        self.membership.as_ref().is_none_or(suspects)
+            || self.pause.is_some()
+            || self.claims.is_pending()
+            || self.handoffs.is_pending()
+            || self.stage != Stage::Ready
+    }
+
+    /// What this node says of itself now.
+    pub(crate) fn said(&self) -> Said {
+        let excluded = self.membership.as_ref().map(|m| m.excluded.as_slice()).unwrap_or_default();
+        let mut owned: Vec<TargetKey> = self.owned.iter().map(TargetKey::from).collect();
+        owned.sort_unstable();
+        Said {
+            stage: self.stage,
+            grpc_address: self.fixed.grpc_address.clone(),
+            version: self.fixed.version.clone(),
+            points: self.fixed.points,
+            view: self.view.as_ref().map_or(0, View::number),
+            targets: self.targets_hash,
+            owned: owned.into(),
+            excluded: excluded.into(),
+        }
+    }
+
+    /// What it knows now; the metrics show the same.
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        let (cluster, me) = (&self.fixed.cluster, &self.fixed.me.node);
+        let Some(membership) = &self.membership else {
+            return Knowledge::nothing(cluster, me);
+        };
+        let knowledge = Knowledge::of(cluster, membership, self.view.as_ref(), &self.targets);
+        self.metrics.show(&knowledge, self.owned.len(), knowledge.standby_of(me), self.pulse.pauses());
+        knowledge
+    }
+
+    /// How far this node is.
+    pub(crate) fn status(&self, now: Instant) -> Status {
+        let others = self.membership.iter().flat_map(Membership::others_alive);
+        Status {
+            stage: self.stage,
+            joined: self.joining.joined(),
+            waiting_for_seeds: self.joining.waits(now),
+            owned: self.owned.len(),
+            others_ready: others.filter(|member| member.state == State::Ready).count(),
+            failure: self.failure.clone(),
+        }
+    }
+
+    /// Nothing more is owned: it has left, or cannot go on.
+    pub(crate) fn end(&mut self) -> Vec<Effect> {
+        self.stage = Stage::Left;
+        self.let_go("this node stops");
+        self.take_effects()
+    }
+
+    /// Whether no lane runs any more, after [`end`](Self::end).
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.owned.is_empty() && self.stopping.is_empty()
+    }
+
+    fn configure(&mut self, targets: &[TargetId]) {
+        let changed = self.targets.len() != targets.len()
+            || targets.iter().any(|target| self.targets.get(&target.into()) != Some(target));
+        if changed || self.targets_hash == 0 {
+            self.targets = targets.iter().map(|target| (target.into(), target.clone())).collect();
+            let mut hash = Xxh3::new();
+            for key in self.targets.keys() {
+                hash.update(&key.0.to_le_bytes());
+            }
+            self.targets_hash = hash.digest().max(1);
+        }
+    }
+
+    /// Members and view, from what the gossip has seen.
+    fn look_around(&mut self, look: &Look<'_>) {
+        let now = look.now.instant;
+        let seen = look.sightings.map(|s| s.seen.as_slice()).unwrap_or_default();
+        let words = |sighting: &crate::member::Sighting| {
+            sighting.live && sighting.said.is_some() && sighting.who.node != self.fixed.me.node
+        };
+        self.joining.step(look.sightings, seen.iter().any(words), now);
+        if self.joining.remind(now) {
+            let seeds = look.sightings.map_or(0, |s| s.seeds);
+            tracing::warn!(seeds, "waiting for seeds: none has answered yet; check cluster.gossip.seeds");
+        }
+        self.stage = match (self.stage, look.wishes) {
+            (Stage::Left, _) => Stage::Left,
+            (_, wishes) if wishes.left => Stage::Left,
+            _ if !self.joining.joined() => Stage::Joining,
+            (_, wishes) if wishes.leaving || wishes.draining => Stage::Draining,
+            (_, wishes) if wishes.ready => Stage::Ready,
+            _ => Stage::Joining,
+        };
+        let membership = self.roster.step(look.now, seen, &self.said());
+        notes::changes(self.membership.as_ref(), &membership);
+        if let Some(next) = view::next(self.view.as_ref(), &membership) {
+            notes::new_view(&next, &membership);
+            self.view = Some(next);
+            self.view_since = now;
+        }
+        self.membership = Some(membership);
+        if let Some(ended) = look.sightings.and_then(|s| s.ended.as_ref()) {
+            self.fail(NodeFailure::Gossip(ended.clone()));
+        }
+    }
+
+    pub(super) fn fail(&mut self, failure: NodeFailure) {
+        if self.failure.is_none() {
+            tracing::error!("{failure}");
+            self.failure = Some(failure);
+        }
+    }
+
+    /// Whether nothing stands between what is planned and its doing.
+    fn may_act(&self) -> bool {
+        self.pulse.sure() && self.failure.is_none() && self.stage != Stage::Left
+    }
+
+    /// Plans, and begins what is planned.
+    fn act(&mut self, now: Instant) {
+        let cleared = self.claims.take_cleared();
+        if !self.may_act() {
+            self.claims.clear();
+            return;
+        }
+        let Some(membership) = self.membership.take() else { return };
+        let mine = self.holdings();
+        let actions = plan::plan(&Situation {
+            membership: &membership,
+            view: self.view.as_ref(),
+            targets: &self.targets,
+            mine: &mine,
+            can_claim: self.stage == Stage::Ready,
+        });
+        let mut wanted = BTreeSet::new();
+        for action in actions {
+            match action {
+                Action::Claim(target) => {
+                    if !self.stopping.contains(&target) {
+                        wanted.insert(target);
+                    }
+                }
+                Action::HandOver { target, to } => self.hand_over(&target, &to, &membership, now),
+                Action::Stop { target, why } => self.stop(&target, &why, &membership, now),
+            }
+        }
+        self.claim(wanted, cleared, &membership, now);
+        self.membership = Some(membership);
+    }
+
+    fn holdings(&self) -> BTreeMap<TargetId, Holding> {
+        let holding = |target: &TargetId| match self.handoffs.is_active(target) {
+            true => Holding::HandingOver,
+            false => Holding::Steady,
+        };
+        self.owned.iter().map(|target| (target.clone(), holding(target))).collect()
+    }
+
+    fn stop(&mut self, target: &TargetId, why: &Why, membership: &Membership, now: Instant) {
+        if let Why::OwnedByOther(owner) = why
+            && let Some(member) = membership.member(owner)
+        {
+            let next = self.handoffs.seen_at(target, &member.who, now);
+            self.follow(target, next);
+        }
+        if self.owned.contains(target) && self.handoffs.cancel(target) {
+            notes::stopped(target, why);
+            self.drop_target(target);
+        }
+    }
+
+    /// Shuts the gate to what is not ours, before anything else is done.
+    pub(super) fn open(&self) {
+        let grant = |target: &TargetId| match self.handoffs.phase(target) {
+            Running::All => Some((target.clone(), Grant::Open)),
+            Running::Ending => Some((target.clone(), Grant::Closing)),
+            Running::None => None,
+        };
+        let epoch = Epoch(self.view.as_ref().map_or(0, View::number));
+        self.gate.set(epoch, self.owned.iter().filter_map(grant).collect());
+    }
+
+    fn care_for_heirs(&self) {
+        let Some(membership) = &self.membership else { return };
+        let mine = self.holdings();
+        let heirs = plan::heirs(membership, self.view.as_ref(), &mine);
+        let heirs = heirs.into_iter().filter_map(|(target, node)| Some((target, membership.member(&node)?.clone())));
+        self.memories.set_heirs(&heirs.collect());
+    }
+
+    /// Drops what is remembered of targets for which this node does not stand by any more.
+    fn sweep(&mut self, now: Instant) {
+        let Some(view) = self.view.as_ref().filter(|_| now >= self.swept + SWEEP) else { return };
+        let me = &self.fixed.me.node;
+        self.memories.expire_shadows(&|target| {
+            let place = view.ring().place(target.into());
+            place.is_some_and(|place| place.owner == me || place.standby == Some(me))
+        });
+        self.swept = now;
+    }
+}

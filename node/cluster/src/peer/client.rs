@@ -1,0 +1,188 @@
+//! Calls to other nodes by gRPC.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prost::Message as _;
+use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_proto::v1 as wire;
+use ringwatch_proto::v1::peer_client::PeerClient;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+
+use super::channels::Channels;
+use super::identity::{Credentials, Passport};
+use super::meters::PeerMetrics;
+use super::{MAX_MEMORY, MAX_MESSAGE, PeerError, Peers, Recalled, clean, convert};
+use crate::member::{Incarnation, Member};
+use crate::memories::Change;
+
+const CONFIRM: Duration = Duration::from_millis(500);
+const RECALL: Duration = Duration::from_millis(500);
+const PREPARE: Duration = Duration::from_secs(10);
+const COMMIT: Duration = Duration::from_secs(2);
+/// How many messages are written ahead of what the connection takes.
+const AHEAD: usize = 4;
+
+/// Other nodes, called by gRPC. One connection per address, opened when it is needed.
+pub struct GrpcPeers {
+    passport: Passport,
+    channels: Channels,
+    metrics: PeerMetrics,
+}
+
+impl fmt::Debug for GrpcPeers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcPeers")
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GrpcPeers {
+    /// Calls as `me`, of `cluster`, with the token of `keys`.
+    pub fn new(me: &Incarnation, cluster: &str, keys: Arc<dyn Credentials>, metrics: PeerMetrics) -> Self {
+        Self {
+            passport: Passport::new(me, cluster, keys),
+            channels: Channels::default(),
+            metrics,
+        }
+    }
+
+    fn client(&self, to: &Member) -> Result<PeerClient<Channel>, PeerError> {
+        let channel = self.channels.to(&to.said.grpc_address)?;
+        Ok(PeerClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+            .accept_compressed(CompressionEncoding::Zstd))
+    }
+}
+
+#[async_trait]
+impl Peers for GrpcPeers {
+    async fn confirm(&self, to: &Member) -> Result<bool, PeerError> {
+        let mut client = self.client(to)?;
+        let request = self.passport.sign(wire::ConfirmRequest {});
+        let answer = within(CONFIRM, client.confirm(request)).await?;
+        // Another node, or another life, at this address knows nothing of what this one thinks of us.
+        if answer.node_id != to.who.node.as_str() || answer.generation != to.who.generation {
+            return Err(PeerError::Unreachable(
+                "another node answers at its address".into(),
+            ));
+        }
+        Ok(answer.excluded)
+    }
+
+    async fn prepare(
+        &self,
+        to: &Member,
+        target: &TargetId,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), PeerError> {
+        let mut client = self.client(to)?;
+        let request = self.passport.sign(wire::PrepareRequest {
+            target_id: target.to_string(),
+            handoff_id: handoff,
+            view,
+        });
+        let answer = within(PREPARE, client.prepare(request)).await?;
+        yes(answer.ready, &answer.reason)
+    }
+
+    async fn commit(
+        &self,
+        to: &Member,
+        target: &TargetId,
+        memory: TargetMemory,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), PeerError> {
+        let mut client = self.client(to)?.send_compressed(CompressionEncoding::Zstd);
+        let memory = convert::memory_out(target, &memory, &mut { MAX_MEMORY }, &self.metrics);
+        let request = self.passport.sign(wire::CommitRequest {
+            handoff_id: handoff,
+            view,
+            memory: Some(memory),
+        });
+        let answer = within(COMMIT, client.commit(request)).await?;
+        yes(answer.accepted, &answer.reason)
+    }
+
+    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError> {
+        let mut client = self.client(to)?;
+        let mut recalled = Vec::new();
+        for some in targets.chunks(convert::MAX_TARGETS) {
+            let request = self.passport.sign(wire::RecallRequest {
+                target_ids: some.iter().map(ToString::to_string).collect(),
+            });
+            let answer = within(RECALL, client.recall(request)).await?;
+            let answer = convert::recalled_in(answer);
+            recalled.extend(answer.map_err(|fault| PeerError::Unreachable(fault.to_string()))?);
+        }
+        Ok(recalled)
+    }
+
+    async fn replicate(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
+        let client = match self.client(to) {
+            Ok(client) => client,
+            Err(error) => return error,
+        };
+        let mut client = client.send_compressed(CompressionEncoding::Zstd);
+        let (sender, requests) = mpsc::channel(AHEAD);
+        let call = client.replicate(self.passport.sign(ReceiverStream::new(requests)));
+        let write = async move {
+            while let Some(change) = changes.recv().await {
+                let request = convert::request(change, &self.metrics);
+                self.metrics.sent.count(request.encoded_len());
+                if sender.send(request).await.is_err() {
+                    break;
+                }
+            }
+        };
+        // The call ends when all has been written, and writing when the call has ended.
+        let (answer, ()) = tokio::join!(call, write);
+        match answer {
+            Ok(_) => PeerError::Unreachable("the stream has ended".into()),
+            Err(status) => failure(&status),
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, PeerError> {
+    let answer = tokio::time::timeout(limit, call)
+        .await
+        .map_err(|_| PeerError::Timeout)?;
+    answer
+        .map(Response::into_inner)
+        .map_err(|status| failure(&status))
+}
+
+/// What a status means. Only what our own service says before it does anything is a refusal.
+fn failure(status: &Status) -> PeerError {
+    let text = clean(status.message());
+    match status.code() {
+        Code::Unauthenticated | Code::InvalidArgument | Code::ResourceExhausted | Code::Unimplemented => {
+            PeerError::Refused(text)
+        }
+        Code::DeadlineExceeded => PeerError::Timeout,
+        _ => PeerError::Unreachable(text),
+    }
+}
+
+fn yes(yes: bool, reason: &str) -> Result<(), PeerError> {
+    if yes {
+        Ok(())
+    } else {
+        Err(PeerError::Refused(clean(reason)))
+    }
+}

@@ -1,0 +1,116 @@
+//! Calls between nodes: confirm, prepare, commit, recall, replicate.
+//!
+//! [`GrpcPeers`] calls, [`peer_service`] answers. Every call says who calls and proves it with a token of the cluster's key;
+//! that is checked before a byte of the message is read. What a message holds is checked when it is made into our own
+//! types ([`convert`]); what is malformed is refused, and changes nothing.
+
+mod channels;
+mod client;
+mod convert;
+mod frames;
+mod identity;
+mod meters;
+mod service;
+mod throttle;
+
+use async_trait::async_trait;
+use ringwatch_frame::{TargetId, TargetMemory};
+use tokio::sync::mpsc;
+
+use crate::member::{Incarnation, Member};
+use crate::memories::Change;
+
+pub use client::GrpcPeers;
+pub use identity::Credentials;
+pub use meters::PeerMetrics;
+pub use service::{PeerService, peer_service};
+pub(crate) use throttle::{Throttle, clean};
+
+/// The largest message between nodes, in bytes, not compressed.
+const MAX_MESSAGE: usize = 32 * 1024 * 1024;
+/// How much of a message memories may take, in bytes.
+const MAX_MEMORY: usize = 24 * 1024 * 1024;
+
+/// Asks other nodes.
+#[async_trait]
+pub trait Peers: Send + Sync + 'static {
+    /// Whether `to` keeps us out of its ring.
+    async fn confirm(&self, to: &Member) -> Result<bool, PeerError>;
+
+    /// First step of a handoff: `to` makes itself ready to go on with `target`.
+    async fn prepare(&self, to: &Member, target: &TargetId, handoff: u64, view: u64)
+    -> Result<(), PeerError>;
+
+    /// Second step: `to` owns `target` from here on and goes on from `memory`.
+    async fn commit(
+        &self,
+        to: &Member,
+        target: &TargetId,
+        memory: TargetMemory,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), PeerError>;
+
+    /// What `to` knows of `targets`.
+    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError>;
+
+    /// Tells `to` what we remember, until the stream breaks or `changes` ends. Says why it ended.
+    async fn replicate(&self, to: &Member, changes: mpsc::Receiver<Change>) -> PeerError;
+}
+
+/// Answers other nodes. What comes in is well-formed, but may be untrue.
+#[async_trait]
+pub trait Answers: Send + Sync + 'static {
+    /// Whether we keep `from` out of our ring.
+    async fn confirm(&self, from: Incarnation) -> bool;
+
+    /// First step of a handoff: makes ready to go on with `target`. The error says why not.
+    async fn prepare(
+        &self,
+        from: Incarnation,
+        target: TargetId,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), String>;
+
+    /// Second step: `target` is ours from here on. The error says why not.
+    async fn commit(
+        &self,
+        from: Incarnation,
+        target: TargetId,
+        memory: TargetMemory,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), String>;
+
+    /// What we know of `targets`.
+    async fn recall(&self, from: Incarnation, targets: Vec<TargetId>) -> Vec<Recalled>;
+
+    /// Takes in what `from` says of a target that it owns. Must not wait.
+    fn replicated(&self, from: &Incarnation, change: Change);
+}
+
+/// Why a peer did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It said no, and has done nothing.
+    #[error("the peer refused: {0}")]
+    Refused(String),
+    /// It did not answer; whether it has done it is not known.
+    #[error("the peer cannot be reached, check the network and that it runs: {0}")]
+    Unreachable(String),
+    /// It did not answer in time; whether it has done it is not known.
+    #[error("the peer did not answer in time")]
+    Timeout,
+}
+
+/// What a peer knows of a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recalled {
+    /// Which target.
+    pub target: TargetId,
+    /// The peer owns it.
+    pub owned: bool,
+    /// What the peer remembers of it; `None`: nothing.
+    pub memory: Option<TargetMemory>,
+}

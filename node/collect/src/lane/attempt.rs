@@ -1,0 +1,203 @@
+//! One tick: from the question whether it may be read to its end.
+
+use std::sync::Arc;
+
+use ringwatch_frame::{Epoch, TargetId, Tick};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::Lane;
+use super::entry::enter;
+use crate::fault::{Fault, FaultKind};
+use crate::guarded::{ASK_AGAIN, GuardedSession, not_held};
+use crate::meters::Outcome;
+use crate::ownership::{Ownership, Refusal};
+use crate::reading::Reading;
+use crate::session::{Connector, Session};
+use crate::sessions::Open;
+
+/// Why a tick is not collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    /// It is missed.
+    Missed(Outcome),
+    /// The target is being left: the tick is that of whoever goes on with it.
+    Left,
+}
+
+impl<C: Connector> Lane<C> {
+    /// Accounts for one tick, and for those that passed before it.
+    pub(super) async fn tick(&mut self, at: usize, tick: Tick) {
+        let track = &mut self.tracks[at];
+        let skipped = track.timeline.take(tick);
+        let (id, before) = (track.id.clone(), track.timeline.before(tick));
+        if skipped > 0 {
+            let paused = self.unsure.is_some_and(|unsure| tick <= unsure);
+            let reason = if paused { Outcome::Paused } else { Outcome::Late };
+            let reason = self.health.down().unwrap_or(reason);
+            self.health.meters().ticks(&id, reason, skipped);
+            self.env.succession.missed(&self.spec.id, &id, before);
+        }
+        let span = tracing::info_span!("tick", target = %self.spec.id, stream = %id, tick = %tick);
+        match self.attempt(at, tick).instrument(span).await {
+            Ok(()) => self.health.meters().ticks(&id, Outcome::Collected, 1),
+            Err(Passed::Missed(outcome)) => {
+                self.health.meters().ticks(&id, outcome, 1);
+                if outcome != Outcome::NotOwned {
+                    self.env.succession.missed(&self.spec.id, &id, tick);
+                }
+            }
+            Err(Passed::Left) => {}
+        }
+    }
+
+    async fn attempt(&mut self, at: usize, tick: Tick) -> Result<(), Passed> {
+        loop {
+            let successor = self.tracks[at].timeline.after(tick);
+            let epoch = self.permission(at, tick, successor).await?;
+            let track = &self.tracks[at];
+            if track.held.is_some_and(|until| Instant::now() < until) {
+                return Err(Passed::Missed(Outcome::Error));
+            }
+            let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
+            let open = self.sessions.has(&track.database);
+            let late = || Passed::Missed(health.down().unwrap_or(Outcome::Late));
+            let entry = tokio::select! {
+                biased;
+                entry = enter(&env.gate, &health, open) => entry.map_err(Passed::Missed),
+                () = env.clock.sleep_until(successor) => Err(late()),
+                () = self.cancel.cancelled() => Err(Passed::Left),
+            }?;
+            let lateness = tick.lateness(env.clock.now());
+            let read = self.read(at).await;
+            drop(entry);
+            match read {
+                Ok((reading, version)) => {
+                    let epoch = self.confirmation(at, tick, epoch).await?;
+                    health.meters().began(&self.tracks[at].id, lateness);
+                    self.fine(at, reading, version, tick, epoch);
+                    return Ok(());
+                }
+                Err(fault) if fault.kind == FaultKind::NotHeld => self.linger(Some(successor)).await?,
+                Err(fault) => return Err(Passed::Missed(self.fault(at, &fault, tick))),
+            }
+        }
+    }
+
+    /// Whether the tick may be read, as soon as that is known for sure, until its successor is due.
+    async fn permission(&mut self, at: usize, tick: Tick, successor: Tick) -> Result<Epoch, Passed> {
+        loop {
+            match self.ask(at, tick) {
+                Ok(epoch) => return Ok(epoch),
+                Err(Refusal::Unsure) => self.linger(Some(successor)).await?,
+                Err(refusal) => return Err(self.refused(refusal).await),
+            }
+        }
+    }
+
+    /// Whether the target is still ours after the tick was read under `epoch`: what was read while another
+    /// member took the target is thrown away. As long as that is not sure nothing else can be read, so it is
+    /// waited for.
+    async fn confirmation(&mut self, at: usize, tick: Tick, epoch: Epoch) -> Result<Epoch, Passed> {
+        loop {
+            match self.ask(at, tick) {
+                Ok(epoch) => return Ok(epoch),
+                Err(Refusal::BreakerOpen | Refusal::Budget) => return Ok(epoch),
+                Err(Refusal::Unsure) => self.linger(None).await?,
+                Err(Refusal::NotOwned) => return Err(self.refused(Refusal::NotOwned).await),
+            }
+        }
+    }
+
+    fn ask(&self, at: usize, tick: Tick) -> Result<Epoch, Refusal> {
+        let stream = &self.tracks[at].id;
+        self.env.ownership.ask(&self.spec.id, stream, tick)
+    }
+
+    async fn refused(&mut self, refusal: Refusal) -> Passed {
+        if refusal == Refusal::NotOwned {
+            self.sessions.keep(|_| false).await;
+        }
+        Passed::Missed(refusal.into())
+    }
+
+    /// Waits a moment before it is asked again, unless `until` has come.
+    async fn linger(&mut self, until: Option<Tick>) -> Result<(), Passed> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Passed::Left),
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+        let now = self.env.clock.now();
+        self.unsure = Some(now);
+        if until.is_some_and(|until| until <= now) {
+            return Err(Passed::Missed(Outcome::Paused));
+        }
+        Ok(())
+    }
+
+    /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
+    /// is no longer valid, so one that proves broken is replaced once.
+    async fn read(&mut self, at: usize) -> Result<(Reading, u32), Fault> {
+        let database = Arc::clone(&self.tracks[at].database);
+        if let Some(open) = self.sessions.take(&database) {
+            match self.read_with(at, open, &database).await {
+                Err(fault) if fault.kind.is_of_old_connection() => {}
+                result => return result,
+            }
+        }
+        let open = self.connect(&database).await?;
+        self.read_with(at, open, &database).await
+    }
+
+    async fn read_with(
+        &mut self,
+        at: usize,
+        mut open: Open<GuardedSession<C::Session>>,
+        database: &Arc<str>,
+    ) -> Result<(Reading, u32), Fault> {
+        let started = Instant::now();
+        let track = &mut self.tracks[at];
+        let result = tokio::select! {
+            biased;
+            result = track.read(&mut open.session, &self.env.cleaner) => result,
+            // It rests in the middle, and nobody will say any more that it may go on.
+            () = given_up(&self.cancel, &*self.env.ownership, &self.spec.id) => Err(not_held()),
+        };
+        let fault = match &result {
+            Ok(reading) => reading.fault.as_ref(),
+            Err(fault) => Some(fault),
+        };
+        if fault.is_none_or(|fault| fault.kind != FaultKind::NotHeld) {
+            self.health.meters().took(&track.id, started.elapsed());
+        }
+        let version = open.session.version();
+        if open.session.is_whole() && !fault.is_some_and(|fault| fault.kind.loses_connection()) {
+            self.sessions.put(database, open);
+        }
+        Ok((result?, version))
+    }
+
+    /// Opens a connection to `database`, unless the target is being left.
+    pub(super) async fn connect(
+        &mut self,
+        database: &Arc<str>,
+    ) -> Result<Open<GuardedSession<C::Session>>, Fault> {
+        self.sessions.make_room().await;
+        let session = tokio::select! {
+            biased;
+            session = self.env.connector.connect(&self.spec, database) => session?,
+            () = self.cancel.cancelled() => return Err(not_held()),
+        };
+        Ok(Open::new(session, &self.health))
+    }
+}
+
+/// Waits until the target is being left while it is not held.
+async fn given_up(cancel: &CancellationToken, ownership: &dyn Ownership, target: &TargetId) {
+    cancel.cancelled().await;
+    while ownership.holds(target) {
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}

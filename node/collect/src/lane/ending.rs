@@ -1,0 +1,108 @@
+//! What becomes of a reading, or of a fault.
+
+use std::sync::Arc;
+
+use ringwatch_frame::{Epoch, Frame, FrameId, FrameMeta, Resource, Tick, Value};
+use tokio::time::Instant;
+
+use super::Lane;
+use crate::delta::Baseline;
+use crate::fault::{Fault, Scene, advice};
+use crate::meters::Outcome;
+use crate::reading::Reading;
+use crate::session::Connector;
+
+impl<C: Connector> Lane<C> {
+    /// Hands on a reading.
+    pub(super) fn fine(&mut self, at: usize, reading: Reading, version: u32, tick: Tick, epoch: Epoch) {
+        self.health.answered();
+        let resource = self.resource(version);
+        let track = &mut self.tracks[at];
+        self.health.meters().uncertain(&track.id, reading.uncertain);
+        let id = FrameId {
+            target: self.spec.id.clone(),
+            stream: track.id.clone(),
+            tick,
+            epoch,
+        };
+        let meta = FrameMeta {
+            id,
+            source: Arc::clone(&self.spec.source),
+            resource,
+        };
+        let baseline = reading.baseline.as_ref().map(Baseline::to_batch);
+        track.collected(reading.baseline);
+        // Before the frame goes: whoever is told of its end must know it.
+        let receipt = self.env.succession.collected(&meta, &reading.rows, baseline);
+        let mut frame = Frame::collected(&self.env.books, meta, reading.rows);
+        if let Some(receipt) = receipt {
+            frame = frame.with_receipt(receipt);
+        }
+        self.env.sink.offer(frame);
+        match reading.fault {
+            Some(fault) => self.tell(at, &fault, tick),
+            None if track.reporter.fine() => {
+                self.health.note(&track.id, None);
+                tracing::info!(target = %self.spec.id, stream = %track.id, %tick, "the stream can be read again");
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn fault(&mut self, at: usize, fault: &Fault, tick: Tick) -> Outcome {
+        let track = &mut self.tracks[at];
+        let scene = Scene {
+            role: &self.spec.plan.settings().username,
+            database: &track.database,
+            extension: None,
+        };
+        let home = *track.database == *self.spec.plan.settings().connect_database;
+        if fault.kind.is_of_target(home, self.health.has_connections()) {
+            self.health.failed(fault, scene, Instant::now());
+        } else {
+            self.health.answered();
+            track.hold(fault.kind, Instant::now());
+            self.tell(at, fault, tick);
+        }
+        fault.kind.outcome()
+    }
+
+    /// Says what is wrong with one stream, if that is news.
+    fn tell(&mut self, at: usize, fault: &Fault, tick: Tick) {
+        let track = &mut self.tracks[at];
+        if let Some(times) = track.reporter.fault(fault.kind, Instant::now()) {
+            let role = &self.spec.plan.settings().username;
+            let scene = Scene {
+                role,
+                database: &track.database,
+                extension: track.planned.stream.extension(),
+            };
+            let advice = advice(fault.kind, scene);
+            tracing::warn!(
+                target = %self.spec.id, stream = %track.id, %tick, error = %fault, advice, times,
+                "the stream cannot be read"
+            );
+        }
+        self.health.note(&self.tracks[at].id, Some(fault.to_string()));
+    }
+
+    /// The target's resource, with the server's version where it is wanted.
+    fn resource(&mut self, version: u32) -> Arc<Resource> {
+        if !self.spec.plan.attribute_on("db.system.version", false) {
+            return Arc::clone(&self.spec.resource);
+        }
+        if let Some((known, resource)) = &self.versioned
+            && *known == version
+        {
+            return Arc::clone(resource);
+        }
+        let mut resource = Resource::clone(&self.spec.resource);
+        resource.set(
+            "db.system.version",
+            Value::from(format!("{}.{}", version / 10_000, version % 10_000)),
+        );
+        let resource = Arc::new(resource);
+        self.versioned = Some((version, Arc::clone(&resource)));
+        resource
+    }
+}

@@ -1,0 +1,80 @@
+//! `ringwatch cluster ...`: asks a running node.
+
+mod changes;
+mod client;
+mod drain;
+mod json;
+mod table;
+mod watch;
+
+use ringwatch_proto::v1;
+use serde::Serialize;
+
+pub(crate) use self::client::Unreachable;
+
+use self::client::Node;
+use super::print;
+use crate::cli::{Client, ClusterCommand, Output};
+
+/// `ringwatch cluster members|ring|targets|locate|watch|drain`.
+pub(crate) fn cluster(what: &ClusterCommand) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(ask(what));
+    // A look-up of a name that hangs must not hold the end up.
+    runtime.shutdown_background();
+    done
+}
+
+async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
+    match what {
+        ClusterCommand::Members(client) => {
+            let mut node = Node::connect(&client.address).await?;
+            let asked = node.ask(async |node| node.list_members(v1::ListMembersRequest {}).await);
+            let members = asked.await?;
+            show(client, &json::members(&members), || table::members(&members))
+        }
+        ClusterCommand::Ring(client) => {
+            let mut node = Node::connect(&client.address).await?;
+            let asked = node.ask(async |node| node.get_ring(v1::GetRingRequest {}).await);
+            let ring = asked.await?;
+            show(client, &json::ring(&ring), || table::ring(&ring))
+        }
+        ClusterCommand::Targets(client) => {
+            let mut node = Node::connect(&client.address).await?;
+            let asked = node.ask(async |node| node.list_targets(v1::ListTargetsRequest {}).await);
+            let targets = asked.await?;
+            show(client, &json::targets(&targets), || table::targets(&targets))
+        }
+        ClusterCommand::Locate { target, client } => {
+            let mut node = Node::connect(&client.address).await?;
+            let wanted = v1::LocateTargetRequest {
+                target_id: target.clone(),
+            };
+            let asked = node.ask(async |node| node.locate_target(wanted).await);
+            let target = asked.await?;
+            show(client, &json::target(&target), || table::target(&target))
+        }
+        ClusterCommand::Watch(client) => watch::watch(client).await,
+        ClusterCommand::Drain {
+            node,
+            undo,
+            no_wait,
+            client,
+        } => {
+            let wanted = v1::DrainRequest {
+                node_id: node.clone(),
+                undo: *undo,
+            };
+            drain::drain(client, wanted, !*no_wait).await
+        }
+    }
+}
+
+fn show(client: &Client, json: &impl Serialize, table: impl FnOnce() -> String) -> anyhow::Result<()> {
+    match client.output {
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(json)?)),
+        Output::Table => print(&table()),
+    }
+}

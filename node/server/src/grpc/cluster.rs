@@ -1,0 +1,182 @@
+//! Service `Cluster`: every answer comes from local knowledge, at once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::{Stream, stream};
+use ringwatch_cluster::member::State;
+use ringwatch_cluster::node::{ClusterControl, Knowledge};
+use ringwatch_collect::Targets;
+use ringwatch_proto::v1;
+use ringwatch_proto::v1::cluster_server::Cluster;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::convert;
+use super::forward::{self, forward_drain};
+
+/// At most this many may watch at the same time.
+const MOST_WATCHERS: usize = 256;
+
+/// Answers clients.
+pub(super) struct ClusterService {
+    control: ClusterControl,
+    knowledge: watch::Receiver<Arc<Knowledge>>,
+    targets: watch::Receiver<Targets>,
+    watchers: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl ClusterService {
+    /// Answers from what `control` shows; `targets` has the labels. Streams end with `stop`.
+    pub(super) fn new(
+        control: ClusterControl,
+        targets: watch::Receiver<Targets>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            knowledge: control.knowledge(),
+            control,
+            targets,
+            watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
+            stop,
+        }
+    }
+
+    fn known(&self) -> Arc<Knowledge> {
+        Arc::clone(&self.knowledge.borrow())
+    }
+
+    fn labels(&self) -> convert::Labels {
+        let targets = Arc::clone(&self.targets.borrow());
+        convert::labels(targets.iter().map(AsRef::as_ref))
+    }
+}
+
+/// One who watches the members.
+struct Watcher {
+    knowledge: watch::Receiver<Arc<Knowledge>>,
+    told: Option<v1::ListMembersResponse>,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Watcher {
+    /// The members if they differ from what was told last; waits until they do. `None` when the node stops.
+    async fn next(&mut self) -> Option<v1::ListMembersResponse> {
+        while !self.stop.is_cancelled() {
+            let now = convert::members(&self.knowledge.borrow_and_update());
+            if self.told.as_ref() != Some(&now) {
+                self.told = Some(now.clone());
+                return Some(now);
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                changed = self.knowledge.changed() => changed.ok()?,
+            }
+        }
+        None
+    }
+}
+
+type Members = Pin<Box<dyn Stream<Item = Result<v1::ListMembersResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Cluster for ClusterService {
+    type WatchMembersStream = Members;
+
+    async fn list_members(
+        &self,
+        _: Request<v1::ListMembersRequest>,
+    ) -> Result<Response<v1::ListMembersResponse>, Status> {
+        Ok(Response::new(convert::members(&self.known())))
+    }
+
+    async fn watch_members(&self, _: Request<v1::WatchMembersRequest>) -> Result<Response<Members>, Status> {
+        let permit = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!("{MOST_WATCHERS} clients watch already; try again later"))
+        })?;
+        let watcher = Watcher {
+            knowledge: self.knowledge.clone(),
+            told: None,
+            stop: self.stop.clone(),
+            _permit: permit,
+        };
+        let members = stream::unfold(watcher, async |mut watcher| {
+            let members = watcher.next().await?;
+            Some((Ok(members), watcher))
+        });
+        Ok(Response::new(Box::pin(members)))
+    }
+
+    async fn get_ring(
+        &self,
+        _: Request<v1::GetRingRequest>,
+    ) -> Result<Response<v1::GetRingResponse>, Status> {
+        Ok(Response::new(convert::ring(&self.known())))
+    }
+
+    async fn list_targets(
+        &self,
+        _: Request<v1::ListTargetsRequest>,
+    ) -> Result<Response<v1::ListTargetsResponse>, Status> {
+        let (known, labels) = (self.known(), self.labels());
+        let targets = known
+            .targets
+            .iter()
+            .map(|placed| convert::target(placed, &labels));
+        Ok(Response::new(v1::ListTargetsResponse {
+            targets: targets.collect(),
+        }))
+    }
+
+    async fn locate_target(
+        &self,
+        request: Request<v1::LocateTargetRequest>,
+    ) -> Result<Response<v1::Target>, Status> {
+        let wanted = request.into_inner().target_id;
+        let known = self.known();
+        let found = known
+            .targets
+            .iter()
+            .find(|placed| placed.target.as_str() == wanted);
+        found
+            .map(|placed| Response::new(convert::target(placed, &self.labels())))
+            .ok_or_else(|| Status::not_found("no receiver names this target; ListTargets names them all"))
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {
+        let forwarded = forward::is_forwarded(&request);
+        let wanted = request.into_inner();
+        let known = self.known();
+        let member = known
+            .members
+            .iter()
+            .find(|member| member.who.node.as_str() == wanted.node_id);
+        let member =
+            member.ok_or_else(|| Status::not_found("no member has this name; ListMembers names them all"))?;
+        if member.who.node != known.me {
+            if forwarded {
+                let text = format!("this is `{}`; the members' gRPC addresses are mixed up", known.me);
+                return Err(Status::failed_precondition(text));
+            }
+            return forward_drain(member, wanted).await.map(Response::new);
+        }
+        let state = if wanted.undo {
+            self.control.undrain();
+            match member.state {
+                State::Draining => v1::State::Ready,
+                other => convert::state(other),
+            }
+        } else {
+            self.control.drain();
+            v1::State::Draining
+        };
+        Ok(Response::new(v1::DrainResponse {
+            node_id: wanted.node_id,
+            state: state.into(),
+            targets: convert::count(member.owned),
+        }))
+    }
+}

@@ -1,0 +1,135 @@
+//! The gRPC port: cluster, calls between nodes, health and reflection.
+
+mod cluster;
+mod convert;
+mod deadline;
+mod forward;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ringwatch_cluster::node::ClusterControl;
+use ringwatch_cluster::peer::PeerService;
+use ringwatch_collect::Targets;
+use ringwatch_config::settings::Grpc;
+use ringwatch_proto::v1::cluster_server::ClusterServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use self::cluster::ClusterService;
+use self::deadline::Deadline;
+use crate::own_metrics::listen;
+
+/// The longest request of a client that is read; none of ours comes near it.
+const LARGEST_REQUEST: usize = 64 * 1024;
+/// The most calls at a time on one connection.
+const STREAMS: u32 = 128;
+/// The most bytes of a call's headers.
+const LARGEST_HEADERS: u32 = 16 * 1024;
+/// A connection that says nothing is asked whether it lives, so that whoever watches and is gone gives back its place.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// The port, taken and not served yet: others must be told its address before they can call.
+pub(crate) struct GrpcPort {
+    listener: TcpListener,
+    /// Where clients and other nodes reach it.
+    pub(crate) address: String,
+}
+
+impl GrpcPort {
+    /// Takes the port.
+    pub(crate) async fn take(settings: &Grpc) -> anyhow::Result<Self> {
+        let listener = listen(&settings.listen, "cluster.grpc.listen").await?;
+        let listens: SocketAddr = listener.local_addr().context("the gRPC port has no address")?;
+        let address = settings
+            .advertise
+            .as_ref()
+            .map_or_else(|| listens.to_string(), ToString::to_string);
+        Ok(Self { listener, address })
+    }
+}
+
+/// What the port answers from.
+pub(crate) struct GrpcParts {
+    /// The node of the cluster.
+    pub(crate) control: ClusterControl,
+    /// The targets with their labels.
+    pub(crate) targets: watch::Receiver<Targets>,
+    /// Answers other nodes, where there may be any.
+    pub(crate) peers: Option<PeerService>,
+}
+
+/// The gRPC server, until it is stopped.
+pub(crate) struct GrpcServer {
+    health: HealthReporter,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl GrpcServer {
+    /// Tells health clients whether the node serves.
+    pub(crate) async fn set_serving(&self, serving: bool) {
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        self.health.set_service_status("", status).await;
+        self.health
+            .set_service_status("ringwatch.v1.Cluster", status)
+            .await;
+    }
+
+    /// Takes no new call, ends streams and waits shortly for the calls under way.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(Duration::from_millis(500), self.task)
+            .await
+            .is_err()
+        {
+            abort.abort();
+        }
+    }
+}
+
+/// Serves the port; health says "not serving" until it is told otherwise.
+pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Result<GrpcServer> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(ringwatch_proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("gRPC reflection could not be made")?;
+    let stop = CancellationToken::new();
+    let cluster = ClusterService::new(parts.control, parts.targets, stop.clone());
+    let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
+    // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on for ever.
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(LARGEST_HEADERS)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_service(Deadline(health_service))
+        .add_service(Deadline(reflection))
+        .add_service(Deadline(cluster))
+        .add_optional_service(parts.peers)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(port.listener).with_nodelay(Some(true)),
+            stop.clone().cancelled_owned(),
+        );
+    let task = tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the gRPC server ended");
+        }
+    });
+    let server = GrpcServer { health, stop, task };
+    server.set_serving(false).await;
+    Ok(server)
+}

@@ -1,0 +1,101 @@
+//! Frames that a dead owner had read: they go the way of all frames, as fast as the pipelines take them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ringwatch_cluster::memories::Memories;
+use ringwatch_collect::Sink as _;
+use ringwatch_frame::{Books, Frame, PendingFrame};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::router::Router;
+
+/// How long to wait for pipelines that have enough to do.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Inherited frames on their way.
+pub(super) struct Heritage {
+    inner: Arc<Inner>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Inner {
+    books: Arc<Books>,
+    memories: Arc<Memories>,
+    router: Arc<Router>,
+    /// As many as the memories of the targets hold: they were bounded there.
+    waiting: Mutex<VecDeque<PendingFrame>>,
+    more: Notify,
+}
+
+impl Heritage {
+    /// Frames enter `books` and go to `router`; `memories` hear when each has ended.
+    pub(super) fn new(books: &Arc<Books>, memories: Arc<Memories>, router: Arc<Router>) -> Self {
+        let inner = Arc::new(Inner {
+            books: Arc::clone(books),
+            memories,
+            router,
+            waiting: Mutex::default(),
+            more: Notify::new(),
+        });
+        let task = tokio::spawn(Arc::clone(&inner).run());
+        Self {
+            inner,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// Takes frames to deliver.
+    pub(super) fn take(&self, frames: Vec<PendingFrame>) {
+        let mut waiting = self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(frames);
+        drop(waiting);
+        self.inner.more.notify_one();
+    }
+
+    /// Offers all that waits, whether there is room or not.
+    pub(super) fn flush(&self) {
+        while let Some(frame) = self.inner.next() {
+            self.inner.offer(frame);
+        }
+    }
+}
+
+impl Inner {
+    async fn run(self: Arc<Self>) {
+        loop {
+            self.more.notified().await;
+            while let Some(source) = self.source_of_next() {
+                if self.router.has_room(&source) {
+                    self.next().into_iter().for_each(|frame| self.offer(frame));
+                } else {
+                    tokio::time::sleep(PATIENCE).await;
+                }
+            }
+        }
+    }
+
+    fn source_of_next(&self) -> Option<Arc<str>> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.front().map(|frame| Arc::clone(&frame.meta.source))
+    }
+
+    fn next(&self) -> Option<PendingFrame> {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    }
+
+    fn offer(&self, frame: PendingFrame) {
+        // One that the memories do not have any more was lost to its own successor only.
+        let receipt = self.memories.receipt(&frame.meta.id);
+        let frame = Frame::collected(&self.books, frame.meta, frame.rows);
+        self.router.offer(match receipt {
+            Some(receipt) => frame.with_receipt(receipt),
+            None => frame,
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! What the cluster asks of the collector: to warm, begin and end the reading of targets, and to deliver what a dead
+//! owner had read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ringwatch_cluster::node::Collecting;
+use ringwatch_collect::{Collector, Fault, FaultKind};
+use ringwatch_frame::{PendingFrame, TargetId};
+use tokio_util::sync::CancellationToken;
+
+use super::heritage::Heritage;
+use super::share::Share;
+
+const STOPPING: &str = "the node is stopping";
+
+/// Does what the cluster says with the collector, as long as there is one.
+pub(super) struct Reading {
+    share: Share,
+    heritage: Heritage,
+    collector: Mutex<Option<Arc<Collector>>>,
+    closing: CancellationToken,
+}
+
+impl Reading {
+    /// Reads `share` with `collector`.
+    pub(super) fn new(share: Share, heritage: Heritage, collector: Arc<Collector>) -> Self {
+        Self {
+            share,
+            heritage,
+            collector: Mutex::new(Some(collector)),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Lets go of the collector: from now on nothing is begun, and nobody waits for what ends.
+    pub(super) fn close(&self) {
+        self.closing.cancel();
+        let collector = self
+            .collector
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(collector);
+    }
+
+    /// Offers all that was inherited and still waits.
+    pub(super) fn flush(&self) {
+        self.heritage.flush();
+    }
+
+    fn collector(&self) -> Option<Arc<Collector>> {
+        self.collector
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Nothing that is wrong with the server itself keeps a target from changing hands: its present owner fares no better. What
+/// may be wrong between this node and the server does.
+fn alike_everywhere(fault: Fault) -> Result<(), String> {
+    let server_says_so = match fault.kind {
+        FaultKind::Unavailable | FaultKind::TooManyConnections | FaultKind::NoDatabase => true,
+        // The words of the system: the machine is there, and nobody listens.
+        FaultKind::Connection => fault.message.contains("Connection refused"),
+        _ => false,
+    };
+    if server_says_so {
+        Ok(())
+    } else {
+        Err(fault.message)
+    }
+}
+
+#[tonic::async_trait]
+impl Collecting for Reading {
+    async fn warm(&self, target: &TargetId) -> Result<(), String> {
+        let spec = self
+            .share
+            .spec(target)
+            .ok_or("no receiver of this node names the target")?;
+        let collector = self.collector().ok_or(STOPPING)?;
+        tokio::select! {
+            warm = collector.warm(&spec) => warm.or_else(|fault| alike_everywhere(fault)),
+            () = self.closing.cancelled() => Err(STOPPING.into()),
+        }
+    }
+
+    async fn start(&self, target: &TargetId) {
+        self.share.add(target);
+    }
+
+    async fn stop(&self, target: &TargetId) {
+        self.share.remove(target);
+        if let Some(collector) = self.collector() {
+            tokio::select! {
+                () = collector.ended(target) => {}
+                () = self.closing.cancelled() => {}
+            }
+        }
+    }
+
+    fn deliver(&self, frames: Vec<PendingFrame>) {
+        self.heritage.take(frames);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_down_may_change_hands_and_one_out_of_reach_may_not() {
+        let of = |kind, message| alike_everywhere(Fault::new(kind, message));
+        let refused = "error communicating with the server: Connection refused (os error 111)";
+        assert_eq!(of(FaultKind::Connection, refused), Ok(()));
+        assert_eq!(
+            of(FaultKind::Unavailable, "the database system is starting up"),
+            Ok(())
+        );
+        let out_of_reach = "No route to host (os error 113)";
+        assert_eq!(of(FaultKind::Connection, out_of_reach), Err(out_of_reach.into()));
+        assert!(of(FaultKind::Deadline, "no answer").is_err());
+        assert!(of(FaultKind::Login, "no pg_hba.conf entry for host").is_err());
+    }
+}

@@ -1,0 +1,296 @@
+//! Several nodes that find each other over loopback. Their targets are down, which moves them all the same.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use ringwatch_proto::v1::cluster_client::ClusterClient;
+use ringwatch_proto::v1::peer_client::PeerClient;
+use ringwatch_proto::v1::{ConfirmRequest, DrainRequest};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
+
+use crate::client::{ask, json};
+use crate::node::{BINARY, Node, Plan, free_udp_ports, get, text};
+
+/// Nobody listens there.
+const TARGETS: [u16; 12] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18];
+
+/// A node that takes gossip at `gossip` and looks for others at `seeds`.
+fn launch(id: &str, gossip: u16, seeds: &[u16]) -> Node {
+    let seeds: Vec<String> = seeds.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let seeds = seeds.join(", ");
+    Node::launch(&Plan {
+        id,
+        cluster: format!(", hold_down: 1s, gossip: {{ listen: 127.0.0.1:{gossip}, seeds: [{seeds}] }}"),
+        targets: &TARGETS,
+        telemetry: "}",
+    })
+}
+
+/// What the node says of the members, without what each sees in its own way.
+fn members(node: &Node) -> Vec<(String, String, u64)> {
+    let answer = json(node.grpc, &["members"]).unwrap_or_default();
+    let members = answer["members"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    members
+        .iter()
+        .map(|member| {
+            let owned = member["owned_targets"].as_u64().unwrap();
+            (text(&member["node_id"]), text(&member["state"]), owned)
+        })
+        .collect()
+}
+
+/// Waits until all say that exactly these are members, in these states, and own all targets together.
+fn wait_agreed(nodes: &[&Node], expected: &[(&str, &str)]) -> Vec<u64> {
+    let mut owned = Vec::new();
+    for node in nodes {
+        node.wait(&format!("{expected:?}"), || {
+            let seen = members(node);
+            owned = seen.iter().map(|(_, _, owned)| *owned).collect();
+            let as_expected = seen
+                .iter()
+                .map(|(node, state, _)| (node.as_str(), state.as_str()));
+            as_expected.eq(expected.iter().copied()) && owned.iter().sum::<u64>() == TARGETS.len() as u64
+        });
+    }
+    owned
+}
+
+fn ready_all<'a>(ids: &[&'a str]) -> Vec<(&'a str, &'static str)> {
+    ids.iter().map(|id| (*id, "READY")).collect()
+}
+
+#[test]
+fn three_nodes_meet_share_the_targets_and_say_the_same() {
+    let [a, b, c] = free_udp_ports();
+    let nodes = [("n1", a), ("n2", b), ("n3", c)].map(|(id, port)| launch(id, port, &[a, b, c]));
+    let all: Vec<&Node> = nodes.iter().collect();
+    nodes.iter().for_each(Node::wait_ready);
+    let owned = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
+    assert!(
+        owned.iter().all(|owned| *owned > 0),
+        "everybody has some: {owned:?}"
+    );
+
+    nodes[0].wait("one view of owners and standbys", || {
+        let told: Vec<Value> = all
+            .iter()
+            .filter_map(|node| json(node.grpc, &["targets"]))
+            .collect();
+        told.len() == 3 && told.iter().all(|targets| *targets == told[0])
+    });
+    let targets = json(nodes[1].grpc, &["targets"]).unwrap();
+    for target in targets["targets"].as_array().unwrap() {
+        let (owner, standby) = (&target["owner"], &target["standby"]);
+        assert!(owner != "" && standby != "" && owner != standby, "{target}");
+        let id = target["target_id"].as_str().unwrap();
+        assert_eq!(&json(nodes[2].grpc, &["locate", id]).unwrap(), target);
+    }
+    let rings: Vec<Value> = all
+        .iter()
+        .map(|node| json(node.grpc, &["ring"]).unwrap())
+        .collect();
+    assert!(rings.iter().all(|ring| *ring == rings[0]), "{rings:?}");
+    let given: u64 = rings[0]["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["owner_of"].as_u64().unwrap())
+        .sum();
+    assert_eq!(given, TARGETS.len() as u64);
+
+    let (_, metrics) = get(nodes[0].metrics, "/metrics").unwrap();
+    for (state, count) in [
+        ("joining", 0),
+        ("ready", 3),
+        ("draining", 0),
+        ("suspect", 0),
+        ("dead", 0),
+    ] {
+        let line = format!("ringwatch_members{{state=\"{state}\"}} {count}");
+        assert!(metrics.contains(&line), "no {line} in {metrics}");
+    }
+    for name in [
+        "ringwatch_view ",
+        "ringwatch_owned_targets ",
+        "ringwatch_handoffs_total{",
+    ] {
+        assert!(metrics.contains(name), "no {name} in {metrics}");
+    }
+}
+
+#[test]
+fn a_drained_node_hands_everything_over_and_takes_its_share_again() {
+    let [a, b] = free_udp_ports();
+    let (first, second) = (launch("n1", a, &[a, b]), launch("n2", b, &[a, b]));
+    let before = wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    assert!(before[1] > 0, "{before:?}");
+
+    // The one that is asked is not the one that is drained.
+    let done = ask(first.grpc, &["drain", "n2"]);
+    let shown = text(&done.stdout);
+    assert!(done.status.success(), "{}{}", shown, text(&done.stderr));
+    assert!(
+        shown.ends_with("n2 is DRAINING and has handed over all its targets\n"),
+        "{shown}"
+    );
+    let counts = wait_agreed(&[&first, &second], &[("n1", "READY"), ("n2", "DRAINING")]);
+    assert_eq!(counts, [TARGETS.len() as u64, 0]);
+
+    let done = ask(second.grpc, &["drain", "n2", "--undo"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    second.wait("its share", || {
+        members(&second) == members(&first) && members(&second)[1].2 == before[1]
+    });
+    assert_eq!(wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"])), before);
+}
+
+#[test]
+fn a_node_that_is_told_to_stop_leaves_and_one_that_is_killed_is_replaced() {
+    let [a, b, c] = free_udp_ports();
+    let all = [a, b, c];
+    let (first, second, third) = (
+        launch("n1", a, &all),
+        launch("n2", b, &all),
+        launch("n3", c, &all),
+    );
+    wait_agreed(&[&first, &second, &third], &ready_all(&["n1", "n2", "n3"]));
+    third.kill();
+    wait_agreed(
+        &[&first, &second],
+        &[("n1", "READY"), ("n2", "READY"), ("n3", "DEAD")],
+    );
+    assert_eq!(second.stop(), Some(0));
+    // Two of three have gone, one of them with a word: what is left is no majority of the two that count.
+    first.wait("n2 to leave", || {
+        members(&first).iter().all(|(node, _, _)| node != "n2")
+    });
+    first.wait("its targets", || owned(&first) == Some(TARGETS.len() as u64));
+    let (status, body) = get(first.health, "/health/ready").unwrap();
+    let document: Value = serde_json::from_str(&body).unwrap();
+    let cluster = &document["components"]["cluster"];
+    assert_eq!(
+        (status, &cluster["metrics"]["status"]),
+        (200, &"degraded".into()),
+        "{body}"
+    );
+    assert_eq!(first.stop(), Some(0));
+}
+
+#[test]
+fn a_node_whose_seeds_are_dead_waits_and_says_for_what() {
+    let [mine, dead] = free_udp_ports();
+    let node = launch("n1", mine, &[dead]);
+    node.wait("the reason", || {
+        get(node.health, "/health/ready").is_some_and(|(status, body)| {
+            status == 503 && body.contains(&format!("waiting for seeds: 127.0.0.1:{dead}"))
+        })
+    });
+    assert_eq!(get(node.health, "/health/live").unwrap().0, 200);
+    assert_eq!(get(node.health, "/health").unwrap().0, 200);
+    assert_eq!(members(&node), [("n1".into(), "JOINING".into(), 0)]);
+    // The seed comes after all.
+    let seed = launch("n2", dead, &[dead]);
+    node.wait_ready();
+    wait_agreed(&[&node, &seed], &ready_all(&["n1", "n2"]));
+}
+
+#[test]
+fn a_second_node_of_the_same_name_is_refused_with_one_clear_line() {
+    let [a, b] = free_udp_ports();
+    let first = launch("n1", a, &[a]);
+    first.wait_ready();
+    let second = launch("n1", b, &[a]);
+    let log = second.log_file();
+    assert_eq!(second.ended(), Some(1));
+    let words = std::fs::read_to_string(log.path()).unwrap();
+    let last = words.lines().last().unwrap();
+    let expected = format!("ringwatch: node id `n1` is in use by 127.0.0.1:{}", first.grpc);
+    assert!(last.starts_with(&expected), "{words}");
+    assert_eq!(members(&first).len(), 1);
+}
+
+#[test]
+fn watch_shows_the_members_and_then_each_change() {
+    let [a, b] = free_udp_ports();
+    let first = launch("n1", a, &[a]);
+    first.wait_ready();
+    let address = format!("127.0.0.1:{}", first.grpc);
+    let watch = |more: &[&str]| {
+        Command::new(BINARY)
+            .args(["cluster", "watch", "--address", &address])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let (mut table, mut lines) = (watch(&[]), watch(&["-o", "json"]));
+    let mut shown = BufReader::new(table.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut told = BufReader::new(lines.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(shown.next().unwrap().starts_with("cluster test, view "));
+    let member = shown.nth(2).unwrap();
+    assert!(member.starts_with("n1") && member.contains("READY"), "{member}");
+    let now: Value = serde_json::from_str(&told.next().unwrap()).unwrap();
+    assert_eq!(
+        (
+            &now["members"][0]["node_id"],
+            now["members"].as_array().unwrap().len()
+        ),
+        (&"n1".into(), 1)
+    );
+
+    let second = launch("n2", b, &[a]);
+    assert!(shown.any(|line| line.contains("  n2 came, ")), "the stream ended");
+    assert!(
+        shown.any(|line| line.contains("  n2 JOINING -> READY")),
+        "the stream ended"
+    );
+    assert!(told.any(|line| {
+        let members: Value = serde_json::from_str(&line).unwrap();
+        members["members"].as_array().unwrap().len() == 2
+    }));
+    assert_eq!(second.stop(), Some(0));
+    assert!(shown.any(|line| line.ends_with("  n2 left")), "the stream ended");
+
+    kill_process(Pid::from_child(&table), Signal::INT).unwrap();
+    assert_eq!(table.wait().unwrap().code(), Some(0), "Ctrl-C is a good end");
+    // The other one learns from the node that nothing will come any more.
+    assert_eq!(first.stop(), Some(0));
+    let ended = lines.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
+}
+
+#[tokio::test]
+async fn a_drain_is_handed_on_once_and_strangers_have_no_say() {
+    let [a, b] = free_udp_ports();
+    let (first, second) = (launch("n1", a, &[a, b]), launch("n2", b, &[a, b]));
+    wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", first.grpc)).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    let mut handed_on = Request::new(DrainRequest {
+        node_id: "n2".into(),
+        undo: false,
+    });
+    handed_on
+        .metadata_mut()
+        .insert("ringwatch-forwarded", "1".parse().unwrap());
+    let refused = ClusterClient::new(channel.clone())
+        .drain(handed_on)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    let stranger = PeerClient::new(channel)
+        .confirm(ConfirmRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(stranger.code(), Code::Unauthenticated, "{stranger}");
+    assert_eq!(members(&first), members(&second));
+}
