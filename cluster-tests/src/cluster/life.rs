@@ -84,7 +84,8 @@ pub fn ended_well(outcome: &str) -> bool {
 }
 
 /// The verdict over a cluster's life: at a moment of rest the books of every running node balance, none has dropped
-/// anything, and the receiver holds as much as the nodes say that they sent, exactly so where no node has ended.
+/// anything, and the receiver holds all that the nodes say they sent, and, where no node has ended, nothing else.
+/// A request that two nodes sent because a dead one's frames are delivered by its standby too counts for both.
 ///
 /// # Errors
 /// No such moment comes within 20 seconds; the message holds the books as they were last.
@@ -99,11 +100,7 @@ pub async fn verdict(cluster: &Cluster, sink: &Sink) -> Result<LifeBooks> {
             let sent = books.running.iter().fold((0, 0), |(points, records), (_, b)| {
                 (points + b.sent_points, records + b.sent_records)
             });
-            let enough = if ended {
-                before.0 >= sent.0 && before.1 >= sent.1
-            } else {
-                before == sent
-            };
+            let enough = before.all_of(sent) && (ended || before.each_at_most(sent));
             let balanced = books.running.iter().all(|(_, b)| b.balanced());
             wait::when(enough && balanced && before == received(sink), || {
                 format!("received {before:?}, sent {sent:?}, {books:?}")
@@ -116,14 +113,34 @@ pub async fn verdict(cluster: &Cluster, sink: &Sink) -> Result<LifeBooks> {
     Ok(books)
 }
 
-/// Points and records that the receiver holds. Where nodes have ended these may hold doubles, which are counted by
-/// who judges them.
-fn received(sink: &Sink) -> (u64, u64) {
+/// Points and records that the receiver holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Received {
+    /// All that came.
+    all: (u64, u64),
+    /// Each once.
+    once: (u64, u64),
+}
+
+impl Received {
+    fn all_of(self, sent: (u64, u64)) -> bool {
+        self.all.0 >= sent.0 && self.all.1 >= sent.1
+    }
+
+    fn each_at_most(self, sent: (u64, u64)) -> bool {
+        self.once.0 <= sent.0 && self.once.1 <= sent.1
+    }
+}
+
+fn received(sink: &Sink) -> Received {
     sink.look(|ledger| {
         let double_points: u64 = ledger.series.values().map(|s| s.doubles).sum();
-        (
-            ledger.points - double_points,
-            ledger.records - ledger.double_records,
-        )
+        Received {
+            all: (ledger.points, ledger.records),
+            once: (
+                ledger.points - double_points,
+                ledger.records - ledger.double_records,
+            ),
+        }
     })
 }

@@ -106,10 +106,15 @@ pub fn heirs(
         return BTreeMap::new();
     };
     let fit = |node: &&NodeId| {
-        **node != membership.me && membership.member(node).is_some_and(|member| member.state != State::Dead)
+        **node != membership.me
+            && membership
+                .member(node)
+                .is_some_and(|member| member.state != State::Dead)
     };
     let heir = |target: &TargetId| view.ring().walk(TargetKey::from(target)).find(fit).cloned();
-    mine.keys().filter_map(|target| Some((target.clone(), heir(target)?))).collect()
+    mine.keys()
+        .filter_map(|target| Some((target.clone(), heir(target)?)))
+        .collect()
 }
 
 /// What the other members that are not dead say they own of our targets, sorted.
@@ -120,7 +125,11 @@ impl<'a> Owners<'a> {
         let mut owners = Vec::new();
         for member in situation.membership.others_alive() {
             // Of what is not configured here nothing is planned, so that foreign keys cost no more than this look.
-            let known = member.said.owned.iter().filter(|key| situation.targets.contains_key(key));
+            let known = member
+                .said
+                .owned
+                .iter()
+                .filter(|key| situation.targets.contains_key(key));
             owners.extend(known.map(|key| (*key, &member.who.node, member.state)));
         }
         owners.sort_unstable();
@@ -130,7 +139,8 @@ impl<'a> Owners<'a> {
     fn of_target(&self, key: TargetKey) -> &[(TargetKey, &'a NodeId, State)] {
         let from = self.0.partition_point(|(other, ..)| *other < key);
         let rest = self.0.get(from..).unwrap_or_default();
-        rest.get(..rest.partition_point(|(other, ..)| *other == key)).unwrap_or_default()
+        rest.get(..rest.partition_point(|(other, ..)| *other == key))
+            .unwrap_or_default()
     }
 }
 
@@ -155,7 +165,9 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
             why: Why::OwnedByOther(other.clone()),
         });
     }
-    let to = membership.member(owner?).filter(|owner| owner.state == State::Ready)?;
+    let to = membership
+        .member(owner?)
+        .filter(|owner| owner.state == State::Ready)?;
     Some(Action::HandOver {
         target: target.clone(),
         to: to.who.node.clone(),
@@ -175,9 +187,19 @@ fn better_owner<'a>(
         return None;
     }
     let order: Vec<&NodeId> = ring.walk(key).collect();
-    let rank = |node: &NodeId| order.iter().position(|other| *other == node).unwrap_or(order.len());
-    let alive = owners.iter().filter(|(_, _, state)| *state != State::Suspect).map(|(_, node, _)| *node);
-    alive.filter(|node| (rank(node), *node) < (rank(me), me)).min_by_key(|node| (rank(node), *node))
+    let rank = |node: &NodeId| {
+        order
+            .iter()
+            .position(|other| *other == node)
+            .unwrap_or(order.len())
+    };
+    let alive = owners
+        .iter()
+        .filter(|(_, _, state)| *state != State::Suspect)
+        .map(|(_, node, _)| *node);
+    alive
+        .filter(|node| (rank(node), *node) < (rank(me), me))
+        .min_by_key(|node| (rank(node), *node))
 }
 
 /// Whether this node may take what nobody has: it is at work, sees most of the others, and knows what they own.

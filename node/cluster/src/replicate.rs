@@ -1,5 +1,8 @@
 //! Replication: one task per standby keeps one stream open to it.
 
+#[cfg(test)]
+mod tests;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +102,8 @@ async fn converse(memories: &Memories, peers: &dyn Peers, peer: &Incarnation, st
     {
         let snapshots = async {
             loop {
-                // Room first: a snapshot that is taken must find its place at once, before the change after it.
+                // Room first: a snapshot that is taken must find its place at once, before the change after
+                // it.
                 while let Ok(place) = sender.reserve().await
                     && memories.snapshot(peer, number, place)
                 {}

@@ -120,20 +120,31 @@ impl Ring {
         let circle = 1_u128 << u64::BITS;
         for (nth, &(place, member)) in self.points.iter().enumerate() {
             let place = u128::from(place);
-            let arc = if nth == 0 { place + circle - before } else { place - before };
+            let arc = if nth == 0 {
+                place + circle - before
+            } else {
+                place - before
+            };
             if let Some(owned) = owned.get_mut(member as usize) {
                 *owned += arc;
             }
             before = place;
         }
-        owned.into_iter().map(|owned| owned as f64 / circle as f64).collect()
+        owned
+            .into_iter()
+            .map(|owned| owned as f64 / circle as f64)
+            .collect()
     }
 
     fn pair(&self, target: TargetKey) -> Option<(u32, Option<u32>)> {
         let mut members = self.clockwise(target);
         let owner = members.next()?;
         let alone = self.members.len() < 2;
-        let standby = if alone { None } else { members.find(|&member| member != owner) };
+        let standby = if alone {
+            None
+        } else {
+            members.find(|&member| member != owner)
+        };
         Some((owner, standby))
     }
 
@@ -147,7 +158,11 @@ impl Ring {
     /// The index of the first point at or after `place`; the number of points when there is none before the circle ends.
     fn first_at_or_after(&self, place: u64) -> usize {
         let bucket = usize::try_from(place >> self.shift).unwrap_or(usize::MAX - 1);
-        let bound = |nth: usize| self.index.get(nth).map_or(self.points.len(), |&first| first as usize);
+        let bound = |nth: usize| {
+            self.index
+                .get(nth)
+                .map_or(self.points.len(), |&first| first as usize)
+        };
         let (from, to) = (bound(bucket), bound(bucket + 1));
         let near = self.points.get(from..to).unwrap_or_default();
         from + near.partition_point(|&(point, _)| point < place)

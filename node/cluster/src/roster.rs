@@ -7,7 +7,7 @@
 //!   been alive without a break for a while. Who left may return at once.
 //! - Whom a member at work keeps out of its ring is joining for us as well, be it another or ourselves: so all that can hear
 //!   each other come to the same ring, also one that has just arrived.
-//! - While most of the others are dead for us it is we who are away: those deaths are not held against anybody later.
+//! - When most of the others die for us, it is we who are away: those deaths are not held against anybody later.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -92,7 +92,9 @@ impl Membership {
 
     /// The other members that are not dead.
     pub fn others_alive(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.who.node != self.me && member.state != State::Dead)
+        self.members
+            .iter()
+            .filter(|member| member.who.node != self.me && member.state != State::Dead)
     }
 
     /// How many members are in this state.
@@ -149,10 +151,11 @@ impl Roster {
 
     /// One look at all that the gossip sees. `mine` is what this node says of itself.
     pub fn step(&mut self, now: Moment, sightings: &[Sighting], mine: &Said) -> Membership {
-        let (rivals, others): (Vec<&Sighting>, Vec<&Sighting>) =
-            sightings.iter().partition(|sighting| sighting.who.node == self.me.who.node);
+        let (rivals, others): (Vec<&Sighting>, Vec<&Sighting>) = sightings
+            .iter()
+            .partition(|sighting| sighting.who.node == self.me.who.node);
         self.see(now.instant, others);
-        let quorum = self.weigh();
+        let quorum = self.weigh(now.instant);
         let mut members = self.members(mine, now.tick);
         demote_excluded(&mut members, &self.me.who.node);
         self.remember(&mut members, now.tick);
@@ -181,27 +184,30 @@ impl Roster {
             match self.lives.get_mut(&sighting.who.node) {
                 Some(life) => life.see(sighting, now),
                 None => {
-                    self.lives.insert(sighting.who.node.clone(), Life::new(sighting, now));
+                    self.lives
+                        .insert(sighting.who.node.clone(), Life::new(sighting, now));
                 }
             }
         }
-        let trusted = self.paused.is_none_or(|paused| now.duration_since(paused) >= self.timing.distrust);
+        let trusted = self
+            .paused
+            .is_none_or(|paused| now.duration_since(paused) >= self.timing.distrust);
         for life in self.lives.values_mut() {
             life.pass(now, &self.timing, trusted);
         }
     }
 
     /// Whether we have quorum; forgets whom the gossip has forgotten.
-    fn weigh(&mut self) -> bool {
+    fn weigh(&mut self, now: Instant) -> bool {
         self.lives.retain(|_, life| life.seen || !life.left);
         let known = 1 + self.lives.values().filter(|life| !life.left).count();
         let alive = 1 + self.lives.values().filter(|life| life.counts()).count();
         let quorum = 2 * alive > known;
         if quorum {
-            self.lives.retain(|_, life| life.seen || !life.dead);
+            self.lives.retain(|_, life| life.seen || !life.dead());
         } else {
             for life in self.lives.values_mut() {
-                life.pardon();
+                life.pardon(now);
             }
         }
         quorum
@@ -230,14 +236,19 @@ impl Roster {
                 Some(life) => &mut life.shown,
                 None => &mut self.shown,
             };
-            member.since = shown.filter(|(state, _)| *state == member.state).map_or(now, |(_, since)| since);
+            member.since = shown
+                .filter(|(state, _)| *state == member.state)
+                .map_or(now, |(_, since)| since);
             *shown = Some((member.state, member.since));
         }
     }
 
     /// Those that are held down, and with quorum the dead. Without it our word on who is dead counts for nothing.
     fn excluded(&self, quorum: bool) -> Vec<Incarnation> {
-        let out = self.lives.values().filter(|life| life.excluded() && (quorum || !life.dead));
+        let out = self
+            .lives
+            .values()
+            .filter(|life| life.excluded() && (quorum || !life.dead()));
         out.map(|life| life.who.clone()).collect()
     }
 

@@ -50,7 +50,10 @@ pub fn next(previous: Option<&View>, membership: &Membership) -> Option<View> {
         State::Joining | State::Draining | State::Dead => false,
     };
     let members: Vec<&Member> = membership.members.iter().filter(takes_targets).collect();
-    let lives = members.iter().map(|member| (member.who.node.clone(), member.who.generation)).collect();
+    let lives = members
+        .iter()
+        .map(|member| (member.who.node.clone(), member.who.generation))
+        .collect();
     let mut points: Vec<RingMember> = members.iter().map(|member| ring_member(member)).collect();
     points.sort_unstable();
     match previous {

@@ -1,7 +1,8 @@
 //! The verdict over all nodes: every tick collected, none twice, none left out, the books balanced, something delivered.
 
 use anyhow::Result;
-use ringwatch_cluster_tests::cluster::{End, life};
+use ringwatch_cluster_tests::cluster::End;
+use ringwatch_cluster_tests::cluster::life::{self, LifeBooks};
 use ringwatch_cluster_tests::sink::status::Status;
 
 use crate::stage::Stage;
@@ -35,8 +36,9 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
             "every tick collected",
             books.missed() <= bearable && collected > 0,
             &format!(
-                "{collected} collected, {} missed{}",
+                "{collected} collected, {} missed{}{}",
                 books.missed(),
+                reasons(&books),
                 because(stage.bereft)
             ),
         ),
@@ -77,6 +79,17 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
         ),
     ];
     Ok(judged.into_iter().all(|well| well))
+}
+
+/// Why ticks were missed.
+fn reasons(books: &LifeBooks) -> String {
+    let missed = books
+        .outcomes
+        .iter()
+        .filter(|(outcome, _)| !life::ended_well(outcome));
+    missed
+        .map(|(outcome, ticks)| format!(", {outcome} {ticks}"))
+        .collect()
 }
 
 fn because(bereft: usize) -> String {

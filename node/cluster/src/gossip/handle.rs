@@ -78,9 +78,14 @@ impl Gossip {
         }
     }
 
-    fn new(first: Said) -> (impl FnOnce(SocketAddr, Runs) -> Self, Inner) {
+    fn new(first: Said, seeds: usize) -> (impl FnOnce(SocketAddr, Runs) -> Self, Inner) {
         let (said, hear) = watch::channel(first);
-        let (publish, sightings) = watch::channel(Arc::new(Sightings::default()));
+        // A node with seeds has not met them yet, also before the first look.
+        let nothing_seen = Sightings {
+            seeds,
+            ..Sightings::default()
+        };
+        let (publish, sightings) = watch::channel(Arc::new(nothing_seen));
         let stop = CancellationToken::new();
         let inner = Inner {
             said: hear,
@@ -105,7 +110,7 @@ pub(super) async fn start_task(
 ) -> Result<Gossip, GossipError> {
     let meters = Arc::new(Meters::new(&parts.registry)?);
     let address = advertised(parts.advertise.as_deref(), parts.listen).await?;
-    let (build, inner) = Gossip::new(first);
+    let (build, inner) = Gossip::new(first, parts.seeds.len());
     let stop = inner.stop.clone();
     let room = open_room(transport, parts, address, meters, inner).await?;
     let task = tokio::spawn(room.run(stop));
@@ -118,7 +123,7 @@ pub(super) async fn start_thread(parts: GossipParts, first: Said) -> Result<Goss
         .max_blocking_threads(LOOKUP_THREADS)
         .build()
         .map_err(GossipError::Thread)?;
-    let (build, inner) = Gossip::new(first);
+    let (build, inner) = Gossip::new(first, parts.seeds.len());
     let (started, has_started) = oneshot::channel();
     let (ended, has_ended) = oneshot::channel();
     let run = move || {

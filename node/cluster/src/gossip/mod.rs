@@ -82,10 +82,10 @@ pub enum GossipError {
     #[error("cannot tell other nodes about this one: {0}")]
     Words(String),
     /// The system gives no thread or runtime.
-    #[error("cannot start the gossip's thread: {0}")]
+    #[error("cannot start the gossip's thread")]
     Thread(#[source] std::io::Error),
     /// The metrics are registered already.
-    #[error("cannot register the metrics of the gossip: {0}")]
+    #[error("cannot register the metrics of the gossip")]
     Metrics(#[from] prometheus::Error),
     /// Everything else.
     #[error("cannot start the gossip: {0}")]

@@ -138,7 +138,7 @@ impl Room {
         self.out.publish(Sightings {
             contacted: self.out.last.contacted || !live.is_empty(),
             seen,
-            is_seed: self.seeds.name_us(),
+            seed_rank: self.seeds.rank(),
             seeds: self.seeds.count(),
             paused,
             ended: ended.map(str::to_owned),

@@ -60,9 +60,15 @@ impl Seeds {
         self.seeds.len()
     }
 
-    /// Whether one of them is ourselves.
-    pub(super) fn name_us(&self) -> bool {
-        self.seeds.iter().any(|seed| seed.addresses.contains(&self.own))
+    /// Where among all their addresses our own stands, in the order of the configuration and, for a name with several
+    /// addresses, in the order of those; `None` when we are no seed.
+    pub(super) fn rank(&self) -> Option<usize> {
+        let addresses = self.seeds.iter().flat_map(|seed| {
+            let mut addresses = seed.addresses.clone();
+            addresses.sort_unstable();
+            addresses
+        });
+        addresses.into_iter().position(|address| address == self.own)
     }
 
     /// Resolves what is due and says whom to speak to now. `live` is where the live other nodes are; none: we
@@ -185,7 +191,7 @@ mod tests {
     async fn those_that_are_not_known_are_spoken_to_often_while_alone_and_seldom_later() {
         let names = [1, 2, 2, 3].map(|port| address(port).to_string()).to_vec();
         let mut seeds = Seeds::new(names, address(1));
-        assert!(seeds.name_us());
+        assert_eq!(seeds.rank(), Some(0));
         assert_eq!(seeds.count(), 4);
         let alone = spoken(&mut seeds, &HashSet::new()).await;
         assert_eq!(

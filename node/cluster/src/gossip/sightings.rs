@@ -19,8 +19,8 @@ const MOST_LIVES: usize = 4096;
 pub struct Sightings {
     /// The lives seen, sorted; not our own. Other lives of our node are among them.
     pub seen: Vec<Sighting>,
-    /// Whether one of the seeds is this very node.
-    pub is_seed: bool,
+    /// Where among the seeds this very node stands, if it is one of them; 0 is the first.
+    pub seed_rank: Option<usize>,
     /// How many seeds are configured.
     pub seeds: usize,
     /// Whether any other life has been live since the start.

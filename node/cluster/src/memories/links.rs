@@ -1,7 +1,7 @@
 //! Who stands by for what is ours, and the queues to them: pure but for the channels.
 //!
-//! A target is told to its heir by a snapshot first and then change by change. Both go into the same queue under the same
-//! lock that guards the memory, so that none is missing between them and none is told twice.
+//! A target is told to its heir by a snapshot first and then change by change. Both go into the same queue
+//! under the same lock that guards the memory, so that none is missing between them and none is told twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,7 +35,8 @@ struct Link {
     targets: BTreeSet<TargetId>,
     /// Those of which it must get a snapshot.
     todo: BTreeSet<TargetId>,
-    /// Those of which it had a snapshot at any time: what it was told last may have been lost with its stream.
+    /// Those of which it had a snapshot at any time: what it was told last may have been lost with its
+    /// stream.
     known: BTreeSet<TargetId>,
     /// Those that it must be told to forget.
     released: BTreeSet<TargetId>,
@@ -80,7 +81,8 @@ impl Links {
         link.is_some_and(|link| link.queue(synced).is_some())
     }
 
-    /// Tells the heir of `target`, if it listens. Says whether its queue was full: the stream is given up then.
+    /// Tells the heir of `target`, if it listens. Says whether its queue was full: the stream is given up
+    /// then.
     pub(super) fn tell(
         &mut self,
         target: &TargetId,
@@ -138,8 +140,8 @@ impl Links {
         }
     }
 
-    /// Adds those of `heirs` that are new. `ours` says whether a target is ours. Says whether there are links that need a
-    /// task.
+    /// Adds those of `heirs` that are new. `ours` says whether a target is ours. Says whether there are links
+    /// that need a task.
     pub(super) fn add_heirs(
         &mut self,
         heirs: &BTreeMap<TargetId, Member>,
@@ -168,8 +170,8 @@ impl Links {
         std::mem::take(&mut self.fresh)
     }
 
-    /// Begins a new stream to `peer`; all targets for which it stands by need a snapshot. `None`: it stands by for nothing
-    /// and knows that, or cannot be told; there is no link any more.
+    /// Begins a new stream to `peer`; all targets for which it stands by need a snapshot. `None`: it stands
+    /// by for nothing and knows that, or cannot be told; there is no link any more.
     pub(super) fn open(&mut self, peer: &Incarnation, ours: impl Fn(&TargetId) -> bool) -> Option<Stream> {
         let link = self.by_peer.get_mut(peer)?;
         let due = link.targets.iter().filter(|target| ours(target));

@@ -1,10 +1,11 @@
 //! What is remembered of targets: by their owner, and by who stands by for it.
 //!
-//! The collector tells what it read and missed; that is remembered here, and told to the heir of the target, if there is
-//! one. Nobody waits for that: locks are held for moments, columns are shared and never copied, and a standby that does
-//! not keep up is given up and begins anew with snapshots.
+//! The collector tells what it read and missed; that is remembered here, and told to the heir of the target,
+//! if there is one. Nobody waits for that: locks are held for moments, columns are shared and never copied,
+//! and a standby that does not keep up is given up and begins anew with snapshots.
 //!
-//! A frame that was read stays this node's to deliver, also when its target has gone to another node meanwhile.
+//! A frame that was read stays this node's to deliver, also when its target has gone to another node
+//! meanwhile.
 
 mod change;
 mod links;
@@ -64,9 +65,9 @@ impl Memories {
         self.lock().recall(target)
     }
 
-    /// A tick of a target of ours was read, and its heir is told. `baseline` is the new one; without one the last stays.
-    /// The frame is pending until the receipt is dropped. There is no receipt for a target that is not ours, for a tick
-    /// that has ended before, and where too many streams are remembered already.
+    /// A tick of a target of ours was read, and its heir is told. `baseline` is the new one; without one the
+    /// last stays. The frame is pending until the receipt is dropped. There is no receipt for a target that
+    /// is not ours, for a tick that has ended before, and where too many streams are remembered already.
     ///
     /// A tick before the last one means that the clock was set back: the stream goes on from there.
     pub fn collected(
@@ -84,8 +85,9 @@ impl Memories {
         Some(self.receipt_of(&meta.id, number))
     }
 
-    /// A receipt for a frame that a dead owner had read and that is pending here since its target was [owned](Self::own).
-    /// Whoever delivers the frame gives it this receipt. `None`: the frame is not pending.
+    /// A receipt for a frame that a dead owner had read and that is pending here since its target was
+    /// [owned](Self::own). Whoever delivers the frame gives it this receipt. `None`: the frame is not
+    /// pending.
     pub fn receipt(self: &Arc<Self>, id: &FrameId) -> Option<Receipt> {
         let number = self.lock().number(&id.target, &id.stream, id.tick)?;
         Some(self.receipt_of(id, number))
@@ -97,14 +99,16 @@ impl Memories {
         self.told(missed);
     }
 
-    /// A stream of a target of ours is gone: its database was dropped. What was read of it is still delivered.
+    /// A stream of a target of ours is gone: its database was dropped. What was read of it is still
+    /// delivered.
     pub fn forget(&self, target: &TargetId, stream: &StreamId) {
         let forgotten = self.lock().forget(target, stream);
         self.told(forgotten);
     }
 
-    /// The target is ours from here on, and goes on from `memory`. Pending frames in it are ours to deliver, each with its
-    /// [receipt](Self::receipt); those that we have read ourselves before, and not delivered yet, stay pending too.
+    /// The target is ours from here on, and goes on from `memory`. Pending frames in it are ours to deliver,
+    /// each with its [receipt](Self::receipt); those that we have read ourselves before, and not delivered
+    /// yet, stay pending too.
     pub fn own(&self, target: &TargetId, memory: TargetMemory) {
         let owned = self.lock().own(target, memory);
         if !self.told(owned) {
@@ -112,8 +116,8 @@ impl Memories {
         }
     }
 
-    /// The target is not ours any more; its heir is told to forget it, so whoever goes on must have the memory by then.
-    /// Gives the memory without pending frames: these stay ours to deliver.
+    /// The target is not ours any more; its heir is told to forget it, so whoever goes on must have the
+    /// memory by then. Gives the memory without pending frames: these stay ours to deliver.
     pub fn release(&self, target: &TargetId) -> TargetMemory {
         let released = self.lock().release(target);
         self.told(released)
@@ -124,7 +128,8 @@ impl Memories {
         self.lock().owned_count()
     }
 
-    /// Who stands by for which target. Cheap where nothing changes; targets that are not ours yet may be among them.
+    /// Who stands by for which target. Cheap where nothing changes; targets that are not ours yet may be
+    /// among them.
     pub fn set_heirs(&self, heirs: &BTreeMap<TargetId, Member>) {
         let changed = self.lock().set_heirs(heirs);
         if self.told(changed) {
@@ -132,8 +137,9 @@ impl Memories {
         }
     }
 
-    /// What the owner of `target` told us before it died, with the frames that it has not delivered; it is ours to go on
-    /// from, and not a shadow any more. `None` while its owner is `alive`, and where there is no shadow.
+    /// What the owner of `target` told us before it died, with the frames that it has not delivered; it is
+    /// ours to go on from, and not a shadow any more. `None` while its owner is `alive`, and where there is
+    /// no shadow.
     pub fn take_shadow(
         &self,
         target: &TargetId,
@@ -152,8 +158,8 @@ impl Memories {
         self.shadows().has(target, alive)
     }
 
-    /// What `from` says of a target that it owns. Words of a life before the one that we know, and changes of a target of
-    /// which `from` has given no snapshot, change nothing.
+    /// What `from` says of a target that it owns. Words of a life before the one that we know, and changes of
+    /// a target of which `from` has given no snapshot, change nothing.
     pub fn shadowed(&self, from: &Incarnation, change: Change) {
         let gone = self.shadows().take_in(from, change);
         drop(gone);

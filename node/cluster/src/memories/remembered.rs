@@ -95,7 +95,8 @@ impl Remembered {
         Ended::New(gone)
     }
 
-    /// The clock was set back to before `tick`: what lies at or after it in `stream` is not remembered any more.
+    /// The clock was set back to before `tick`: what lies at or after it in `stream` is not remembered any
+    /// more.
     pub(super) fn back(&mut self, stream: &StreamId, tick: Tick) -> Gone {
         let mut gone = Gone::default();
         if let Some(kept) = self.streams.get_mut(stream) {
@@ -107,8 +108,8 @@ impl Remembered {
         gone
     }
 
-    /// The frame of `stream` at `tick` has ended; where `number` is given, only if it has that number. `None`: it was not
-    /// pending.
+    /// The frame of `stream` at `tick` has ended; where `number` is given, only if it has that number.
+    /// `None`: it was not pending.
     pub(super) fn settled(&mut self, stream: &StreamId, tick: Tick, number: Option<u64>) -> Option<Gone> {
         let kept = self.streams.get_mut(stream)?;
         let at = kept.pending.binary_search_by_key(&tick, Pending::tick).ok()?;
@@ -141,8 +142,8 @@ impl Remembered {
         gone
     }
 
-    /// Begins anew with `memory`. Of the frames that are pending here, those stay that it covers. Its own frames get the
-    /// numbers from `next` on, which is moved.
+    /// Begins anew with `memory`. Of the frames that are pending here, those stay that it covers. Its own
+    /// frames get the numbers from `next` on, which is moved.
     pub(super) fn renew(&mut self, memory: TargetMemory, next: &mut u64) -> Gone {
         let mut gone = Gone::default();
         let mut frames = Vec::new();

@@ -33,8 +33,8 @@ struct Shadow {
 pub(super) type Gone = Option<Box<dyn Send>>;
 
 impl Shadows {
-    /// What `from` says of a target that it owns. Words of an earlier life, and changes of a target of which `from` has
-    /// given no snapshot, are of no use.
+    /// What `from` says of a target that it owns. Words of an earlier life, and changes of a target of which
+    /// `from` has given no snapshot, are of no use.
     pub(super) fn take_in(&mut self, from: &Incarnation, change: Change) -> Gone {
         let target = change.target().clone();
         if let Change::Snapshot(_, memory) = change {
@@ -85,7 +85,8 @@ impl Shadows {
             .map(|gone| Box::new(gone) as Box<dyn Send>)
     }
 
-    /// What the owner of `target` said before it died, with the frames that it did not deliver. `None` while it lives.
+    /// What the owner of `target` said before it died, with the frames that it did not deliver. `None` while
+    /// it lives.
     pub(super) fn get(
         &self,
         target: &TargetId,

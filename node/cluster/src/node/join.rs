@@ -6,8 +6,13 @@ use tokio::time::Instant;
 
 use crate::gossip::Sightings;
 
-/// A node that is itself a seed and hears nobody in this time is the first of its cluster.
+/// A node that is the first of the seeds and hears nobody in this time is the first of its cluster.
 const FIRST: Duration = Duration::from_secs(1);
+/// Each later seed waits so much longer: seeds that start together and cannot find each other at once, as while their names are
+/// new, do not all begin alone.
+const NEXT: Duration = Duration::from_secs(2);
+/// No seed waits for more than so many before it.
+const MOST_RANKS: u32 = 5;
 /// How often the log says that no seed answers.
 const REMIND: Duration = Duration::from_secs(30);
 /// So long no answer is nothing to speak of.
@@ -33,7 +38,8 @@ impl Joining {
 
     /// Looks at what the gossip has seen (`None`: there is no gossip). `heard`: words of another live member have arrived.
     pub(crate) fn step(&mut self, sightings: Option<&Sightings>, heard: bool, now: Instant) {
-        let first = |seen: &Sightings| seen.is_seed && now >= self.started + FIRST;
+        let patience = |rank: usize| FIRST + NEXT * u32::try_from(rank).unwrap_or(u32::MAX).min(MOST_RANKS);
+        let first = |seen: &Sightings| seen.seed_rank.is_some_and(|rank| now >= self.started + patience(rank));
         self.joined |= sightings.is_none_or(|seen| seen.seeds == 0 || heard || first(seen));
     }
 
@@ -56,8 +62,8 @@ impl Joining {
 mod tests {
     use super::*;
 
-    fn seen(seeds: usize, is_seed: bool) -> Sightings {
-        Sightings { seeds, is_seed, ..Sightings::default() }
+    fn seen(seeds: usize, seed_rank: Option<usize>) -> Sightings {
+        Sightings { seeds, seed_rank, ..Sightings::default() }
     }
 
     #[tokio::test]
@@ -66,11 +72,13 @@ mod tests {
         let late = start + 2 * FIRST;
         for (what, sightings, heard, at, joined) in [
             ("no gossip", None, false, start, true),
-            ("no seeds", Some(seen(0, false)), false, start, true),
-            ("a seed hears nobody yet", Some(seen(2, true)), false, start, false),
-            ("a seed has heard nobody", Some(seen(2, true)), false, late, true),
-            ("not a seed, alone", Some(seen(2, false)), false, late, false),
-            ("heard", Some(seen(2, false)), true, start, true),
+            ("no seeds", Some(seen(0, None)), false, start, true),
+            ("a seed hears nobody yet", Some(seen(2, Some(0))), false, start, false),
+            ("a seed has heard nobody", Some(seen(2, Some(0))), false, late, true),
+            ("the second seed has heard nobody", Some(seen(2, Some(1))), false, late, false),
+            ("the second seed has waited longer", Some(seen(2, Some(1))), false, late + NEXT, true),
+            ("not a seed, alone", Some(seen(2, None)), false, late, false),
+            ("heard", Some(seen(2, None)), true, start, true),
         ] {
             let mut joining = Joining::new(start);
             joining.step(sightings.as_ref(), heard, at);

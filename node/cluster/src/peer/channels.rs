@@ -18,7 +18,8 @@ const PING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(
 const UNUSED: Duration = Duration::from_secs(60);
 /// How many are kept.
 const MOST: usize = 1024;
-/// How much a peer may send before we have read it, in bytes: a message of ours shall not wait for round trips.
+/// How much a peer may send before we have read it, in bytes: a message of ours shall not wait for round
+/// trips.
 const WINDOW: u32 = 4 * 1024 * 1024;
 
 /// The connections by address.
@@ -32,7 +33,8 @@ struct Used {
 }
 
 impl Channels {
-    /// The connection to `address`, `host:port`. It is opened by the first call on it, and again when it has broken.
+    /// The connection to `address`, `host:port`. It is opened by the first call on it, and again when it has
+    /// broken.
     pub(super) fn to(&self, address: &str) -> Result<Channel, PeerError> {
         let now = Instant::now();
         let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);

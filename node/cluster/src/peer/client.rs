@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,8 +147,12 @@ impl Peers for GrpcPeers {
                 }
             }
         };
-        // The call ends when all has been written, and writing when the call has ended.
-        let (answer, ()) = tokio::join!(call, write);
+        let mut call = pin!(call);
+        let answer = tokio::select! {
+            answer = &mut call => answer,
+            // All has been written: the peer answers when it has read it.
+            () = write => call.await,
+        };
         match answer {
             Ok(_) => PeerError::Unreachable("the stream has ended".into()),
             Err(status) => failure(&status),

@@ -1,4 +1,5 @@
-//! Messages to our own types and back. What comes in may hold anything: what is malformed becomes a [`Malformed`].
+//! Messages to our own types and back. What comes in may hold anything: what is malformed becomes a
+//! [`Malformed`].
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use crate::memories::{Change, MAX_FRAMES, MAX_STREAMS};
 const MAX_NAME: usize = 1024;
 /// How many targets one message may ask about.
 pub(super) const MAX_TARGETS: usize = 10_000;
-/// The first instant after the year 2200: no clock shows it, and nothing that is computed with earlier ones overflows.
+/// The first instant after the year 2200: no clock shows it, and nothing that is computed with earlier ones
+/// overflows.
 const END_OF_TIME: i64 = 7_258_118_400 * 1_000_000_000;
 
 /// What is wrong with a message.
@@ -74,8 +76,8 @@ pub(super) fn targets(names: &[String]) -> Result<Vec<TargetId>, Malformed> {
     names.iter().map(|name| target(name)).collect()
 }
 
-/// The message of a change. Empty for one that Arrow cannot write or that is too large for any message; where that leaves
-/// the standby with something wrong, the message makes it forget the stream.
+/// The message of a change. Empty for one that Arrow cannot write or that is too large for any message; where
+/// that leaves the standby with something wrong, the message makes it forget the stream.
 pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateRequest {
     let what = match change {
         Change::Snapshot(target, memory) => {
@@ -175,8 +177,8 @@ pub(super) fn change(request: wire::ReplicateRequest) -> Result<Change, Malforme
     })
 }
 
-/// The message of a memory, of at most `room` bytes, which are taken. Where it does not fit, the oldest pending frames are
-/// left out first, then the largest baselines.
+/// The message of a memory, of at most `room` bytes, which are taken. Where it does not fit, the oldest
+/// pending frames are left out first, then the largest baselines.
 pub(super) fn memory_out(
     target: &TargetId,
     memory: &TargetMemory,

@@ -98,8 +98,8 @@ pub(super) fn decode_baseline(about: About<'_>, tick: Tick, bytes: &[u8]) -> Res
 }
 
 fn decode(bytes: &[u8]) -> Result<(FrameMeta, RecordBatch), FrameFault> {
-    // Arrow checks what columns hold, but trusts the lengths and offsets that a message states, and panics where they
-    // lead out of it. Nothing of ours is half done then.
+    // Arrow checks what columns hold, but trusts the lengths and offsets that a message states, and panics
+    // where they lead out of it. Nothing of ours is half done then.
     let decoded = catch_unwind(AssertUnwindSafe(|| ipc::decode(bytes)));
     let (meta, rows) = decoded.map_err(|_| FrameFault::Torn)??;
     if rows.num_rows() > MAX_ROWS || (rows.num_columns() == 0 && rows.num_rows() > 0) {

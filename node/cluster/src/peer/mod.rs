@@ -1,8 +1,8 @@
 //! Calls between nodes: confirm, prepare, commit, recall, replicate.
 //!
-//! [`GrpcPeers`] calls, [`peer_service`] answers. Every call says who calls and proves it with a token of the cluster's key;
-//! that is checked before a byte of the message is read. What a message holds is checked when it is made into our own
-//! types ([`convert`]); what is malformed is refused, and changes nothing.
+//! [`GrpcPeers`] calls, [`peer_service`] answers. Every call says who calls and proves it with a token of the
+//! cluster's key; that is checked before a byte of the message is read. What a message holds is checked when
+//! it is made into our own types ([`convert`]); what is malformed is refused, and changes nothing.
 
 mod channels;
 mod client;

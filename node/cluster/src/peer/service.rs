@@ -137,7 +137,8 @@ impl Desk {
         self.metrics.refuse(Refusal::Malformed);
         let fault = clean(&fault.to_string());
         if let Some(held_back) = self.throttles.pass(from.node.as_str()) {
-            tracing::warn!(peer = %clean(from.node.as_str()), fault, held_back, "a message of a peer is malformed");
+            let peer = clean(from.node.as_str());
+            tracing::warn!(peer, fault, held_back, "a message of a peer is malformed");
         }
         Status::invalid_argument(fault)
     }

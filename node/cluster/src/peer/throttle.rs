@@ -79,3 +79,37 @@ pub(crate) fn clean(text: &str) -> String {
     }
     clean
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_peer_cannot_write_on_the_terminal() {
+        assert_eq!(
+            clean("bad\nnode \u{1b}[31m\u{202e}x"),
+            "bad\\u{a}node \\u{1b}[31m\\u{202e}x"
+        );
+        let long = clean(&"\u{e4}".repeat(10_000));
+        assert!(
+            long.len() <= LONGEST + 5 && long.ends_with("..."),
+            "{}",
+            long.len()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_name_has_one_line_a_minute_and_there_are_not_too_many_names() {
+        let throttles = Throttles::default();
+        assert_eq!(throttles.pass("a"), Some(0));
+        assert_eq!(throttles.pass("a"), None);
+        for name in 1..MOST_NAMES {
+            assert_eq!(throttles.pass(&name.to_string()), Some(0));
+        }
+        assert_eq!(throttles.pass("one too many"), None);
+        tokio::time::advance(EVERY).await;
+        assert_eq!(throttles.pass("a"), Some(1));
+        assert_eq!(throttles.pass("one too many"), Some(0));
+        assert_eq!(throttles.0.lock().unwrap().len(), 2, "the others were given up");
+    }
+}

@@ -14,6 +14,8 @@ use crate::member::{Incarnation, Member, Said, Sighting, Stage, State};
 const HEARD: Duration = Duration::from_secs(1);
 /// How long after it was first seen a node's words, or its first sign of life, are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Cut off from the others, we lose them one after the other within this time.
+const LAPSE: Duration = Duration::from_secs(2);
 
 /// The newest life of a node.
 #[derive(Debug)]
@@ -28,7 +30,8 @@ pub(super) struct Life {
     pub(super) live: bool,
     /// Whether it has ever been seen alive. If not, its death says nothing.
     lived: bool,
-    pub(super) dead: bool,
+    /// When it died for us, if it is dead.
+    died: Option<Instant>,
     /// It said that it left. It stays so.
     pub(super) left: bool,
     /// It must be alive for a while before it is in the ring again.
@@ -53,7 +56,7 @@ impl Life {
             seen: true,
             live: false,
             lived: false,
-            dead: false,
+            died: None,
             left: false,
             held: false,
             pardoned: false,
@@ -99,6 +102,11 @@ impl Life {
         self.lived && !self.left && (self.held || !self.pardoned)
     }
 
+    /// Whether it is dead for us.
+    pub(super) fn dead(&self) -> bool {
+        self.died.is_some()
+    }
+
     /// The node called us.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard_until = Some(now + HEARD);
@@ -106,41 +114,43 @@ impl Life {
 
     /// Draws the conclusions. `trusted`: our own clock ran all the time, so that silence means something.
     pub(super) fn pass(&mut self, now: Instant, timing: &Timing, trusted: bool) {
-        let heard = !self.dead && self.heard_until.is_some_and(|until| now < until);
+        let heard = !self.dead() && self.heard_until.is_some_and(|until| now < until);
         if self.live || heard {
-            self.held |= self.dead && self.must_be_held();
+            self.held |= self.dead() && self.must_be_held();
             if self.silent_since.take().is_some() {
                 self.live_since = now;
             }
             self.held &= now.duration_since(self.live_since) < timing.hold_down;
-            self.dead = false;
+            self.died = None;
             self.lived = true;
             self.pardoned = false;
             return;
         }
         let silent_since = *self.silent_since.get_or_insert(now);
         let patience = if self.lived { timing.suspect } else { PATIENCE };
-        self.dead |= trusted && now.duration_since(silent_since) >= patience;
+        if trusted && now.duration_since(silent_since) >= patience {
+            self.died.get_or_insert(now);
+        }
     }
 
-    /// Its death, if it is dead, is not held against it.
-    pub(super) fn pardon(&mut self) {
-        self.pardoned |= self.dead;
+    /// There is no quorum: if it just died, it is rather we who are cut off, and its death is not held against it.
+    pub(super) fn pardon(&mut self, now: Instant) {
+        self.pardoned |= self.died.is_some_and(|died| now.duration_since(died) <= LAPSE);
     }
 
     /// Whether it counts as alive for the quorum.
     pub(super) fn counts(&self) -> bool {
-        self.lived && !self.dead && !self.left
+        self.lived && !self.dead() && !self.left
     }
 
     /// Whether it is kept out of our ring though it may be alive.
     pub(super) fn excluded(&self) -> bool {
-        !self.left && (self.held || (self.dead && self.must_be_held()))
+        !self.left && (self.held || (self.dead() && self.must_be_held()))
     }
 
     /// Whether it may own something that it had no time to say yet.
     pub(super) fn unheard(&self, now: Instant) -> bool {
-        self.said.is_none() && !self.dead && now.duration_since(self.first_seen) < PATIENCE
+        self.said.is_none() && !self.dead() && now.duration_since(self.first_seen) < PATIENCE
     }
 
     /// What it is; `None` when it has left.
@@ -150,7 +160,7 @@ impl Life {
         }
         let stage = self.said.as_ref().map_or(Stage::Joining, |said| said.stage);
         let state = match () {
-            () if self.dead => State::Dead,
+            () if self.dead() => State::Dead,
             () if self.silent_since.is_some() => State::Suspect,
             () if self.held => State::Joining,
             () => state_of(stage)?,

@@ -87,7 +87,9 @@ fn said(stage: Stage, excluded: Option<&str>) -> Said {
 }
 
 fn sighting(word: &str) -> Sighting {
-    let (word, excluded) = word.split_once('!').map_or((word, None), |(word, who)| (word, Some(who)));
+    let (word, excluded) = word
+        .split_once('!')
+        .map_or((word, None), |(word, who)| (word, Some(who)));
     let (who, rest) = word.split_at(word.find(['+', '-']).unwrap());
     Sighting {
         who: life(who),
@@ -107,11 +109,21 @@ fn tell(membership: &Membership) -> String {
     };
     let name = |who: &Incarnation| format!("{}{}", who.node, who.generation);
     let mut words: Vec<String> = Vec::new();
-    words.extend(membership.members.iter().map(|m| format!("{}:{}", m.who.node, letter(m.state))));
+    words.extend(
+        membership
+            .members
+            .iter()
+            .map(|m| format!("{}:{}", m.who.node, letter(m.state))),
+    );
     words.extend((!membership.quorum).then(|| "no-quorum".into()));
     words.extend(membership.excluded.iter().map(|who| format!("out:{}", name(who))));
     words.extend(membership.unheard.iter().map(|node| format!("unheard:{node}")));
-    words.extend(membership.rivals.iter().map(|rival| format!("rival:{}", name(&rival.who))));
+    words.extend(
+        membership
+            .rivals
+            .iter()
+            .map(|rival| format!("rival:{}", name(&rival.who))),
+    );
     words.join(" ")
 }
 
@@ -256,7 +268,13 @@ fn of_two_nodes_with_one_name_the_one_that_joins_does_not_count() {
         (200, "b1+D b9+J c1+R", "a:R b:D c:R"),
         (300, "b1+R b9-J c1+R", "a:R b:R c:R"),
     ]);
-    assert_eq!(told.look(400, "b1+R b9+J c1+R").member(&NodeId::new("b")).unwrap().who, life("b1"));
+    assert_eq!(
+        told.look(400, "b1+R b9+J c1+R")
+            .member(&NodeId::new("b"))
+            .unwrap()
+            .who,
+        life("b1")
+    );
 }
 
 #[test]
@@ -317,7 +335,7 @@ fn quorum_counts_all_that_are_known_and_have_not_left() {
         (100, "b1+R c1+R d1+R", "a:R b:R c:R d:R"),
         (200, "b1-R c1-R d1+R", "a:R b:S c:S d:R"),
         (400, "b1-R c1-R d1+R", "a:R b:X c:X d:R no-quorum"),
-        (500, "b1-L c1-R d1+R", "a:R c:X d:R out:c1"),
+        (500, "b1-L c1-R d1+R", "a:R c:X d:R"),
     ]);
 }
 
@@ -331,8 +349,7 @@ fn the_dead_are_forgotten_with_quorum_only() {
         (600_100, "c1-R", "a:R c:S"),
         (600_300, "c1-R", "a:R c:X no-quorum"),
         (1_200_000, "", "a:R c:X no-quorum"),
-        (1_200_100, "d1+R", "a:R c:X d:R"),
-        (1_200_200, "d1+R", "a:R d:R"),
+        (1_200_100, "d1+R", "a:R d:R"),
     ]);
 }
 
@@ -357,6 +374,19 @@ fn deaths_seen_without_quorum_are_not_held_against_anybody() {
         (5_200, "b1-R c2+R", "a:R b:S c:R"),
         (5_400, "b1-R c2+R", "a:R b:X c:R out:b1"),
         (5_500, "b1+R c2+R", "a:R b:J c:R out:b1"),
+    ]);
+}
+
+#[test]
+fn a_death_long_before_quorum_was_lost_is_still_held_against_the_dead() {
+    story().goes(&[
+        (0, "b1+R c1+R", "a:R b:R c:R"),
+        (100, "b1-R c1+R", "a:R b:S c:R"),
+        (300, "b1-R c1+R", "a:R b:X c:R out:b1"),
+        (5_000, "b1-R c1-R", "a:R b:X c:S out:b1"),
+        (5_200, "b1-R c1-R", "a:R b:X c:X no-quorum"),
+        (6_000, "b1+R c1-R", "a:R b:J c:X out:b1"),
+        (6_100, "b1+R c1+R", "a:R b:J c:R out:b1"),
     ]);
 }
 
@@ -405,7 +435,11 @@ fn a_live_node_without_words_joins_and_is_waited_for() {
 
 #[test]
 fn words_that_turn_to_garbage_leave_the_last_good_ones() {
-    story().goes(&[(0, "b1+R", "a:R b:R"), (100, "b1+?", "a:R b:R"), (200, "b1+D", "a:R b:D")]);
+    story().goes(&[
+        (0, "b1+R", "a:R b:R"),
+        (100, "b1+?", "a:R b:R"),
+        (200, "b1+D", "a:R b:D"),
+    ]);
 }
 
 #[test]
@@ -434,7 +468,10 @@ fn since_changes_only_with_the_state() {
     let mut since = |millis, seen| {
         let membership = story.look(millis, seen);
         let member = membership.member(&node).unwrap().since;
-        (member.unix_nanos() / 1_000_000, membership.mine().unwrap().since.unix_nanos() / 1_000_000)
+        (
+            member.unix_nanos() / 1_000_000,
+            membership.mine().unwrap().since.unix_nanos() / 1_000_000,
+        )
     };
     assert_eq!(since(10, "b1+J c1+R"), (10, 10));
     assert_eq!(since(50, "b1+J c1+R"), (10, 10));

@@ -36,7 +36,10 @@ fn member(text: &str) -> Member {
             stage: Stage::Ready,
             grpc_address: String::new(),
             version: String::new(),
-            points: text.get(3..).and_then(|points| points.parse().ok()).unwrap_or(256),
+            points: text
+                .get(3..)
+                .and_then(|points| points.parse().ok())
+                .unwrap_or(256),
             view: 0,
             targets: 0,
             owned: Arc::default(),
@@ -53,7 +56,11 @@ fn who(text: &str) -> Incarnation {
 }
 
 fn names(view: &View) -> Vec<&str> {
-    view.ring().members().iter().map(|member| member.node.as_str()).collect()
+    view.ring()
+        .members()
+        .iter()
+        .map(|member| member.node.as_str())
+        .collect()
 }
 
 #[test]
@@ -84,7 +91,14 @@ fn every_node_gives_it_the_same_number() {
 
 #[test]
 fn the_number_changes_with_members_lives_and_points() {
-    let all = ["a1R b1R", "a1R", "a2R b1R", "a1R b2R", "a1R b1R512", "a1R b1R c1R"];
+    let all = [
+        "a1R b1R",
+        "a1R",
+        "a2R b1R",
+        "a1R b2R",
+        "a1R b1R512",
+        "a1R b1R c1R",
+    ];
     let number = |members: &&str| next(None, &seen_by("a", members)).unwrap().number();
     let numbers: std::collections::BTreeSet<u64> = all.iter().map(number).collect();
     assert_eq!(numbers.len(), all.len());
@@ -119,5 +133,8 @@ fn when_the_last_one_drains_the_ring_is_empty() {
     let view = next(None, &seen_by("a", "a1R")).unwrap();
     let drained = next(Some(&view), &seen_by("a", "a1D")).unwrap();
     assert_eq!((names(&drained).len(), drained.number() > 0), (0, true));
-    assert_eq!(next(Some(&drained), &seen_by("a", "a1R")).unwrap().number(), view.number());
+    assert_eq!(
+        next(Some(&drained), &seen_by("a", "a1R")).unwrap().number(),
+        view.number()
+    );
 }

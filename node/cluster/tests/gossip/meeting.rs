@@ -239,6 +239,6 @@ async fn a_name_can_be_advertised() {
     let seed = format!("localhost:{}", listen.port());
     let b = Node::start("b", &[seed]).await;
     b.meets(&["a"]).await;
-    assert!(!b.sees().is_seed);
+    assert!(b.sees().seed_rank.is_none());
     assert_eq!(Arc::new(b.sees().seeds), Arc::new(1));
 }

@@ -18,18 +18,18 @@ async fn seeds_that_come_up_later_are_found() {
         ..parts("a", 1, &seeds)
     })
     .await;
-    a.until("is a seed", |sees| sees.is_seed && sees.seeds == 2).await;
+    a.until("is a seed", |sees| sees.seed_rank == Some(0) && sees.seeds == 2).await;
     let took = a.meets(&["b", "c"]).await;
     assert!(took < std::time::Duration::from_millis(1_500), "{took:?}");
     b.meets(&["a", "c"]).await;
     c.meets(&["a", "b"]).await;
-    assert!(!b.sees().is_seed);
+    assert!(b.sees().seed_rank.is_none());
 }
 
 #[tokio::test]
 async fn a_name_that_nobody_knows_keeps_nobody_away() {
     let a = Node::start("a", &["nowhere.invalid:7946".to_owned(), "no port".to_owned()]).await;
-    assert!(!a.sees().is_seed);
+    assert!(a.sees().seed_rank.is_none());
     let b = Node::start("b", &["nowhere.invalid:7946".to_owned(), a.seed()]).await;
     b.meets(&["a"]).await;
     a.meets(&["b"]).await;
@@ -44,6 +44,6 @@ async fn the_only_seed_may_be_the_node_itself() {
         ..parts("a", 1, &[listen.to_string()])
     };
     let a = Node::of(alone).await;
-    a.until("is a seed", |sees| sees.is_seed).await;
+    a.until("is a seed", |sees| sees.seed_rank == Some(0)).await;
     assert_eq!(a.refused_in_all(), 0, "it does not talk to itself");
 }

@@ -12,7 +12,9 @@ use crate::common::{FIRST, Node, activity, caller, incarnation, member, meta, st
 
 fn memory() -> TargetMemory {
     let mut baseline = statements(3, 1);
-    baseline.schema_metadata_mut().insert("ringwatch.baseline.reset", "7");
+    baseline
+        .schema_metadata_mut()
+        .insert("ringwatch.baseline.reset", "7");
     BTreeMap::from([(
         activity(),
         StreamMemory {
@@ -34,12 +36,18 @@ async fn a_node_answers_what_it_is_asked() {
     assert_eq!(peers.confirm(&member).await, Ok(false));
     assert_eq!(caller(&incarnation("a", 4)).confirm(&member).await, Ok(true));
     assert_eq!(peers.prepare(&member, &target(1), 7, 1 << 47).await, Ok(()));
-    assert_eq!(peers.commit(&member, &target(1), memory(), 7, 1 << 47).await, Ok(()));
+    assert_eq!(
+        peers.commit(&member, &target(1), memory(), 7, 1 << 47).await,
+        Ok(())
+    );
     let recalled = peers.recall(&member, &[target(1), target(2)]).await.unwrap();
     let mut expected = memory();
     expected.values_mut().for_each(|stream| stream.pending.clear());
     assert_eq!(recalled[0].target, target(1));
-    assert_eq!((recalled[0].owned, recalled[0].memory.as_ref()), (true, Some(&expected)));
+    assert_eq!(
+        (recalled[0].owned, recalled[0].memory.as_ref()),
+        (true, Some(&expected))
+    );
     assert_eq!((recalled[1].owned, recalled[1].memory.as_ref()), (false, None));
     let asked = node.desk.asked.lock().unwrap().clone();
     let db = target(1);
@@ -69,7 +77,9 @@ async fn a_refusal_says_why() {
 async fn another_node_at_the_address_does_not_speak_for_the_one_that_was_asked() {
     let node = Node::start("b", 3).await;
     for who in [incarnation("b", 2), incarnation("c", 3)] {
-        let answer = caller(&incarnation("a", 5)).confirm(&member(who, &node.address)).await;
+        let answer = caller(&incarnation("a", 5))
+            .confirm(&member(who, &node.address))
+            .await;
         assert!(matches!(answer, Err(PeerError::Unreachable(_))), "{answer:?}");
     }
 }
@@ -83,12 +93,24 @@ async fn silence_ends_in_time() {
     let (confirm, recall) = tokio::join!(peers.confirm(&silent), peers.recall(&silent, &[]));
     assert_eq!(recall, Ok(Vec::new()), "there is nothing to ask");
     assert_eq!(confirm, Err(PeerError::Timeout));
-    assert_eq!(peers.recall(&silent, &[target(1)]).await.unwrap_err(), PeerError::Timeout);
+    assert_eq!(
+        peers.recall(&silent, &[target(1)]).await.unwrap_err(),
+        PeerError::Timeout
+    );
     assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&begun.elapsed()));
 
     drop(listener);
-    for address in [silent.said.grpc_address.as_str(), "no address", "", "127.0.0.1:0", "x@127.0.0.1:1"] {
+    for address in [
+        silent.said.grpc_address.as_str(),
+        "no address",
+        "",
+        "127.0.0.1:0",
+        "x@127.0.0.1:1",
+    ] {
         let answer = peers.confirm(&member(incarnation("b", 3), address)).await;
-        assert!(matches!(answer, Err(PeerError::Unreachable(_))), "{address}: {answer:?}");
+        assert!(
+            matches!(answer, Err(PeerError::Unreachable(_))),
+            "{address}: {answer:?}"
+        );
     }
 }

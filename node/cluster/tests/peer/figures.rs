@@ -20,7 +20,10 @@ async fn figures() {
     ] {
         let owner = Owner::start();
         owner.own(1, &member(node.who.clone(), &proxy.address));
-        until("a snapshot", || node.desk.memories.has_shadow(&target(0), &nobody).then_some(())).await;
+        until("a snapshot", || {
+            node.desk.memories.has_shadow(&target(0), &nobody).then_some(())
+        })
+        .await;
         let frames: Vec<_> = (0..8).map(|seed| statements(frame_rows, seed)).collect();
         let baselines: Vec<_> = (0..8).map(|seed| statements(baseline_rows, 90 + seed)).collect();
         let before = proxy.forth();
@@ -47,8 +50,12 @@ async fn figures() {
         let (all, bytes) = (begun.elapsed(), proxy.forth() - before);
         took.sort_unstable();
         settled.sort_unstable();
-        let plain = ipc::encode(&meta(&target(0), &activity(), 1), &frames[0]).unwrap().len();
-        let baseline = ipc::encode(&meta(&target(0), &activity(), 1), &baselines[0]).unwrap().len();
+        let plain = ipc::encode(&meta(&target(0), &activity(), 1), &frames[0])
+            .unwrap()
+            .len();
+        let baseline = ipc::encode(&meta(&target(0), &activity(), 1), &baselines[0])
+            .unwrap()
+            .len();
         println!(
             "{what}: collected p50 {:?} p99 {:?}; settled p50 {:?}; {} bytes per tick on the wire \
              (Arrow: frame {plain}, baseline {baseline}); {ticks} ticks in {all:?}",
@@ -58,6 +65,9 @@ async fn figures() {
             bytes / ticks as u64,
         );
         owner.memories.release(&target(0));
-        until("it is released", || (node.desk.memories.shadow_count() == 0).then_some(())).await;
+        until("it is released", || {
+            (node.desk.memories.shadow_count() == 0).then_some(())
+        })
+        .await;
     }
 }

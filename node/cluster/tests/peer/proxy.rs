@@ -86,7 +86,9 @@ async fn copy(
         let Ok(read @ 1..) = from.read(&mut buffer).await else {
             return;
         };
-        if sees.wait_for(|way| *way == Way::Open).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+        if sees.wait_for(|way| *way == Way::Open).await.is_err()
+            || to.write_all(&buffer[..read]).await.is_err()
+        {
             return;
         }
         count.fetch_add(read as u64, Ordering::SeqCst);

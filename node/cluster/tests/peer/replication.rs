@@ -12,7 +12,8 @@ use ringwatch_frame::{Receipt, TargetId, TargetMemory, Tick};
 use tokio::time::Instant;
 
 use crate::common::{
-    FIRST, Node, SECOND, activity, caller, count, incarnation, member, meta, nobody, statements, target, until,
+    FIRST, Node, SECOND, activity, caller, count, incarnation, member, meta, nobody, statements, target,
+    until,
 };
 use crate::proxy::{Proxy, Way};
 
@@ -43,6 +44,10 @@ impl Owner {
         for n in 0..targets {
             self.memories.own(&target(n), TargetMemory::new());
         }
+        self.stands_by(targets, heir);
+    }
+
+    fn stands_by(&self, targets: usize, heir: &Member) {
         let heirs: BTreeMap<TargetId, Member> = (0..targets).map(|n| (target(n), heir.clone())).collect();
         self.memories.set_heirs(&heirs);
     }
@@ -88,7 +93,10 @@ async fn a_standby_knows_it_all_also_after_the_stream_broke() {
     let third = owner.read(0, 3);
     drop(second);
     let other = owner.read(1, 1);
-    until("the break is seen", || (count(&owner.registry, RESETS, "broken") > 0.0).then_some(())).await;
+    until("the break is seen", || {
+        (count(&owner.registry, RESETS, "broken") > 0.0).then_some(())
+    })
+    .await;
     assert_eq!(known(&node, 0), Some((Some(2), vec![2])), "nothing came through");
     proxy.set(Way::Open);
     until_known(&node, 0, 3, &[3]).await;
@@ -106,11 +114,17 @@ async fn a_standby_that_stands_by_no_more_forgets() {
     owner.own(2, &first.member());
     let _receipt = owner.read(1, 1);
     until_known(&first, 1, 1, &[1]).await;
-    owner.own(2, &second.member());
+    owner.stands_by(2, &second.member());
     until_known(&second, 1, 1, &[1]).await;
-    until("the first forgets", || (first.desk.memories.shadow_count() == 0).then_some(())).await;
+    until("the first forgets", || {
+        (first.desk.memories.shadow_count() == 0).then_some(())
+    })
+    .await;
     owner.memories.release(&target(1));
-    until("the second forgets one", || (second.desk.memories.shadow_count() == 1).then_some(())).await;
+    until("the second forgets one", || {
+        (second.desk.memories.shadow_count() == 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,7 +134,7 @@ async fn a_restarted_standby_gets_everything_again() {
     owner.own(1, &first.member());
     let _receipt = owner.read(0, 1);
     until_known(&first, 0, 1, &[1]).await;
-    owner.own(1, &second.member());
+    owner.stands_by(1, &second.member());
     until_known(&second, 0, 1, &[1]).await;
 }
 
@@ -148,7 +162,10 @@ async fn a_standby_that_stands_still_delays_nobody() {
     }
     took.sort_unstable();
     let (p50, p999) = (took[took.len() / 2], took[took.len() * 999 / 1000]);
-    println!("collected, with a standby that stands still: p50 {p50:?}, p99.9 {p999:?}, max {:?}", took.last());
+    println!(
+        "with a standby that stands still: p50 {p50:?}, p99.9 {p999:?}, max {:?}",
+        took.last()
+    );
     assert!(p50 < Duration::from_micros(50), "{p50:?}");
     assert!(count(&owner.registry, RESETS, "overflow") >= 1.0);
     proxy.set(Way::Cut);

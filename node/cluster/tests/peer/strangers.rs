@@ -27,7 +27,9 @@ async fn strangers_are_turned_away_and_counted() {
         let peers = as_of(cluster, keys_of);
         let answer = peers.confirm(&node.member()).await;
         assert!(matches!(answer, Err(PeerError::Refused(_))), "{answer:?}");
-        let commit = peers.commit(&node.member(), &target(1), Default::default(), 1, 1).await;
+        let commit = peers
+            .commit(&node.member(), &target(1), Default::default(), 1, 1)
+            .await;
         assert!(matches!(commit, Err(PeerError::Refused(_))), "{commit:?}");
         let (changes, queue) = tokio::sync::mpsc::channel(1);
         let end = peers.replicate(&node.member(), queue).await;
@@ -62,18 +64,40 @@ fn request<T>(message: T, headers: MetadataMap) -> Request<T> {
 #[tokio::test]
 async fn a_call_must_say_who_makes_it() {
     let node = Node::start("b", 3).await;
-    let mut client = PeerClient::connect(format!("http://{}", node.address)).await.unwrap();
-    assert!(client.confirm(request(wire::ConfirmRequest {}, headers())).await.is_ok());
+    let mut client = PeerClient::connect(format!("http://{}", node.address))
+        .await
+        .unwrap();
+    assert!(
+        client
+            .confirm(request(wire::ConfirmRequest {}, headers()))
+            .await
+            .is_ok()
+    );
     let mut tried = 0.0;
-    for key in ["ringwatch-cluster", "ringwatch-node", "ringwatch-generation", "ringwatch-token"] {
+    for key in [
+        "ringwatch-cluster",
+        "ringwatch-node",
+        "ringwatch-generation",
+        "ringwatch-token",
+    ] {
         let long = "x".repeat(2000);
-        for value in [None, Some(""), Some("%%%"), Some("-1"), Some("18446744073709551616"), Some(long.as_str())] {
+        for value in [
+            None,
+            Some(""),
+            Some("%%%"),
+            Some("-1"),
+            Some("18446744073709551616"),
+            Some(long.as_str()),
+        ] {
             let mut headers = headers();
             headers.remove(key);
             if let Some(value) = value {
                 headers.insert(key, value.parse().unwrap());
             }
-            let status = client.confirm(request(wire::ConfirmRequest {}, headers)).await.unwrap_err();
+            let status = client
+                .confirm(request(wire::ConfirmRequest {}, headers))
+                .await
+                .unwrap_err();
             assert_eq!(status.code(), Code::Unauthenticated, "{key}: {value:?}");
             tried += 1.0;
         }
@@ -86,7 +110,9 @@ async fn a_call_must_say_who_makes_it() {
 #[tokio::test]
 async fn a_malformed_change_ends_its_stream_and_nothing_else() {
     let node = Node::start("b", 3).await;
-    let mut client = PeerClient::connect(format!("http://{}", node.address)).await.unwrap();
+    let mut client = PeerClient::connect(format!("http://{}", node.address))
+        .await
+        .unwrap();
     let snapshot = |target: &str| wire::ReplicateRequest {
         what: Some(wire::replicate_request::What::Snapshot(wire::TargetMemory {
             target_id: target.to_owned(),
@@ -98,7 +124,10 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
         wire::ReplicateRequest { what: None },
         snapshot("postgresql://db2:5432"),
     ];
-    let status = client.replicate(request(tokio_stream::iter(changes), headers())).await.unwrap_err();
+    let status = client
+        .replicate(request(tokio_stream::iter(changes), headers()))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert_eq!(node.count(REFUSED, "malformed"), 1.0);
     assert!(node.desk.memories.has_shadow(&target(1), &nobody));
@@ -109,7 +138,9 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
     let prepare = wire::PrepareRequest::default();
     let status = client.prepare(request(prepare, headers())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let recall = wire::RecallRequest { target_ids: vec!["x".into(); 10_001] };
+    let recall = wire::RecallRequest {
+        target_ids: vec!["x".into(); 10_001],
+    };
     let status = client.recall(request(recall, headers())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(node.desk.asked.lock().unwrap().is_empty());
@@ -119,7 +150,9 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
 #[tokio::test]
 async fn a_message_that_unpacks_to_more_than_the_limit_is_refused() {
     let node = Node::start("b", 3).await;
-    let client = PeerClient::connect(format!("http://{}", node.address)).await.unwrap();
+    let client = PeerClient::connect(format!("http://{}", node.address))
+        .await
+        .unwrap();
     let mut client = client.send_compressed(CompressionEncoding::Zstd);
     let commit = wire::CommitRequest {
         memory: Some(wire::TargetMemory {
@@ -129,7 +162,11 @@ async fn a_message_that_unpacks_to_more_than_the_limit_is_refused() {
         ..wire::CommitRequest::default()
     };
     let status = client.commit(request(commit, headers())).await.unwrap_err();
-    assert_ne!(status.code(), Code::InvalidArgument, "it was not even unpacked: {status:?}");
+    assert_ne!(
+        status.code(),
+        Code::InvalidArgument,
+        "it was not even unpacked: {status:?}"
+    );
     assert!(node.desk.asked.lock().unwrap().is_empty());
     assert!(caller(&incarnation("a", 5)).confirm(&node.member()).await.is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
 use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure};
-use ringwatch_collect::{Collector, CollectorParts, Sink, TargetsWatch, start_collector, start_targets};
+use ringwatch_collect::{Collector, TargetsWatch, start_targets};
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor};
 use ringwatch_frame::{Books, Clock};
@@ -15,12 +15,10 @@ use tokio::time::Instant;
 
 use super::cluster::{Needs, open_cluster};
 use super::exporters::{Exporters, start_exporters};
-use super::heritage::Heritage;
 use super::identity::identity;
 use super::member::Membership;
-use super::ownership::{ByGate, InMemories};
 use super::pipelines::{Pipelines, start_pipelines};
-use super::reading::Reading;
+use super::reading::{Reading, start_reading};
 use super::receivers::{Receivers, plan_receivers};
 use super::router::Router;
 use super::share::Share;
@@ -85,18 +83,8 @@ impl Node {
         })
         .await?;
         let router = Arc::new(Router::new(ways, projections));
-        let heritage = Heritage::new(&books, cluster.memories(), Arc::clone(&router));
-        let collector = Arc::new(start_collector(CollectorParts {
-            clock: clock.clone(),
-            books: Arc::clone(&books),
-            registry: registry.clone(),
-            ownership: Arc::new(ByGate(cluster.gate())),
-            succession: Arc::new(InMemories(cluster.memories())),
-            sink: router as Arc<dyn Sink>,
-            targets: share.read(),
-        })?);
+        let (collector, reading) = start_reading(&cluster, share, router, &books, clock, &registry)?;
         watch_collector(&health, &collector);
-        let reading = Arc::new(Reading::new(share, heritage, Arc::clone(&collector)));
         let cluster = cluster.start(Arc::clone(&reading) as Arc<dyn Collecting>);
         let membership = Membership::new(&cluster.control(), &settings.cluster);
         watch_membership(&health, &membership);

@@ -3,12 +3,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ringwatch_cluster::node::Collecting;
-use ringwatch_collect::{Collector, Fault, FaultKind};
-use ringwatch_frame::{PendingFrame, TargetId};
+use prometheus::Registry;
+use ringwatch_cluster::node::{Collecting, Prepared};
+use ringwatch_collect::{Collector, CollectorParts, Fault, FaultKind, start_collector};
+use ringwatch_frame::{Books, Clock, PendingFrame, TargetId};
 use tokio_util::sync::CancellationToken;
 
 use super::heritage::Heritage;
+use super::ownership::{ByGate, InMemories};
+use super::router::Router;
 use super::share::Share;
 
 const STOPPING: &str = "the node is stopping";
@@ -56,6 +59,29 @@ impl Reading {
     }
 }
 
+/// Starts the collector, which reads nothing before the cluster says so.
+pub(super) fn start_reading(
+    cluster: &Prepared,
+    share: Share,
+    router: Arc<Router>,
+    books: &Arc<Books>,
+    clock: &Clock,
+    registry: &Registry,
+) -> anyhow::Result<(Arc<Collector>, Arc<Reading>)> {
+    let heritage = Heritage::new(books, cluster.memories(), Arc::clone(&router));
+    let collector = Arc::new(start_collector(CollectorParts {
+        clock: clock.clone(),
+        books: Arc::clone(books),
+        registry: registry.clone(),
+        ownership: Arc::new(ByGate(cluster.gate())),
+        succession: Arc::new(InMemories(cluster.memories())),
+        sink: router,
+        targets: share.read(),
+    })?);
+    let reading = Reading::new(share, heritage, Arc::clone(&collector));
+    Ok((collector, Arc::new(reading)))
+}
+
 /// Nothing that is wrong with the server itself keeps a target from changing hands: its present owner fares no better. What
 /// may be wrong between this node and the server does.
 fn alike_everywhere(fault: Fault) -> Result<(), String> {
@@ -81,7 +107,7 @@ impl Collecting for Reading {
             .ok_or("no receiver of this node names the target")?;
         let collector = self.collector().ok_or(STOPPING)?;
         tokio::select! {
-            warm = collector.warm(&spec) => warm.or_else(|fault| alike_everywhere(fault)),
+            warm = collector.warm(&spec) => warm.or_else(alike_everywhere),
             () = self.closing.cancelled() => Err(STOPPING.into()),
         }
     }

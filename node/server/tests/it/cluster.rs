@@ -43,20 +43,34 @@ fn members(node: &Node) -> Vec<(String, String, u64)> {
         .collect()
 }
 
-/// Waits until all say that exactly these are members, in these states, and own all targets together.
+/// How many targets the node says that it owns.
+fn owned(node: &Node) -> Option<u64> {
+    let (_, metrics) = get(node.metrics, "/metrics")?;
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("ringwatch_owned_targets "))?;
+    line.parse().ok()
+}
+
+/// Waits until all say that exactly these are members, in these states, and own all targets together, each as many as
+/// the others say. Gives how many each of the members owns.
 fn wait_agreed(nodes: &[&Node], expected: &[(&str, &str)]) -> Vec<u64> {
-    let mut owned = Vec::new();
+    let mut counts = Vec::new();
     for node in nodes {
         node.wait(&format!("{expected:?}"), || {
             let seen = members(node);
-            owned = seen.iter().map(|(_, _, owned)| *owned).collect();
-            let as_expected = seen
-                .iter()
-                .map(|(node, state, _)| (node.as_str(), state.as_str()));
-            as_expected.eq(expected.iter().copied()) && owned.iter().sum::<u64>() == TARGETS.len() as u64
+            counts = seen.iter().map(|(_, _, owned)| *owned).collect();
+            let states = seen.iter().map(|(id, state, _)| (id.as_str(), state.as_str()));
+            let alive = seen.iter().filter(|(_, state, _)| state != "DEAD");
+            let told: Vec<u64> = alive.map(|(_, _, owned)| *owned).collect();
+            let own: Option<Vec<u64>> = nodes.iter().map(|node| owned(node)).collect();
+            let all = own
+                .as_ref()
+                .is_some_and(|own| own.iter().sum::<u64>() == TARGETS.len() as u64);
+            states.eq(expected.iter().copied()) && all && own == Some(told)
         });
     }
-    owned
+    counts
 }
 
 fn ready_all<'a>(ids: &[&'a str]) -> Vec<(&'a str, &'static str)> {
@@ -69,10 +83,10 @@ fn three_nodes_meet_share_the_targets_and_say_the_same() {
     let nodes = [("n1", a), ("n2", b), ("n3", c)].map(|(id, port)| launch(id, port, &[a, b, c]));
     let all: Vec<&Node> = nodes.iter().collect();
     nodes.iter().for_each(Node::wait_ready);
-    let owned = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
+    let counts = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
     assert!(
-        owned.iter().all(|owned| *owned > 0),
-        "everybody has some: {owned:?}"
+        counts.iter().all(|owned| *owned > 0),
+        "everybody has some: {counts:?}"
     );
 
     nodes[0].wait("one view of owners and standbys", || {
@@ -142,9 +156,7 @@ fn a_drained_node_hands_everything_over_and_takes_its_share_again() {
 
     let done = ask(second.grpc, &["drain", "n2", "--undo"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
-    second.wait("its share", || {
-        members(&second) == members(&first) && members(&second)[1].2 == before[1]
-    });
+    second.wait("its share", || owned(&second) == Some(before[1]));
     assert_eq!(wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"])), before);
 }
 

@@ -33,14 +33,31 @@ enum Op {
     Deliver(usize),
 }
 
+fn collect_op((target, stream, ahead, with_baseline): (usize, usize, i64, bool)) -> Op {
+    Op::Collect {
+        target,
+        stream,
+        ahead,
+        with_baseline,
+    }
+}
+
+fn missed_op((target, stream, ahead): (usize, usize, i64)) -> Op {
+    Op::Missed {
+        target,
+        stream,
+        ahead,
+    }
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let (target, stream) = (0..3_usize, 0..3_usize);
     // Sometimes a tick that is not later, as after a clock was set back.
     let ahead = prop_oneof![8 => 1..4_i64, 1 => -3..1_i64];
     prop_oneof![
         10 => (target.clone(), stream.clone(), ahead.clone(), any::<bool>())
-            .prop_map(|(target, stream, ahead, with_baseline)| Op::Collect { target, stream, ahead, with_baseline }),
-        3 => (target.clone(), stream.clone(), ahead).prop_map(|(target, stream, ahead)| Op::Missed { target, stream, ahead }),
+            .prop_map(collect_op),
+        3 => (target.clone(), stream.clone(), ahead).prop_map(missed_op),
         8 => any::<prop::sample::Index>().prop_map(Op::Settle),
         1 => (target.clone(), stream).prop_map(|(target, stream)| Op::Forget { target, stream }),
         1 => target.clone().prop_map(Op::Release),
@@ -105,7 +122,8 @@ proptest! {
             }
             for (id, stream) in &whole {
                 for frame in &stream.pending {
-                    prop_assert!(receipts.iter().any(|(receipt, _)| *receipt == frame.meta.id), "{} is settled", id);
+                    let unsettled = receipts.iter().any(|(receipt, _)| *receipt == frame.meta.id);
+                    prop_assert!(unsettled, "{} is settled", id);
                 }
             }
         }

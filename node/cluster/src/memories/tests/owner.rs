@@ -61,7 +61,8 @@ fn frames_stay_ours_to_deliver_when_the_target_has_gone() {
     drop(second);
     memories.own(&db, released.clone());
     assert_eq!(ticks(&memories.whole(&db), &activity), [1, 3], "it is ours again");
-    // Now the target goes on from an older tick, so the frame of tick 3 is another reading than the one that will follow.
+    // Now the target goes on from an older tick, so the frame of tick 3 is another reading than the one that
+    // will follow.
     memories.release(&db);
     let mut older = released;
     older.get_mut(&activity).unwrap().last = Some(tick(2));

@@ -11,7 +11,7 @@ fn a_shadow_can_be_taken_when_its_owner_is_dead() {
     let (standby, db, activity) = (memories(), target(1), stream(1));
     let owner = incarnation("owner", 7);
     let memory = TargetMemory::from([(
-        activity.clone(),
+        activity,
         StreamMemory {
             last: Some(tick(3)),
             ..StreamMemory::default()
@@ -126,7 +126,7 @@ fn the_heir_learns_what_the_owner_knows_and_forgets_it_when_another_is_the_heir(
     line.settle();
     assert!(!first.has_shadow(&db, &nobody) && first.has_shadow(&other, &nobody));
     let mut second_line = Line {
-        to: next.who.clone(),
+        to: next.who,
         ..Line::new(&owner, &second)
     };
     second_line.settle();

@@ -148,7 +148,9 @@ proptest! {
     }
 
     #[test]
-    fn what_is_known_of_targets_survives_too(memories in prop::collection::vec(prop::option::of(memory()), 0..3)) {
+    fn what_is_known_of_targets_survives_too(
+        memories in prop::collection::vec(prop::option::of(memory()), 0..3),
+    ) {
         let known = |(n, memory): (usize, Option<TargetMemory>)| Recalled {
             target: db(),
             owned: n % 2 == 0,
@@ -160,7 +162,8 @@ proptest! {
 
     #[test]
     fn damaged_messages_are_refused_or_understood_but_never_fatal(
-        sent in any_change(), at in any::<prop::sample::Index>(), put in prop::collection::vec(any::<u8>(), 1..9),
+        sent in any_change(), at in any::<prop::sample::Index>(),
+        put in prop::collection::vec(any::<u8>(), 1..9),
     ) {
         let mut bytes = request(sent, &metrics()).encode_to_vec();
         let at = at.index(bytes.len());
@@ -172,7 +175,9 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_frame_are_refused(bytes in prop::collection::vec(any::<u8>(), 1..400), marked in any::<bool>()) {
+    fn bytes_that_are_no_frame_are_refused(
+        bytes in prop::collection::vec(any::<u8>(), 1..400), marked in any::<bool>(),
+    ) {
         let mut frame = if marked { vec![0xff, 0xff, 0xff, 0xff] } else { Vec::new() };
         frame.extend(bytes);
         let message = ended(|ended| ended.frame = frame.into());
@@ -210,7 +215,7 @@ fn identities_and_times_must_fit() {
         ("another target", |e| e.target_id = "postgresql://db2:5432".into()),
         ("another stream", |e| e.stream.as_mut().unwrap().name.push('x')),
         ("another database", |e| {
-            e.stream.as_mut().unwrap().database = "billing".into()
+            e.stream.as_mut().unwrap().database = "billing".into();
         }),
         ("another tick", |e| e.tick += 1),
         ("no target", |e| e.target_id.clear()),
@@ -218,7 +223,7 @@ fn identities_and_times_must_fit() {
         ("no stream's name", |e| e.stream.as_mut().unwrap().name.clear()),
         ("a long name", |e| e.target_id = "x".repeat(MAX_NAME + 1)),
         ("a name that writes on terminals", |e| {
-            e.target_id = "db\u{1b}[31m".into()
+            e.target_id = "db\u{1b}[31m".into();
         }),
         ("no tick", |e| e.tick = 0),
         ("a tick before time", |e| e.tick = -1),
@@ -357,7 +362,7 @@ fn what_is_too_large_loses_its_oldest_frames_first_then_its_baselines() {
         .pop_front();
     assert_eq!(trip(&memory), expected, "the oldest frame did not fit");
 
-    let mut large = memory.clone();
+    let mut large = memory;
     large.get_mut(&StreamId::of_server("a")).unwrap().baseline = Some(text(MAX_MEMORY));
     large.values_mut().for_each(|stream| stream.pending.clear());
     let mut expected = large.clone();
