@@ -1,8 +1,9 @@
-//! The plan: what to claim, to hand over and to stop, as a pure function of who is there, what they say they own, and what
-//! we own ourselves.
+//! The plan: what to claim, to hand over and to stop, as a pure function of who is there, what they say they
+//! own, and what we own ourselves.
 //!
-//! Each node makes its own plan, and no two do the same thing to one target: only the owner hands over or stops, only
-//! whom the ring names claims, and it waits as long as anybody alive says that the target is still its own.
+//! Each node makes its own plan, and no two do the same thing to one target: only the owner hands over or
+//! stops, only whom the ring names claims, and it waits as long as anybody alive says that the target is
+//! still its own.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,8 @@ pub enum Holding {
     Steady,
     /// We own it, and a handoff is under way.
     HandingOver,
-    /// We are claiming it, or took it so short a time ago that the words of the others are older than that. Nothing is
-    /// planned for it yet.
+    /// We are claiming it, or took it so short a time ago that the words of the others are older than that.
+    /// Nothing is planned for it yet.
     Starting,
 }
 
@@ -95,8 +96,8 @@ pub fn plan(situation: &Situation<'_>) -> Vec<Action> {
     actions
 }
 
-/// For each of our targets who is to remember it beside us: the first other member, in the order of the ring, that is not
-/// dead. That is the standby, or the owner by the ring where we are not.
+/// For each of our targets who is to remember it beside us: the first other member, in the order of the ring,
+/// that is not dead. That is the standby, or the owner by the ring where we are not.
 pub fn heirs(
     membership: &Membership,
     view: Option<&View>,
@@ -124,7 +125,8 @@ impl<'a> Owners<'a> {
     fn of(situation: &Situation<'a>) -> Self {
         let mut owners = Vec::new();
         for member in situation.membership.others_alive() {
-            // Of what is not configured here nothing is planned, so that foreign keys cost no more than this look.
+            // Of what is not configured here nothing is planned, so that foreign keys cost no more than this
+            // look.
             let known = member
                 .said
                 .owned
@@ -174,35 +176,36 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
     })
 }
 
-/// Of the others that own the target too, the first one that comes before us in the order of the ring; after the ring come
-/// those that are not in it, by name. So of several owners exactly one goes on. A suspect is not believed: what it said
-/// may be long ago.
+/// Of the others that own the target too, the first one that comes before us in the order of the ring; after
+/// the ring come those that are not in it, by name. So of several owners exactly one goes on. A suspect is
+/// not believed: what it said may be long ago.
 fn better_owner<'a>(
     ring: &Ring,
     me: &NodeId,
     key: TargetKey,
     owners: &[(TargetKey, &'a NodeId, State)],
 ) -> Option<&'a NodeId> {
-    if owners.is_empty() {
-        return None;
-    }
-    let order: Vec<&NodeId> = ring.walk(key).collect();
-    let rank = |node: &NodeId| {
-        order
+    let alive = || {
+        owners
             .iter()
-            .position(|other| *other == node)
-            .unwrap_or(order.len())
+            .filter(|(_, _, state)| *state != State::Suspect)
+            .map(|(_, node, _)| *node)
     };
-    let alive = owners
-        .iter()
-        .filter(|(_, _, state)| *state != State::Suspect)
-        .map(|(_, node, _)| *node);
-    alive
-        .filter(|node| (rank(node), *node) < (rank(me), me))
-        .min_by_key(|node| (rank(node), *node))
+    // Nearly always nobody else owns it, and there is no need to walk.
+    alive().next()?;
+    for member in ring.walk(key) {
+        if member == me {
+            return None;
+        }
+        if let Some(owner) = alive().find(|node| *node == member) {
+            return Some(owner);
+        }
+    }
+    alive().filter(|node| *node < me).min()
 }
 
-/// Whether this node may take what nobody has: it is at work, sees most of the others, and knows what they own.
+/// Whether this node may take what nobody has: it is at work, sees most of the others, and knows what they
+/// own.
 fn may_claim(situation: &Situation<'_>) -> bool {
     let membership = situation.membership;
     let ready = membership.mine().is_some_and(|mine| mine.state == State::Ready);

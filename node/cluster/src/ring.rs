@@ -1,8 +1,9 @@
 //! The ring: which member owns a target and which stands by, as a pure function of the members.
 //!
-//! Every member has points on a circle of 2^64 places, more of them the more it can bear. A target belongs to the member of
-//! the first point at or after the target's own place, clockwise; the next member that comes after it stands by. So a
-//! newcomer takes targets only for itself, and what a lost member owned falls to those that stood by for it.
+//! Every member has points on a circle of 2^64 places, more of them the more it can bear. A target belongs to
+//! the member of the first point at or after the target's own place, clockwise; the next member that comes
+//! after it stands by. So a newcomer takes targets only for itself, and what a lost member owned falls to
+//! those that stood by for it.
 
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ pub struct Place<'a> {
     pub standby: Option<&'a NodeId>,
 }
 
-/// A place on the circle and the index of the member it belongs to. Members are sorted by name, so of two points at one
-/// place the member that sorts first has it.
+/// A place on the circle and the index of the member it belongs to. Members are sorted by name, so of two
+/// points at one place the member that sorts first has it.
 type Point = (u64, u32);
 
 /// Members and where their points are. A copy costs nothing.
@@ -46,7 +47,8 @@ type Point = (u64, u32);
 pub struct Ring {
     members: Arc<[RingMember]>,
     points: Arc<[Point]>,
-    /// For each value of the high bits of a place, the first point that is not before it; one more entry at the end.
+    /// For each value of the high bits of a place, the first point that is not before it; one more entry at
+    /// the end.
     index: Arc<[u32]>,
     /// By how much a place is shifted to give its high bits.
     shift: u32,
@@ -94,8 +96,8 @@ impl Ring {
         })
     }
 
-    /// Owner and standby of many targets, as indices into [`Ring::members`], in the order of `targets`. Nothing comes back
-    /// from an empty ring.
+    /// Owner and standby of many targets, as indices into [`Ring::members`], in the order of `targets`.
+    /// Nothing comes back from an empty ring.
     pub fn assign(&self, targets: &[TargetKey]) -> Vec<(u32, Option<u32>)> {
         targets.iter().filter_map(|&target| self.pair(target)).collect()
     }
@@ -155,7 +157,8 @@ impl Ring {
         from.iter().chain(before).map(|&(_, member)| member)
     }
 
-    /// The index of the first point at or after `place`; the number of points when there is none before the circle ends.
+    /// The index of the first point at or after `place`; the number of points when there is none before the
+    /// circle ends.
     fn first_at_or_after(&self, place: u64) -> usize {
         let bucket = usize::try_from(place >> self.shift).unwrap_or(usize::MAX - 1);
         let bound = |nth: usize| {
@@ -203,4 +206,54 @@ fn index_of(points: &[Point], shift: u32) -> Vec<u32> {
     }
     index.resize(buckets + 1, u32::try_from(points.len()).unwrap_or(u32::MAX));
     index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(points: &[u32]) -> Ring {
+        let member = |(nth, points): (usize, &u32)| RingMember {
+            node: NodeId::new(&format!("node-{nth}")),
+            points: *points,
+        };
+        Ring::new(points.iter().enumerate().map(member))
+    }
+
+    #[test]
+    fn a_point_owns_its_own_place_and_all_before_it_back_to_the_last_point() {
+        let ring = ring(&[1, 7, 256, 40]);
+        let last = ring.points.len() - 1;
+        for (nth, &(place, member)) in ring.points.iter().enumerate() {
+            let owner = |place| ring.pair(TargetKey(place)).map(|(owner, _)| owner);
+            assert_eq!(owner(place), Some(member));
+            let (_, next) = ring.points[if nth == last { 0 } else { nth + 1 }];
+            assert_eq!(owner(place.wrapping_add(1)), Some(next));
+        }
+    }
+
+    #[test]
+    fn the_index_finds_what_a_plain_search_finds() {
+        for points in [vec![1], vec![1, 1], vec![300, 5], vec![256; 20]] {
+            let ring = ring(&points);
+            let random = std::iter::repeat_with({
+                let mut random = fastrand::Rng::with_seed(1);
+                move || random.u64(..)
+            });
+            for place in random.take(2_000).chain([0, 1, u64::MAX - 1, u64::MAX]) {
+                let plain = ring.points.partition_point(|&(point, _)| point < place);
+                assert_eq!(ring.first_at_or_after(place), plain, "{place} among {points:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_points_at_one_place_the_first_by_name_has_it() {
+        let mut ring = ring(&[1, 1]);
+        let points = vec![(5, 0), (5, 1)];
+        ring.index = index_of(&points, ring.shift).into();
+        ring.points = points.into();
+        assert_eq!(ring.pair(TargetKey(5)), Some((0, Some(1))));
+        assert_eq!(ring.pair(TargetKey(6)), Some((0, Some(1))));
+    }
 }

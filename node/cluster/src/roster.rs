@@ -1,13 +1,15 @@
-//! The roster: makes members of what the gossip sees. All time is given to it, so that it is a pure function of its past.
+//! The roster: makes members of what the gossip sees. All time is given to it, so that it is a pure function
+//! of its past.
 //!
-//! - Of several lives of one node the newest counts. One that only joins never replaces an older one that is at work: that
-//!   would be a second node with the same name.
+//! - Of several lives of one node the newest counts. One that only joins never replaces an older one that is
+//!   at work: that would be a second node with the same name.
 //! - Who is silent is suspect for a moment and then dead, but nobody dies while we were paused ourselves.
-//! - Who was dead, or was replaced by a new life without leaving, is held down when it is back: shown as joining until it has
-//!   been alive without a break for a while. Who left may return at once.
-//! - Whom a member at work keeps out of its ring is joining for us as well, be it another or ourselves: so all that can hear
-//!   each other come to the same ring, also one that has just arrived.
-//! - When most of the others die for us, it is we who are away: those deaths are not held against anybody later.
+//! - Who was dead, or was replaced by a new life without leaving, is held down when it is back: shown as
+//!   joining until it has been alive without a break for a while. Who left may return at once.
+//! - Whom a member at work keeps out of its ring is joining for us as well, be it another or ourselves: so
+//!   all that can hear each other come to the same ring, also one that has just arrived.
+//! - When most of the others die for us, it is we who are away: those deaths are not held against anybody
+//!   later.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -74,7 +76,8 @@ pub struct Membership {
     pub excluded: Vec<Incarnation>,
     /// Other lives under this node's name that are alive.
     pub rivals: Vec<Sighting>,
-    /// Nodes that were first seen a moment ago and whose words have not arrived: they may own something. Sorted.
+    /// Nodes that were first seen a moment ago and whose words have not arrived: they may own something.
+    /// Sorted.
     pub unheard: Vec<NodeId>,
 }
 
@@ -140,7 +143,8 @@ impl Roster {
         }
     }
 
-    /// Whether this life of a node is out of our ring: it is dead for us, held down, or another one came after it.
+    /// Whether this life of a node is out of our ring: it is dead for us, held down, or another one came
+    /// after it.
     pub fn excludes(&self, who: &Incarnation) -> bool {
         let Some(life) = self.lives.get(&who.node) else {
             return false;
@@ -243,7 +247,8 @@ impl Roster {
         }
     }
 
-    /// Those that are held down, and with quorum the dead. Without it our word on who is dead counts for nothing.
+    /// Those that are held down, and with quorum the dead. Without it our word on who is dead counts for
+    /// nothing.
     fn excluded(&self, quorum: bool) -> Vec<Incarnation> {
         let out = self
             .lives
@@ -268,8 +273,8 @@ fn state_of(stage: Stage) -> Option<State> {
     }
 }
 
-/// Makes joining whom another member at work excludes. Asked in the order of names: who is excluded by one before it has no
-/// say any more, so that two that exclude each other do not both go.
+/// Makes joining whom another member at work excludes. Asked in the order of names: who is excluded by one
+/// before it has no say any more, so that two that exclude each other do not both go.
 fn demote_excluded(members: &mut [Member], me: &NodeId) {
     let at_work = |member: &Member| matches!(member.state, State::Ready | State::Draining);
     for speaker in 0..members.len() {

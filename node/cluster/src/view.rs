@@ -38,8 +38,9 @@ impl View {
 
 /// The view that follows from the membership; `None` when there is nothing to change.
 ///
-/// In it are the ready members, and the suspects that were in the view before: a moment's silence moves no target. Without
-/// quorum the view stays as it is. There is no first view without a ready member, nor for a node that has left.
+/// In it are the ready members, and the suspects that were in the view before: a moment's silence moves no
+/// target. Without quorum the view stays as it is. There is no first view without a ready member, nor for a
+/// node that has left.
 pub fn next(previous: Option<&View>, membership: &Membership) -> Option<View> {
     if !membership.quorum {
         return None;

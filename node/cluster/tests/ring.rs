@@ -43,7 +43,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn on_a_join_targets_move_only_to_the_newcomer(all in members(), targets in targets(), points in 1_u32..600) {
+    fn on_a_join_targets_move_only_to_the_newcomer(
+        all in members(), targets in targets(), points in 1_u32..600,
+    ) {
         let newcomer = member("newcomer", points);
         let (before, after) = (Ring::new(all.clone()), Ring::new(all.into_iter().chain([newcomer.clone()])));
         for target in targets {
@@ -81,7 +83,9 @@ proptest! {
     }
 
     #[test]
-    fn the_walk_begins_with_owner_and_standby_and_meets_everybody_once(all in members(), targets in targets()) {
+    fn the_walk_begins_with_owner_and_standby_and_meets_everybody_once(
+        all in members(), targets in targets(),
+    ) {
         let ring = Ring::new(all.clone());
         let assigned = ring.assign(&targets);
         for (target, (owner, standby)) in targets.iter().zip(assigned) {
@@ -171,7 +175,7 @@ fn spread(mut values: Vec<f64>) -> Spread {
     }
 }
 
-fn show(what: &str, spread: &Spread) {
+fn show(spread: &Spread) -> String {
     let Spread {
         mean,
         p5,
@@ -179,7 +183,7 @@ fn show(what: &str, spread: &Spread) {
         min,
         max,
     } = spread;
-    println!("{what}: mean {mean:.3}, p5 {p5:.3}, p95 {p95:.3}, min {min:.3}, max {max:.3}");
+    format!("mean {mean:.3}, p5 {p5:.3}, p95 {p95:.3}, min {min:.3}, max {max:.3}")
 }
 
 /// The load of the busiest member in terms of the mean.
@@ -199,9 +203,9 @@ fn the_spread_of_load_is_known() {
         let loads =
             (0..200).map(|set| max_to_mean(&Ring::new(nodes(set, members)), &keys(&mut random, targets)));
         let loads = spread(loads.collect());
-        show(
-            &format!("max/mean of {targets} targets on {members} members"),
-            &loads,
+        println!(
+            "max/mean of {targets} targets on {members} members: {}",
+            show(&loads)
         );
         assert!(loads.mean < at_most, "{}", loads.mean);
         assert!(loads.min >= 1.0);
@@ -224,6 +228,6 @@ fn a_fourth_member_takes_a_quarter() {
         moved.count() as f64 / keys.len() as f64
     });
     let moved = spread(shares.collect());
-    show("moved share of 40 targets from 3 to 4 members", &moved);
+    println!("moved share of 40 targets from 3 to 4 members: {}", show(&moved));
     assert!((0.23..=0.27).contains(&moved.mean), "{}", moved.mean);
 }

@@ -35,6 +35,9 @@ struct Args {
     /// Start a fourth node on the way, and show which targets move to it
     #[arg(long)]
     join: bool,
+    /// Under how many names the server is watched, each of which is a target
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=50))]
+    targets: u8,
 }
 
 #[tokio::main]
@@ -64,7 +67,7 @@ async fn play(args: &Args) -> Result<bool> {
 }
 
 async fn show(args: &Args) -> Result<bool> {
-    let mut stage = Stage::set().await?;
+    let mut stage = Stage::set(args.targets.into()).await?;
     let mut view = view::View::new(std::io::stdout().is_terminal());
     let begun = Instant::now();
     let time = args.seconds.map(Duration::from_secs);

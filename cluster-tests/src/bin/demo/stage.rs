@@ -19,8 +19,6 @@ const QUERIES: [&str; 3] = [
 const RATE: u32 = 200;
 /// Longer than anybody looks; the load ends with the demo.
 const A_WEEK: u32 = 7 * 24 * 3600;
-/// Names of the server, each of which is a target: enough that every node most likely owns some.
-pub(crate) const NAMES: usize = 12;
 /// Nodes at the start.
 pub(crate) const NODES: usize = 3;
 
@@ -36,8 +34,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything and says what it does.
-    pub(crate) async fn set() -> Result<Self> {
+    /// Starts everything, with a server of `names` names, and says what it does.
+    pub(crate) async fn set(names: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ringwatch-demo-").tempdir()?;
         let log = |name: &str| folder.path().join(format!("{name}.log"));
         println!("starting PostgreSQL");
@@ -47,7 +45,7 @@ impl Stage {
         }
         .with("log_statement=none")
         .with("log_connections=off")
-        .with_names(NAMES);
+        .with_names(names);
         let server = Server::start(&quiet, &log("postgres")).await?;
         println!("filling it with pgbench's tables");
         pgbench::initialise(&server, "postgres").await?;
@@ -72,12 +70,12 @@ impl Stage {
             statements: "5s",
             activity: "1s",
         };
-        let mut shape = Shape::new(&server.endpoints(NAMES), &sink.endpoint(), every);
+        let mut shape = Shape::new(&server.endpoints(names), &sink.endpoint(), every);
         shape.name = "demo".into();
         let cluster = Cluster::start(shape, NODES, folder.path()).await?;
         println!(
-            "PostgreSQL {} with {RATE} transactions a second. It is one server that answers to {NAMES} names, 127.0.0.1 to \
-             127.0.0.{NAMES}, each of which is a target: so there is something to share out",
+            "PostgreSQL {} with {RATE} transactions a second. It is one server that answers to {names} names, 127.0.0.1 to \
+             127.0.0.{names}, each of which is a target: so there is something to share out",
             server.major()
         );
         for seat in cluster.seats() {

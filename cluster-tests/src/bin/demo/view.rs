@@ -1,19 +1,22 @@
 //! The live view: redrawn each second on a terminal, else one line a second.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
 use ringwatch_cluster_tests::cluster::agreement::endpoint;
 use ringwatch_cluster_tests::cluster::ask;
 use ringwatch_cluster_tests::cluster::life::LifeBooks;
-use ringwatch_cluster_tests::sink::status::Status;
+use ringwatch_cluster_tests::sink::status::{Status, TopStatement};
 use ringwatch_proto::v1::{ListMembersResponse, State, Target};
 use tokio::time::Instant;
 
 use crate::stage::Stage;
 
 /// Statements shown.
-pub(crate) const STATEMENTS: usize = 6;
+const SHOWN: usize = 6;
+/// As many are asked for: every target has them.
+pub(crate) const STATEMENTS: usize = SHOWN * 50;
 const TEXT: usize = 90;
 
 /// What was seen at the last look, to tell speeds.
@@ -138,13 +141,15 @@ fn rates(last: &Look, now: &Look) -> (f64, f64) {
     )
 }
 
-/// The table of statements.
+/// The table of statements. The targets are one server, so each of its statements is shown once.
 pub(crate) fn statements(status: &Status) -> String {
     let mut table = format!(
         "statements that used most time\n{:>10} {:>10}  text\n",
         "calls", "seconds"
     );
-    for statement in &status.top_statements {
+    let mut shown = BTreeSet::new();
+    let once = |s: &&TopStatement| shown.insert(s.query_id.clone());
+    for statement in status.top_statements.iter().filter(once).take(SHOWN) {
         // What comes from a database is not to move the cursor.
         let text: String = statement
             .text

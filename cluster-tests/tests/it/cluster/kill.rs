@@ -114,3 +114,41 @@ fn a_node_restarted_at_once_is_another_life_and_nothing_is_read_twice() -> Resul
         all.cluster.end().await
     })
 }
+
+/// Every node is killed in turn and started again: each time the others have what they need, also those that were
+/// started again before.
+#[test]
+fn owners_killed_in_turn_lose_no_call() -> Result<()> {
+    scenario("cluster_kill_in_turn", async |scene| {
+        let mut all = Watching::start(scene, 3, 6, |shape| shape.hold_down = "1s").await?;
+        all.baselines().await?;
+        let caller = Caller::start(&all.server).await?;
+        let mut taken_over = 0;
+        for n in [0, 1, 2, 0, 1] {
+            all.more_ticks(3).await?;
+            let before = all.cluster.agree(SOON).await?;
+            let lost = before.owned_by(all.cluster.seat(n).id());
+            all.cluster.seat_mut(n).kill_at_once().await?;
+            all.cluster.agree(SOON).await?;
+            taken_over += lost.len();
+            all.more_ticks(2).await?;
+            all.cluster.launch(n)?;
+            all.cluster.agree(SOON).await?;
+        }
+        ensure_fault(taken_over > 0, "no target was taken over")?;
+        all.more_ticks(3).await?;
+        let truth = caller.stop().await?;
+        all.told(Caller::TEXT, truth).await?;
+        all.no_gaps().await?;
+        let missing = all.missing().activity_count();
+        println!(
+            "{taken_over} targets taken over, {missing} activity ticks missing, {} byte-identical repeats",
+            all.repeats()?
+        );
+        ensure!(
+            missing <= MOST * taken_over,
+            "{missing} activity ticks are missing"
+        );
+        all.cluster.end().await
+    })
+}

@@ -12,9 +12,10 @@ mod converges;
 
 /// A world in few words.
 ///
-/// `members`: `b:R` ready, `J` joining, `D` draining, `S` suspect, `X` dead; node a is us. `ring` are the members of the view,
-/// by default all that are ready. Targets have names like `b1` and `bc1`: owned by b according to the full ring of a, b
-/// and c, `bc1` with c standing by. `theirs` is what others say they own: `b:b1,c1`.
+/// `members`: `b:R` ready, `J` joining, `D` draining, `S` suspect, `X` dead; node a is us. `ring` are the
+/// members of the view, by default all that are ready. Targets have names like `b1` and `bc1`: owned by b
+/// according to the full ring of a, b and c, `bc1` with c standing by. `theirs` is what others say they own:
+/// `b:b1,c1`.
 #[derive(Clone, Copy)]
 struct Row {
     members: &'static str,
@@ -49,7 +50,8 @@ const ROW: Row = Row {
 
 use Holding::{HandingOver, Starting, Steady};
 
-/// The first target that the ring of a, b and c gives to the first letter's node with the second's standing by.
+/// The first target that the ring of a, b and c gives to the first letter's node with the second's standing
+/// by.
 fn target(place: &str) -> TargetId {
     let ring = ring("a b c");
     let wanted = |target: &TargetId| {
@@ -273,7 +275,9 @@ table! {
     without_quorum_the_old_view_still_moves_targets {
         quorum: false, view: InView::Of("a b c"), mine: &[("bc", Steady)]
     } => "bc to b | bc at b";
-    a_handoff_under_way_is_not_begun_again { mine: &[("ab", Steady), ("bc", HandingOver)] } => "| ab at b, bc at b";
+    a_handoff_under_way_is_not_begun_again {
+        mine: &[("ab", Steady), ("bc", HandingOver)]
+    } => "| ab at b, bc at b";
     a_handoff_under_way_ends_though_the_other_says_it_has_it {
         mine: &[("ab", Steady), ("bc", HandingOver)], theirs: "b:bc"
     } => "| ab at b, bc at b";
@@ -314,10 +318,12 @@ table! {
         members: "a:J b:R c:R", targets: &["ab"], mine: &[("ab", Steady)], theirs: "b:ab"
     } => "stop ab: b | ab at b";
     a_suspect_that_said_it_is_the_owner_stops_nobody {
-        members: "a:R b:S c:R", targets: &["bc"], view: InView::Of("a b c"), mine: &[("bc", Steady)], theirs: "b:bc"
+        members: "a:R b:S c:R", view: InView::Of("a b c"),
+        targets: &["bc"], mine: &[("bc", Steady)], theirs: "b:bc"
     } => "| bc at b";
     a_dead_node_that_said_it_is_the_owner_stops_nobody {
-        members: "a:R b:X c:R", targets: &["bc"], view: InView::Of("a b c"), mine: &[("bc", Steady)], theirs: "b:bc"
+        members: "a:R b:X c:R", view: InView::Of("a b c"),
+        targets: &["bc"], mine: &[("bc", Steady)], theirs: "b:bc"
     } => "| bc at c";
     what_we_just_took_is_not_given_up_for_old_words {
         targets: &["bc"], mine: &[("bc", Starting)], theirs: "b:bc"

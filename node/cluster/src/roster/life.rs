@@ -133,7 +133,8 @@ impl Life {
         }
     }
 
-    /// There is no quorum: if it just died, it is rather we who are cut off, and its death is not held against it.
+    /// There is no quorum: if it just died, it is rather we who are cut off, and its death is not held
+    /// against it.
     pub(super) fn pardon(&mut self, now: Instant) {
         self.pardoned |= self.died.is_some_and(|died| now.duration_since(died) <= LAPSE);
     }

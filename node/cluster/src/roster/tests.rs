@@ -1,131 +1,10 @@
-//! Each test is a story in looks at the gossip: when, what is seen, and what the members are then.
-//!
-//! Seen: `b1+R` is life 1 of node b, alive (`-`: silent), saying that it is ready (`J` joining, `D` draining, `L` left, `?` no
-//! words), `b1+R!c1` that it excludes life 1 of c. `me:D` is what this node (a, life 5) says from then on, `paused` and
-//! `heard:b1` are what the roster is told before the look.
-//! Members: `b:R` ready, `J` joining, `D` draining, `S` suspect, `X` dead; then `no-quorum`, `out:` excluded lives, `unheard:`
-//! and `rival:`, each only when there is something to say.
+//! What becomes of nodes that come, fall silent, return and leave. The words of the stories are told in
+//! [`story`].
 
 use super::*;
+use story::{Story, life, story};
 
-struct Story {
-    roster: Roster,
-    start: Instant,
-    stage: Stage,
-}
-
-fn story() -> Story {
-    let me = Me {
-        who: life("a5"),
-        gossip_address: None,
-    };
-    Story {
-        roster: Roster::new(me, Timing::default()),
-        start: Instant::now(),
-        stage: Stage::Ready,
-    }
-}
-
-impl Story {
-    /// Looks after so many milliseconds.
-    fn look(&mut self, millis: u64, seen: &str) -> Membership {
-        let now = Moment {
-            instant: self.start + Duration::from_millis(millis),
-            tick: Tick::from_unix_nanos(i64::try_from(millis).unwrap() * 1_000_000),
-        };
-        let mut sightings = Vec::new();
-        for word in seen.split_whitespace() {
-            match word.split_once(':') {
-                Some(("me", letter)) => self.stage = stage(letter).unwrap(),
-                Some(("heard", who)) => self.roster.heard_from(&life(who), now.instant),
-                _ if word == "paused" => self.roster.paused(now.instant),
-                _ => sightings.push(sighting(word)),
-            }
-        }
-        self.roster.step(now, &sightings, &said(self.stage, None))
-    }
-
-    fn goes(mut self, looks: &[(u64, &str, &str)]) -> Self {
-        for (millis, seen, expected) in looks {
-            let told = tell(&self.look(*millis, seen));
-            assert_eq!(told, *expected, "at {millis} ms, seeing {seen}");
-        }
-        self
-    }
-}
-
-fn life(text: &str) -> Incarnation {
-    let (node, generation) = text.split_at(1);
-    Incarnation {
-        node: NodeId::new(node),
-        generation: generation.parse().unwrap(),
-    }
-}
-
-fn stage(letter: &str) -> Option<Stage> {
-    match letter {
-        "J" => Some(Stage::Joining),
-        "R" => Some(Stage::Ready),
-        "D" => Some(Stage::Draining),
-        "L" => Some(Stage::Left),
-        "?" => None,
-        other => panic!("no stage {other}"),
-    }
-}
-
-fn said(stage: Stage, excluded: Option<&str>) -> Said {
-    Said {
-        stage,
-        grpc_address: "127.0.0.1:1".into(),
-        version: "0".into(),
-        points: 256,
-        view: 0,
-        targets: 0,
-        owned: Arc::default(),
-        excluded: excluded.map(life).into_iter().collect(),
-    }
-}
-
-fn sighting(word: &str) -> Sighting {
-    let (word, excluded) = word
-        .split_once('!')
-        .map_or((word, None), |(word, who)| (word, Some(who)));
-    let (who, rest) = word.split_at(word.find(['+', '-']).unwrap());
-    Sighting {
-        who: life(who),
-        gossip_address: "127.0.0.1:2".parse().unwrap(),
-        live: rest.starts_with('+'),
-        said: stage(&rest[1..]).map(|stage| said(stage, excluded)),
-    }
-}
-
-fn tell(membership: &Membership) -> String {
-    let letter = |state: State| match state {
-        State::Joining => "J",
-        State::Ready => "R",
-        State::Draining => "D",
-        State::Suspect => "S",
-        State::Dead => "X",
-    };
-    let name = |who: &Incarnation| format!("{}{}", who.node, who.generation);
-    let mut words: Vec<String> = Vec::new();
-    words.extend(
-        membership
-            .members
-            .iter()
-            .map(|m| format!("{}:{}", m.who.node, letter(m.state))),
-    );
-    words.extend((!membership.quorum).then(|| "no-quorum".into()));
-    words.extend(membership.excluded.iter().map(|who| format!("out:{}", name(who))));
-    words.extend(membership.unheard.iter().map(|node| format!("unheard:{node}")));
-    words.extend(
-        membership
-            .rivals
-            .iter()
-            .map(|rival| format!("rival:{}", name(&rival.who))),
-    );
-    words.join(" ")
-}
+mod story;
 
 #[test]
 fn members_are_what_they_say() {
@@ -283,6 +162,14 @@ fn a_life_that_never_was_at_work_gives_way() {
 }
 
 #[test]
+fn a_later_life_that_is_not_alive_replaces_nobody() {
+    story().goes(&[
+        (0, "b1+R c1+R", "a:R b:R c:R"),
+        (100, "b1+R b2-R c1+R", "a:R b:R c:R"),
+    ]);
+}
+
+#[test]
 fn an_older_life_never_comes_back() {
     let told = story().goes(&[
         (0, "b2+R c1+R", "a:R b:R c:R"),
@@ -374,6 +261,17 @@ fn deaths_seen_without_quorum_are_not_held_against_anybody() {
         (5_200, "b1-R c2+R", "a:R b:S c:R"),
         (5_400, "b1-R c2+R", "a:R b:X c:R out:b1"),
         (5_500, "b1+R c2+R", "a:R b:J c:R out:b1"),
+    ]);
+}
+
+#[test]
+fn who_was_held_down_already_is_not_forgiven_by_a_loss_of_quorum() {
+    story().goes(&[
+        (0, "b1+R c1+R", "a:R b:R c:R"),
+        (100, "b2+R c1+R", "a:R b:J c:R out:b2"),
+        (200, "b2-R c1-R", "a:R b:S c:S out:b2"),
+        (400, "b2-R c1-R", "a:R b:X c:X no-quorum"),
+        (500, "b3+R c1+R", "a:R b:J c:R out:b3"),
     ]);
 }
 

@@ -11,8 +11,8 @@ use crate::scalar::{Duration, Endpoint};
 pub struct Cluster {
     /// The name of the cluster: 1 to 128 printable ASCII characters. Gossip of any other name is refused.
     pub name: String,
-    /// The name of this node, unique in the cluster: 1 to 128 letters, digits, dots, dashes and underscores. Default: the
-    /// machine's host name.
+    /// The name of this node, unique in the cluster: 1 to 128 letters, digits, dots, dashes and
+    /// underscores. Default: the machine's host name.
     pub node_id: Option<String>,
     /// How nodes find each other. Without this section the node is a cluster of one and opens nothing for it.
     pub gossip: Option<Gossip>,
@@ -21,11 +21,11 @@ pub struct Cluster {
     /// How many targets it takes in comparison with other nodes: 2 takes twice as many as 1.
     #[schemars(range(min = 0.1, max = 16.0))]
     pub weight: f64,
-    /// How long a node that was thought dead must be seen alive without a break before it is given targets again; up to
-    /// an hour.
+    /// How long a node that was thought dead must be seen alive without a break before it is given targets
+    /// again; up to an hour.
     pub hold_down: Duration,
-    /// A folder for what must outlast a restart. Without it, a node whose clock was set back may be taken for an older
-    /// life of itself until its clock has caught up.
+    /// A folder for what must outlast a restart. Without it, a node whose clock was set back may be taken
+    /// for an older life of itself until its clock has caught up.
     pub data_dir: Option<String>,
 }
 
@@ -51,11 +51,11 @@ pub struct Gossip {
     pub listen: Endpoint,
     /// Where other nodes reach it. Default: where it listens.
     pub advertise: Option<Endpoint>,
-    /// Where to find the others at first: gossip addresses of some nodes of the cluster. This node's own may be among
-    /// them, so that all nodes can have the same list. Empty: it waits for others to find it.
+    /// Where to find the others at first: gossip addresses of some nodes of the cluster. This node's own
+    /// may be among them, so that all nodes can have the same list. Empty: it waits for others to find it.
     pub seeds: Vec<Endpoint>,
-    /// A file with the cluster's keys: 32 bytes in base64, one key a line; the first seals, all open. Without it, anyone who
-    /// knows the cluster's name can join.
+    /// A file with the cluster's keys: 32 bytes in base64, one key a line; the first seals, all open.
+    /// Without it, anyone who knows the cluster's name can join.
     pub key_file: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The configuration from outside: files in, settings or faults out.
 
-#[cfg(test)]
 mod cluster;
+#[cfg(test)]
 mod common;
 mod docs;
 mod faults;

@@ -33,7 +33,8 @@ const LARGEST_REQUEST: usize = 64 * 1024;
 const STREAMS: u32 = 128;
 /// The most bytes of a call's headers.
 const LARGEST_HEADERS: u32 = 16 * 1024;
-/// A connection that says nothing is asked whether it lives, so that whoever watches and is gone gives back its place.
+/// A connection that says nothing is asked whether it lives, so that whoever watches and is gone gives back
+/// its place.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// The port, taken and not served yet: others must be told its address before they can call.
@@ -111,7 +112,8 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
     let stop = CancellationToken::new();
     let cluster = ClusterService::new(parts.control, parts.targets, stop.clone());
     let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
-    // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on for ever.
+    // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on
+    // for ever.
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(LARGEST_HEADERS)

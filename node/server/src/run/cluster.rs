@@ -80,7 +80,8 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
         peers: Arc::new(peers),
         pulse,
     })?;
-    // Without a key file the token is made of the cluster's name alone: nobody else has business with a cluster of one.
+    // Without a key file the token is made of the cluster's name alone: nobody else has business with a
+    // cluster of one.
     let service = among_others.then(|| peer_service(prepared.answers(), me, name, credentials, metrics));
     Ok((prepared, service))
 }

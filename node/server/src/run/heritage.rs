@@ -99,3 +99,54 @@ impl Inner {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use arrow_array::{Int64Array, RecordBatch};
+    use ringwatch_frame::{Epoch, FrameId, FrameMeta, StreamId, StreamMemory, TargetId, Tick};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inherited_frame_enters_the_books_and_is_settled_when_it_ends() {
+        let id = FrameId {
+            target: TargetId::from_name("postgresql://a:1"),
+            stream: StreamId::of_server("postgresql.activity"),
+            tick: Tick::from_unix_nanos(1_000),
+            epoch: Epoch(3),
+        };
+        let meta = FrameMeta {
+            id: id.clone(),
+            source: "postgresql".into(),
+            resource: Arc::default(),
+        };
+        let rows: Arc<Int64Array> = Arc::new(vec![1, 2].into());
+        let frame = PendingFrame {
+            meta,
+            rows: RecordBatch::try_from_iter([("n", rows as _)]).unwrap(),
+        };
+        let memories = Memories::new(&prometheus::Registry::new()).unwrap();
+        let stream = StreamMemory {
+            last: Some(id.tick),
+            baseline: None,
+            pending: [frame.clone()].into(),
+        };
+        memories.own(&id.target, BTreeMap::from([(id.stream.clone(), stream)]));
+        // No pipeline wants it, so that it ends at once.
+        let books = Arc::new(Books::default());
+        let router = Arc::new(Router::new(Default::default(), Arc::default()));
+        let heritage = Heritage::new(&books, Arc::clone(&memories), router);
+        heritage.take(vec![frame]);
+        while books.snapshot().dropped_total() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let end = books.snapshot();
+        assert_eq!(
+            (end.collected_rows, end.dropped_total(), end.in_flight_rows),
+            (2, 2, 0)
+        );
+        assert!(memories.receipt(&id).is_none(), "it is pending no more");
+    }
+}

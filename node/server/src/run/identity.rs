@@ -35,7 +35,8 @@ pub(super) fn identity(cluster: &Cluster, clock: &Clock) -> anyhow::Result<Incar
     })
 }
 
-/// `now`, or more where the clock was set back since the last life. What it gives has been written to the disk.
+/// `now`, or more where the clock was set back since the last life. What it gives has been written to the
+/// disk.
 fn next_life(folder: &Path, now: u64) -> anyhow::Result<u64> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(FILE);

@@ -46,7 +46,8 @@ impl Membership {
         }
     }
 
-    /// How it is: a node that is not a member waits, one that sees no majority is well and says that nothing moves.
+    /// How it is: a node that is not a member waits, one that sees no majority is well and says that
+    /// nothing moves.
     pub(super) fn condition(&self) -> Condition {
         let known = Arc::clone(&self.knowledge.borrow());
         let waiting = self.waiting();

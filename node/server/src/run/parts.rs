@@ -1,4 +1,5 @@
-//! The parts of a node: one `start_<part>` each, in the order of their start. Stopping is the list in reverse.
+//! The parts of a node: one `start_<part>` each, in the order of their start. Stopping is the list in
+//! reverse.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,8 +135,9 @@ impl Node {
         self.cluster.failed().await
     }
 
-    /// Stops every part in reverse: others go on with the targets, nothing new is read, what was read is delivered.
-    /// A reading that hangs must not take the time of the delivery, so each part has its own deadline within `time`.
+    /// Stops every part in reverse: others go on with the targets, nothing new is read, what was read is
+    /// delivered. A reading that hangs must not take the time of the delivery, so each part has its own
+    /// deadline within `time`.
     pub(super) async fn stop(self, time: Duration) {
         let now = Instant::now();
         self.health.set_ready(false);

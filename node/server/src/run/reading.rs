@@ -1,5 +1,5 @@
-//! What the cluster asks of the collector: to warm, begin and end the reading of targets, and to deliver what a dead
-//! owner had read.
+//! What the cluster asks of the collector: to warm, begin and end the reading of targets, and to deliver
+//! what a dead owner had read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -82,8 +82,8 @@ pub(super) fn start_reading(
     Ok((collector, Arc::new(reading)))
 }
 
-/// Nothing that is wrong with the server itself keeps a target from changing hands: its present owner fares no better. What
-/// may be wrong between this node and the server does.
+/// Nothing that is wrong with the server itself keeps a target from changing hands: its present owner fares
+/// no better. What may be wrong between this node and the server does.
 fn alike_everywhere(fault: Fault) -> Result<(), String> {
     let server_says_so = match fault.kind {
         FaultKind::Unavailable | FaultKind::TooManyConnections | FaultKind::NoDatabase => true,

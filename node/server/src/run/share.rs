@@ -103,3 +103,93 @@ fn names_of(targets: &Targets) -> Arc<[TargetId]> {
     let ids: BTreeSet<TargetId> = targets.iter().map(|spec| spec.id.clone()).collect();
     ids.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use ringwatch_catalogue::Catalogue;
+    use ringwatch_collect::targets_of;
+    use ringwatch_config::{Request, load};
+
+    use super::*;
+    use crate::run::receivers::plan_receivers;
+
+    /// The targets of two receivers, of which the second names `a:1` again.
+    fn configured() -> Vec<Arc<TargetSpec>> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ringwatch.yaml");
+        let text = "
+receivers:
+  postgresql/first: { username: u, targets: [{ endpoint: \"a:1\" }, { endpoint: \"b:1\" }] }
+  postgresql/second: { username: u, targets: [{ endpoint: \"c:1\" }] }
+exporters: { debug: }
+service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/second], exporters: [debug] } } }
+";
+        std::fs::write(&file, text).unwrap();
+        let request = Request {
+            files: &[file],
+            sets: &[],
+            env: &|_| None,
+        };
+        let settings = load(&request, &|_| Vec::new()).unwrap();
+        let plans = plan_receivers(&settings, &Catalogue::embedded().unwrap())
+            .unwrap()
+            .plans;
+        let mut targets: Vec<_> = plans.iter().flat_map(targets_of).collect();
+        let mut again = TargetSpec::clone(&targets[2]);
+        again.id = targets[0].id.clone();
+        targets.push(Arc::new(again));
+        targets
+    }
+
+    fn read(share: &Share) -> Vec<String> {
+        let read = share.read();
+        let read = read.borrow();
+        read.iter()
+            .map(|spec| format!("{} {}", spec.source, spec.id))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_read_follows_the_cluster_and_the_configuration() {
+        let all = configured();
+        let (list, targets) = watch::channel(all.clone().into());
+        let share = Share::of(targets);
+        let id = |name: &str| TargetId::from_name(name);
+        let (a, b, c) = (
+            id("postgresql://a:1"),
+            id("postgresql://b:1"),
+            id("postgresql://c:1"),
+        );
+        assert_eq!(
+            **share.ids().borrow(),
+            [a.clone(), b.clone(), c.clone()],
+            "each once"
+        );
+        assert!(read(&share).is_empty());
+        share.add(&a);
+        share.add(&c);
+        let first = "postgresql/first postgresql://a:1";
+        let second = "postgresql/second postgresql://c:1";
+        // Which of two receivers reads a target is the collector's choice.
+        assert_eq!(
+            read(&share),
+            [first, second, "postgresql/second postgresql://a:1"]
+        );
+        assert_eq!(&*share.spec(&a).unwrap().source, "postgresql/first");
+        share.remove(&c);
+
+        // The file of targets changes: what was given stays given.
+        let mut ids = share.ids();
+        ids.mark_unchanged();
+        list.send_replace(all[1..3].into());
+        ids.changed().await.unwrap();
+        assert_eq!(**ids.borrow(), [b.clone(), c]);
+        assert!(read(&share).is_empty() && share.spec(&a).is_none());
+        list.send_replace(all[..2].into());
+        ids.changed().await.unwrap();
+        assert_eq!(read(&share), [first]);
+        share.remove(&a);
+        share.add(&b);
+        assert_eq!(read(&share), ["postgresql/first postgresql://b:1"]);
+    }
+}

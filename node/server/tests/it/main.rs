@@ -18,3 +18,4 @@ mod deployment;
 mod node;
 mod ports;
 mod telemetry;
+mod watch;

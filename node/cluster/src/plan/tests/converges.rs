@@ -1,5 +1,5 @@
-//! Nodes that come, go, drain and die, each planning for itself in any order: as long as what they see of each other is
-//! true, no target ever has two owners, and in the end each is where the ring wants it.
+//! Nodes that come, go, drain and die, each planning for itself in any order: as long as what they see of
+//! each other is true, no target ever has two owners, and in the end each is where the ring wants it.
 
 use std::collections::BTreeSet;
 

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
 
-/// Connecting together with the first answer, and each further answer, may take this long. A node answers from memory, or
-/// asks one other node.
+/// Connecting together with the first answer, and each further answer, may take this long. A node answers
+/// from memory, or asks one other node.
 const PATIENCE: Duration = Duration::from_millis(2800);
 /// No answer is longer: a hundred thousand targets with their labels fit in.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -1,4 +1,5 @@
-//! Answers as JSON: the fields of the wire under their own names, all of them, enums by name, times as RFC 3339.
+//! Answers as JSON: the fields of the wire under their own names, all of them, enums by name, times as RFC
+//! 3339.
 
 use std::collections::BTreeMap;
 

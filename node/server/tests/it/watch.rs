@@ -1,0 +1,89 @@
+//! `ringwatch cluster watch`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::cluster::launch;
+use crate::node::{BINARY, free_udp_ports, text};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The lines that a process prints, as they come.
+fn lines_of(process: &mut Child) -> Receiver<String> {
+    let output = BufReader::new(process.stdout.take().unwrap());
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Waits for a line; those before it are of no interest.
+fn wait_line(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) {
+    let mut seen = Vec::new();
+    loop {
+        let Ok(line) = lines.recv_timeout(PATIENCE) else {
+            panic!("no such line in {seen:#?}");
+        };
+        if wanted(&line) {
+            return;
+        }
+        seen.push(line);
+    }
+}
+
+#[test]
+fn watch_shows_the_members_and_then_each_change() {
+    let [a, b] = free_udp_ports();
+    let first = launch("n1", a, &[a]);
+    first.wait_ready();
+    let address = format!("127.0.0.1:{}", first.grpc);
+    let watch = |more: &[&str]| {
+        Command::new(BINARY)
+            .args(["cluster", "watch", "--address", &address])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let (mut table, mut lines) = (watch(&[]), watch(&["-o", "json"]));
+    let (shown, told) = (lines_of(&mut table), lines_of(&mut lines));
+    assert!(
+        shown
+            .recv_timeout(PATIENCE)
+            .unwrap()
+            .starts_with("cluster test, view ")
+    );
+    wait_line(&shown, |line| line.starts_with("n1 ") && line.contains("READY"));
+    let members = |line: &str| {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        answer["members"].as_array().unwrap().len()
+    };
+    assert_eq!(members(&told.recv_timeout(PATIENCE).unwrap()), 1);
+
+    let second = launch("n2", b, &[a]);
+    wait_line(&shown, |line| line.contains("  n2 came, "));
+    wait_line(&shown, |line| {
+        line.contains("  n2 ") && line.contains(" -> READY")
+    });
+    wait_line(&told, |line| members(line) == 2);
+    assert_eq!(second.stop(), Some(0));
+    wait_line(&shown, |line| line.ends_with("  n2 left"));
+
+    kill_process(Pid::from_child(&table), Signal::INT).unwrap();
+    assert_eq!(table.wait().unwrap().code(), Some(0), "Ctrl-C is a good end");
+    // The other one learns from the node that nothing will come any more.
+    assert_eq!(first.stop(), Some(0));
+    let ended = lines.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
+}
