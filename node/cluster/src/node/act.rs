@@ -67,9 +67,9 @@ impl Steering {
         let mut unknown = BTreeSet::new();
         for target in wanted {
             if let Some(memory) = self.memories.take_shadow(&target, &alive) {
-                self.take(&target, memory, Move::TakeOver);
+                self.take(&target, memory, Move::TakeOver, now);
             } else if let Some(memory) = cleared.remove(&target) {
-                self.take(&target, memory, Move::Claim);
+                self.take(&target, memory, Move::Claim, now);
             } else {
                 unknown.insert(target);
             }
@@ -84,30 +84,30 @@ impl Steering {
         }
         self.claims.answered(ask.number, Vec::new(), now);
         for (target, memory) in self.claims.take_cleared() {
-            self.take(&target, memory, Move::Claim);
+            self.take(&target, memory, Move::Claim, now);
         }
         self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
     }
 
     /// Owns a target from now on, and goes on with it where `memory` ends.
-    pub(super) fn take(&mut self, target: &TargetId, memory: TargetMemory, how: Move) {
+    pub(super) fn take(&mut self, target: &TargetId, memory: TargetMemory, how: Move, now: Instant) {
         let pending = memory.values().flat_map(|stream| stream.pending.iter().cloned());
         let pending: Vec<PendingFrame> = pending.collect();
         notes::taken(target, how, pending.len());
         self.metrics.moved(how);
         self.memories.own(target, memory);
-        self.owned.insert(target.clone());
-        self.incoming.taken(target);
+        self.owned.insert(target.clone(), now);
+        self.incoming.taken(target, now);
         self.todo.push(Effect::Start(target.clone()));
         if !pending.is_empty() {
             self.todo.push(Effect::Deliver(pending));
         }
     }
 
-    /// Owns a target no more; its lanes end.
+    /// Forgets a target that is owned no more, and ends its lanes.
     pub(super) fn drop_target(&mut self, target: &TargetId) {
-        self.owned.remove(target);
         self.memories.release(target);
+        self.incoming.dropped(target);
         self.metrics.moved(Move::Stopped);
         if self.handoffs.phase(target) != Running::None && self.stopping.insert(target.clone()) {
             self.todo.push(Effect::Stop { target: target.clone(), number: 0 });
@@ -118,7 +118,7 @@ impl Steering {
     pub(super) fn let_go(&mut self, why: &str) {
         let owned = std::mem::take(&mut self.owned);
         notes::let_go(why, owned.len());
-        for target in &owned {
+        for target in owned.keys() {
             self.drop_target(target);
         }
         self.handoffs.clear();
@@ -172,7 +172,7 @@ impl Steering {
             Next::Kept { to, reason, restart, again_in } => {
                 notes::kept(&target, &to.node, &reason, again_in);
                 self.metrics.moved(Move::Abandoned);
-                if restart && self.owned.contains(&target) {
+                if restart && self.owned.contains_key(&target) {
                     self.todo.push(Effect::Start(target));
                 }
             }

@@ -17,11 +17,16 @@ pub(crate) const SETTLED: Duration = Duration::from_millis(300);
 /// So long a claim waits for the answer of a live member that does not answer. Longer than it takes to be dead.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// So long after an answer that left something unclear nothing is asked again.
+const REST: Duration = Duration::from_millis(200);
+
 /// Questions under way about targets that this node wants.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     batch: Option<Batch>,
     last: u64,
+    /// Nothing is asked before.
+    rests: Option<Instant>,
     /// Since when a target is wanted; cleared when it is not any more.
     wanted: BTreeMap<TargetId, Instant>,
     /// Targets about which all is known: they may be owned in this very step.
@@ -49,11 +54,6 @@ impl Claims {
     /// Whether an answer is waited for, or time to pass.
     pub(crate) fn is_pending(&self) -> bool {
         self.batch.is_some() || !self.wanted.is_empty()
-    }
-
-    /// Targets that are being claimed.
-    pub(crate) fn claiming(&self) -> impl Iterator<Item = &TargetId> {
-        self.batch.iter().flat_map(|batch| &batch.targets)
     }
 
     /// `node` asks about `target`. Says whether it is told that the target is owned because we are just claiming it; else
@@ -96,6 +96,8 @@ impl Claims {
             if !owned.contains(&target) && (complete || !patient) {
                 let memory = memories.remove(&target).unwrap_or_default();
                 self.cleared.insert(target, memory);
+            } else {
+                self.rests = Some(now + REST);
             }
         }
     }
@@ -118,7 +120,8 @@ impl Claims {
         for target in targets {
             self.wanted.entry(target.clone()).or_insert(now);
         }
-        if targets.is_empty() || self.batch.is_some() || !settled {
+        let rests = self.rests.is_some_and(|until| now < until);
+        if targets.is_empty() || self.batch.is_some() || !settled || rests {
             return None;
         }
         self.last += 1;

@@ -255,24 +255,6 @@ impl Handoffs {
         }
     }
 
-    /// The gossip says that `owner` owns the target. If it is being committed to just that one, it has arrived.
-    pub(crate) fn seen_at(&mut self, target: &TargetId, owner: &Incarnation, now: Instant) -> Next {
-        let committing = |phase| matches!(phase, Phase::Committing | Phase::Asking { .. });
-        match self.active.get(target) {
-            Some(handoff) if committing(handoff.phase) && handoff.to.who == *owner => self.gone(target, now),
-            _ => Next::Nothing,
-        }
-    }
-
-    /// Drops a handoff whose lanes still run all. Says whether the target is free of one now.
-    pub(crate) fn cancel(&mut self, target: &TargetId) -> bool {
-        if self.phase(target) == Running::All {
-            self.active.remove(target);
-            self.retries.remove(target);
-        }
-        !self.is_active(target)
-    }
-
     /// Forgets all: everything was let go.
     pub(crate) fn clear(&mut self) {
         self.active.clear();

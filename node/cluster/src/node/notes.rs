@@ -11,8 +11,9 @@ use crate::plan::Why;
 use crate::roster::Membership;
 use crate::view::View;
 
-/// Members that changed from one step to the next.
-pub(crate) fn changes(before: Option<&Membership>, after: &Membership) {
+/// Members that changed from one step to the next. A node that has not `joined` has not met most of them yet, so that a
+/// missing majority is nothing to speak of.
+pub(crate) fn changes(before: Option<&Membership>, after: &Membership, joined: bool) {
     for member in &after.members {
         match before.and_then(|before| before.member(&member.who.node)) {
             None => info!(node = %member.who.node, state = state(member), "member appeared"),
@@ -27,7 +28,7 @@ pub(crate) fn changes(before: Option<&Membership>, after: &Membership) {
     for member in gone.filter(|old| after.member(&old.who.node).is_none()) {
         info!(node = %member.who.node, from = state(member), "member has left");
     }
-    match before.map(|before| before.quorum) {
+    match before.map(|before| before.quorum).filter(|_| joined) {
         Some(true) if !after.quorum => {
             warn!("quorum lost: this node sees no majority, the view stays and nothing is claimed");
         }

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use prometheus::Registry;
 use ringwatch_frame::{Clock, TargetId};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -144,6 +147,15 @@ impl Prepared {
 
     /// Starts the node. It collects nothing before it is told that it can ([`ClusterNode::ready`]).
     pub fn start(self, collecting: Arc<dyn Collecting>) -> ClusterNode {
+        self.start_with(collecting, |node| tokio::spawn(node))
+    }
+
+    /// As [`start`](Self::start), with another way to run the node's loop: one that can hold it up, for example.
+    pub fn start_with(
+        self,
+        collecting: Arc<dyn Collecting>,
+        spawn: impl FnOnce(BoxFuture<'static, ()>) -> JoinHandle<()>,
+    ) -> ClusterNode {
         let stop = CancellationToken::new();
         let watches = (self.wishes.clone(), self.status.subscribe(), self.knowledge.subscribe());
         let inner = run::Inner {
@@ -160,7 +172,7 @@ impl Prepared {
             peers: self.parts.peers,
             collecting,
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(run::run(inner, stop.clone())));
+        let task = AbortOnDropHandle::new(spawn(run::run(inner, stop.clone()).boxed()));
         ClusterNode::new(watches, stop, task)
     }
 }

@@ -27,7 +27,7 @@ impl Steering {
                 let _ = reply.send(self.receive(&target, memory, &from, handoff, now));
             }
             Question::Recall { from, targets, reply } => {
-                let recalled = targets.into_iter().map(|target| self.recalled(target, &from));
+                let recalled = targets.into_iter().map(|target| self.recalled(target, &from, now));
                 let _ = reply.send(recalled.collect());
             }
         }
@@ -79,7 +79,7 @@ impl Steering {
             "this node takes no targets now"
         } else if !self.membership.as_ref().is_some_and(alive) || self.roster.excludes(from) {
             "the caller is out of this node's ring"
-        } else if self.owned.contains(target) {
+        } else if self.owned.contains_key(target) {
             "this node owns the target already"
         } else if self.stopping.contains(target) {
             "this node still ends its own readings of the target"
@@ -102,20 +102,20 @@ impl Steering {
             Ok(true) => self.accepts(target, from),
             Err(reason) => Err(reason),
         };
-        self.incoming.ended(target, from, handoff, verdict.is_ok());
+        self.incoming.ended(target, from, handoff, verdict.is_ok(), now);
         verdict?;
         self.claims.drop_claim(target);
         // Frames that the old owner has read are delivered by the old owner.
         memory.values_mut().for_each(|stream| stream.pending.clear());
-        self.take(target, memory, Move::In);
+        self.take(target, memory, Move::In, now);
         self.open();
         Ok(())
     }
 
-    fn recalled(&mut self, target: TargetId, from: &Incarnation) -> Recalled {
+    fn recalled(&mut self, target: TargetId, from: &Incarnation, now: Instant) -> Recalled {
         let claiming = self.claims.yields(&self.fixed.me.node, &from.node, &target);
-        let accepted = self.incoming.asked(&target, from);
-        let owned = self.owned.contains(&target) || claiming || accepted;
+        let accepted = self.incoming.asked(&target, from, now);
+        let owned = self.owned.contains_key(&target) || claiming || accepted;
         let memory = match &self.membership {
             Some(membership) if !owned => self.memories.shadow(&target, &|who| is_alive(membership, who)),
             _ => None,

@@ -15,6 +15,8 @@ use crate::peer::{Answers, Recalled};
 
 /// A commit must follow its prepare within this time.
 const PREPARED_FOR: Duration = Duration::from_secs(30);
+/// So long a caller that lost our answer to its commit is told that it was accepted.
+const ANSWERS_FOR: Duration = Duration::from_secs(30);
 /// So many ended handoffs are remembered.
 const REMEMBERED: usize = 4096;
 /// The loop answers within milliseconds; a caller that hears nothing for so long has given up before.
@@ -135,6 +137,7 @@ struct Ended {
     handoff: u64,
     target: TargetId,
     accepted: bool,
+    at: Instant,
 }
 
 impl Incoming {
@@ -190,7 +193,14 @@ impl Incoming {
     }
 
     /// A commit was answered.
-    pub(crate) fn ended(&mut self, target: &TargetId, from: &Incarnation, handoff: u64, accepted: bool) {
+    pub(crate) fn ended(
+        &mut self,
+        target: &TargetId,
+        from: &Incarnation,
+        handoff: u64,
+        accepted: bool,
+        now: Instant,
+    ) {
         if self.is_offer(target, from, handoff) {
             self.prepared.remove(target);
         }
@@ -201,27 +211,34 @@ impl Incoming {
         if self.ended.len() >= REMEMBERED {
             self.ended.pop_front();
         }
-        let ended = Ended { from: from.clone(), handoff, target: target.clone(), accepted };
+        let ended = Ended { from: from.clone(), handoff, target: target.clone(), accepted, at: now };
         self.ended.push_back(ended);
     }
 
     /// `from` asks whether it still has `target`. From here on a late commit of it is refused. Says whether it was accepted.
-    pub(crate) fn asked(&mut self, target: &TargetId, from: &Incarnation) -> bool {
-        let accepted = |ended: &Ended| ended.accepted && ended.from == *from && ended.target == *target;
+    pub(crate) fn asked(&mut self, target: &TargetId, from: &Incarnation, now: Instant) -> bool {
+        let accepted = |ended: &Ended| {
+            ended.accepted && ended.from == *from && ended.target == *target && now <= ended.at + ANSWERS_FOR
+        };
         if self.ended.iter().any(accepted) {
             return true;
         }
         if let Some(handoff) = self.prepared.get(target).filter(|o| o.from == *from).map(|o| o.handoff) {
-            self.ended(target, from, handoff, false);
+            self.ended(target, from, handoff, false, now);
         }
         false
     }
 
     /// Offers of this target are void: it was claimed here.
-    pub(crate) fn taken(&mut self, target: &TargetId) {
+    pub(crate) fn taken(&mut self, target: &TargetId, now: Instant) {
         if let Some(offer) = self.prepared.remove(target) {
-            self.ended(target, &offer.from, offer.handoff, false);
+            self.ended(target, &offer.from, offer.handoff, false, now);
         }
+    }
+
+    /// The target was dropped here, with no successor: nobody may rely on our having it.
+    pub(crate) fn dropped(&mut self, target: &TargetId) {
+        self.ended.retain(|ended| !(ended.accepted && ended.target == *target));
     }
 
     /// Drops offers that are too old, or whose owner is gone.

@@ -22,6 +22,8 @@ struct Rival {
     asked: Option<Instant>,
     waiting: bool,
     told: bool,
+    /// It was asked and did not answer.
+    silent: bool,
 }
 
 /// What an answer of another life means.
@@ -51,6 +53,7 @@ impl Rivals {
                 asked: None,
                 waiting: false,
                 told: false,
+                silent: false,
             });
             rival.stage = said.stage;
             if !rival.waiting && rival.asked.is_none_or(|at| now >= at + ASK_EVERY) {
@@ -67,10 +70,18 @@ impl Rivals {
         due
     }
 
+    /// Whether one of `seen`, lives under our id that seem to live, may do so: it was not found silent yet.
+    pub(crate) fn undecided(&self, seen: &[&Sighting], mine: &str) -> bool {
+        let predecessor = |sighting: &Sighting| sighting.said.as_ref().is_some_and(|said| said.grpc_address == mine);
+        let silent = |sighting: &Sighting| self.0.get(&sighting.who).is_some_and(|rival| rival.silent);
+        seen.iter().any(|sighting| !predecessor(sighting) && !silent(sighting))
+    }
+
     /// Another life has answered, or not.
     pub(crate) fn probed(&mut self, life: &Incarnation, alive: bool, me: &Incarnation, stage: Stage) -> Finding {
         let Some(rival) = self.0.get_mut(life) else { return Finding::Nothing };
         rival.waiting = false;
+        rival.silent = !alive;
         if !alive {
             return Finding::Nothing;
         }

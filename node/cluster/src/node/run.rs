@@ -94,8 +94,8 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         inner.step(sightings.as_mut(), &mut said, &mut tasks).await;
-        let wait = if inner.steering.is_pending() { SOON } else { LATER };
-        let at = Instant::now() + wait;
+        let now = Instant::now();
+        let at = now + if inner.steering.is_pending(now) { SOON } else { LATER };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return inner.end(tasks).await,

@@ -31,6 +31,8 @@ use crate::pulse::Pulse;
 use crate::roster::{Membership, Moment, Roster};
 use crate::view::{self, View};
 
+/// So long after a target came here, what others say that they own, and our own view, may be older than that.
+const FRESH: Duration = Duration::from_secs(1);
 /// How often shadows that nobody wants are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -113,7 +115,8 @@ pub(crate) struct Steering {
     /// The configured targets; and a hash of their names.
     pub(super) targets: BTreeMap<TargetKey, TargetId>,
     targets_hash: u64,
-    pub(super) owned: BTreeSet<TargetId>,
+    /// What this node owns, with when it came.
+    pub(super) owned: BTreeMap<TargetId, Instant>,
     /// Targets whose lanes still end. Nothing else is begun with them.
     pub(super) stopping: BTreeSet<TargetId>,
     /// There is no gossip: this node is alone by its configuration.
@@ -155,7 +158,7 @@ impl Steering {
             view_since: now,
             targets: BTreeMap::new(),
             targets_hash: 0,
-            owned: BTreeSet::new(),
+            owned: BTreeMap::new(),
             stopping: BTreeSet::new(),
             sole: false,
             claims: Claims::default(),
@@ -185,7 +188,7 @@ impl Steering {
         self.follow_handoffs(now);
         self.act(now);
         self.open();
-        self.care_for_heirs();
+        self.care_for_heirs(now);
         self.sweep(now);
         self.take_effects()
     }
@@ -196,19 +199,20 @@ impl Steering {
     }
 
     /// Whether something waits that time alone brings on.
-    pub(crate) fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self, now: Instant) -> bool {
         let suspects = |m: &Membership| m.members.iter().any(|member| member.state == State::Suspect);
         self.membership.as_ref().is_none_or(suspects)
             || self.pause.is_some()
             || self.claims.is_pending()
             || self.handoffs.is_pending()
+            || self.owned.values().any(|since| now < *since + FRESH)
             || self.stage != Stage::Ready
     }
 
     /// What this node says of itself now.
     pub(crate) fn said(&self) -> Said {
         let excluded = self.membership.as_ref().map(|m| m.excluded.as_slice()).unwrap_or_default();
-        let mut owned: Vec<TargetKey> = self.owned.iter().map(TargetKey::from).collect();
+        let mut owned: Vec<TargetKey> = self.owned.keys().map(TargetKey::from).collect();
         owned.sort_unstable();
         Said {
             stage: self.stage,
@@ -283,16 +287,22 @@ impl Steering {
             let seeds = look.sightings.map_or(0, |s| s.seeds);
             tracing::warn!(seeds, "waiting for seeds: none has answered yet; check cluster.gossip.seeds");
         }
+        let seen_as_me = |sighting: &&crate::member::Sighting| {
+            sighting.live && sighting.who.node == self.fixed.me.node && sighting.who != self.fixed.me
+        };
+        let seen_as_me: Vec<_> = seen.iter().filter(seen_as_me).collect();
         self.stage = match (self.stage, look.wishes) {
             (Stage::Left, _) => Stage::Left,
             (_, wishes) if wishes.left => Stage::Left,
             _ if !self.joining.joined() => Stage::Joining,
+            // Whoever takes part cannot go again without being missed.
+            (Stage::Joining, _) if self.rivals.undecided(&seen_as_me, &self.fixed.grpc_address) => Stage::Joining,
             (_, wishes) if wishes.leaving || wishes.draining => Stage::Draining,
             (_, wishes) if wishes.ready => Stage::Ready,
             _ => Stage::Joining,
         };
         let membership = self.roster.step(look.now, seen, &self.said());
-        notes::changes(self.membership.as_ref(), &membership);
+        notes::changes(self.membership.as_ref(), &membership, self.stage != Stage::Joining);
         if let Some(next) = view::next(self.view.as_ref(), &membership) {
             notes::new_view(&next, &membership);
             self.view = Some(next);
@@ -324,7 +334,7 @@ impl Steering {
             return;
         }
         let Some(membership) = self.membership.take() else { return };
-        let mine = self.holdings();
+        let mine = self.holdings(now);
         let actions = plan::plan(&Situation {
             membership: &membership,
             view: self.view.as_ref(),
@@ -341,32 +351,28 @@ impl Steering {
                     }
                 }
                 Action::HandOver { target, to } => self.hand_over(&target, &to, &membership, now),
-                Action::Stop { target, why } => self.stop(&target, &why, &membership, now),
+                Action::Stop { target, why } => self.stop(&target, &why),
             }
         }
         self.claim(wanted, cleared, &membership, now);
         self.membership = Some(membership);
     }
 
-    fn holdings(&self) -> BTreeMap<TargetId, Holding> {
-        let holding = |target: &TargetId| match self.handoffs.is_active(target) {
-            true => Holding::HandingOver,
-            false => Holding::Steady,
+    fn holdings(&self, now: Instant) -> BTreeMap<TargetId, Holding> {
+        let holding = |target: &TargetId, since: Instant| match () {
+            () if self.handoffs.is_active(target) => Holding::HandingOver,
+            () if now < since + FRESH => Holding::Starting,
+            () => Holding::Steady,
         };
-        self.owned.iter().map(|target| (target.clone(), holding(target))).collect()
+        let mine = self.owned.iter();
+        mine.map(|(target, since)| (target.clone(), holding(target, *since))).collect()
     }
 
-    fn stop(&mut self, target: &TargetId, why: &Why, membership: &Membership, now: Instant) {
-        if let Why::OwnedByOther(owner) = why
-            && let Some(member) = membership.member(owner)
-        {
-            let next = self.handoffs.seen_at(target, &member.who, now);
-            self.follow(target, next);
-        }
-        if self.owned.contains(target) && self.handoffs.cancel(target) {
-            notes::stopped(target, why);
-            self.drop_target(target);
-        }
+    /// The plan stops only what is not on its way to another.
+    fn stop(&mut self, target: &TargetId, why: &Why) {
+        notes::stopped(target, why);
+        self.drop_target(target);
+        self.owned.remove(target);
     }
 
     /// Shuts the gate to what is not ours, before anything else is done.
@@ -377,12 +383,12 @@ impl Steering {
             Running::None => None,
         };
         let epoch = Epoch(self.view.as_ref().map_or(0, View::number));
-        self.gate.set(epoch, self.owned.iter().filter_map(grant).collect());
+        self.gate.set(epoch, self.owned.keys().filter_map(grant).collect());
     }
 
-    fn care_for_heirs(&self) {
+    fn care_for_heirs(&self, now: Instant) {
         let Some(membership) = &self.membership else { return };
-        let mine = self.holdings();
+        let mine = self.holdings(now);
         let heirs = plan::heirs(membership, self.view.as_ref(), &mine);
         let heirs = heirs.into_iter().filter_map(|(target, node)| Some((target, membership.member(&node)?.clone())));
         self.memories.set_heirs(&heirs.collect());

@@ -69,7 +69,7 @@ impl GrpcPeers {
 impl Peers for GrpcPeers {
     async fn confirm(&self, to: &Member) -> Result<bool, PeerError> {
         let mut client = self.client(to)?;
-        let request = self.passport.sign(wire::ConfirmRequest {});
+        let request = self.passport.sign(&to.who, wire::ConfirmRequest {});
         let answer = within(CONFIRM, client.confirm(request)).await?;
         // Another node, or another life, at this address knows nothing of what this one thinks of us.
         if answer.node_id != to.who.node.as_str() || answer.generation != to.who.generation {
@@ -88,7 +88,7 @@ impl Peers for GrpcPeers {
         view: u64,
     ) -> Result<(), PeerError> {
         let mut client = self.client(to)?;
-        let request = self.passport.sign(wire::PrepareRequest {
+        let request = self.passport.sign(&to.who, wire::PrepareRequest {
             target_id: target.to_string(),
             handoff_id: handoff,
             view,
@@ -107,7 +107,7 @@ impl Peers for GrpcPeers {
     ) -> Result<(), PeerError> {
         let mut client = self.client(to)?.send_compressed(CompressionEncoding::Zstd);
         let memory = convert::memory_out(target, &memory, &mut { MAX_MEMORY }, &self.metrics);
-        let request = self.passport.sign(wire::CommitRequest {
+        let request = self.passport.sign(&to.who, wire::CommitRequest {
             handoff_id: handoff,
             view,
             memory: Some(memory),
@@ -120,7 +120,7 @@ impl Peers for GrpcPeers {
         let mut client = self.client(to)?;
         let mut recalled = Vec::new();
         for some in targets.chunks(convert::MAX_TARGETS) {
-            let request = self.passport.sign(wire::RecallRequest {
+            let request = self.passport.sign(&to.who, wire::RecallRequest {
                 target_ids: some.iter().map(ToString::to_string).collect(),
             });
             let answer = within(RECALL, client.recall(request)).await?;
@@ -137,7 +137,7 @@ impl Peers for GrpcPeers {
         };
         let mut client = client.send_compressed(CompressionEncoding::Zstd);
         let (sender, requests) = mpsc::channel(AHEAD);
-        let call = client.replicate(self.passport.sign(ReceiverStream::new(requests)));
+        let call = client.replicate(self.passport.sign(&to.who, ReceiverStream::new(requests)));
         let write = async move {
             while let Some(change) = changes.recv().await {
                 let request = convert::request(change, &self.metrics);
@@ -176,9 +176,11 @@ async fn within<T>(
 fn failure(status: &Status) -> PeerError {
     let text = clean(status.message());
     match status.code() {
-        Code::Unauthenticated | Code::InvalidArgument | Code::ResourceExhausted | Code::Unimplemented => {
-            PeerError::Refused(text)
-        }
+        Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::ResourceExhausted
+        | Code::Unimplemented => PeerError::Refused(text),
         Code::DeadlineExceeded => PeerError::Timeout,
         _ => PeerError::Unreachable(text),
     }

@@ -15,6 +15,7 @@ const CLUSTER: &str = "ringwatch-cluster";
 const NODE: &str = "ringwatch-node";
 const GENERATION: &str = "ringwatch-generation";
 const TOKEN: &str = "ringwatch-token";
+const TO: &str = "ringwatch-to";
 /// The longest name of a node, in bytes.
 const MAX_NODE: usize = 256;
 
@@ -59,8 +60,8 @@ impl Passport {
         }
     }
 
-    /// A request that says who calls.
-    pub(super) fn sign<T>(&self, message: T) -> Request<T> {
+    /// A request that says who calls, and whom.
+    pub(super) fn sign<T>(&self, to: &Incarnation, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let token: Option<MetadataValue<Ascii>> = self.keys.token().parse().ok();
         let token = token.map(|mut token| {
@@ -73,6 +74,7 @@ impl Passport {
             (NODE, self.node.clone()),
             (GENERATION, generation),
             (TOKEN, token),
+            (TO, address(to).parse().ok()),
         ];
         for (key, value) in values {
             if let Some(value) = value {
@@ -81,6 +83,19 @@ impl Passport {
         }
         request
     }
+}
+
+/// A life as a header names it.
+fn address(who: &Incarnation) -> String {
+    let node = URL_SAFE_NO_PAD.encode(who.node.as_str());
+    format!("{node}.{}", who.generation)
+}
+
+/// Whether the call is meant for this life of this node. After a restart another one listens at the same address, and must
+/// not do what its predecessor was told.
+pub(super) fn is_for(metadata: &MetadataMap, me: &Incarnation) -> bool {
+    let to = metadata.get(TO).and_then(|value| value.to_str().ok());
+    to == Some(&address(me))
 }
 
 /// The other side: who it is that calls, if it is of our cluster.

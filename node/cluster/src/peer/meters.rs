@@ -27,6 +27,8 @@ pub(super) enum Refusal {
     Cluster,
     /// It has not the cluster's key.
     Token,
+    /// It is meant for another node, or for another life of this one.
+    Callee,
     /// There are too many calls already.
     Busy,
     /// Its message cannot be understood.
@@ -79,8 +81,8 @@ impl PeerMetrics {
                 "part",
             )?,
         };
-        use Refusal::{Busy, Cluster, Identity, Malformed, Token};
-        for refusal in [Identity, Cluster, Token, Busy, Malformed] {
+        use Refusal::{Busy, Callee, Cluster, Identity, Malformed, Token};
+        for refusal in [Identity, Cluster, Token, Callee, Busy, Malformed] {
             metrics.refused.with_label_values(&[refusal.label()]);
         }
         Ok(metrics)
@@ -105,6 +107,7 @@ impl Refusal {
             Self::Identity => "identity",
             Self::Cluster => "cluster",
             Self::Token => "token",
+            Self::Callee => "callee",
             Self::Busy => "busy",
             Self::Malformed => "malformed",
         }

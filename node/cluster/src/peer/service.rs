@@ -13,7 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::{self, Malformed};
-use super::identity::{Credentials, identify};
+use super::identity::{Credentials, identify, is_for};
 use super::meters::{PeerMetrics, Refusal};
 use super::throttle::Throttles;
 use super::{Answers, MAX_MESSAGE, clean};
@@ -34,6 +34,7 @@ pub fn peer_service(
     metrics: PeerMetrics,
 ) -> PeerService {
     let door = Door {
+        me: me.clone(),
         cluster: cluster.into(),
         keys,
         calls: Arc::new(Semaphore::new(MOST_CALLS)),
@@ -57,6 +58,7 @@ pub fn peer_service(
 /// Lets in who belongs to the cluster, before anything of the message is read.
 #[derive(Clone)]
 pub struct Door {
+    me: Incarnation,
     cluster: Arc<str>,
     keys: Arc<dyn Credentials>,
     calls: Arc<Semaphore>,
@@ -100,6 +102,12 @@ impl Interceptor for Door {
                 _ => "the call does not say which node makes it",
             })
         })?;
+        if !is_for(request.metadata(), &self.me) {
+            self.metrics.refuse(Refusal::Callee);
+            return Err(Status::failed_precondition(
+                "another node, or another life of the node, is called than the one that listens here",
+            ));
+        }
         request.extensions_mut().insert(Visitor {
             who,
             _place: Arc::new(place),

@@ -90,11 +90,17 @@ impl Life {
         }
     }
 
-    /// A later life counts once it is alive, and not while it joins beside this one at work.
+    /// A later life counts once it is alive, and not while it joins or leaves beside this one at work.
     fn is_replaced_by(&self, later: &Sighting) -> bool {
         let joins = |said: &Option<Said>| said.as_ref().is_none_or(|said| said.stage == Stage::Joining);
+        let leaves = |said: &Option<Said>| said.as_ref().is_some_and(|said| said.stage == Stage::Left);
+        // An earlier life that still lives takes the place of one that came beside it and left.
+        if self.left && !leaves(&later.said) && later.live {
+            return later.said.is_some();
+        }
         let beside = self.live && !self.left && !joins(&self.said);
-        later.who.generation > self.who.generation && later.live && !(beside && joins(&later.said))
+        let gives_way = joins(&later.said) || leaves(&later.said);
+        later.who.generation > self.who.generation && later.live && !(beside && gives_way)
     }
 
     /// Whether what comes after this life, or its own return, is to be held down.
@@ -162,6 +168,8 @@ impl Life {
         let stage = self.said.as_ref().map_or(Stage::Joining, |said| said.stage);
         let state = match () {
             () if self.dead() => State::Dead,
+            // Of one that was never seen alive there is nothing to suspect.
+            () if self.silent_since.is_some() && !self.lived => State::Joining,
             () if self.silent_since.is_some() => State::Suspect,
             () if self.held => State::Joining,
             () => state_of(stage)?,

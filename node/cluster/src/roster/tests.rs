@@ -157,6 +157,20 @@ fn of_two_nodes_with_one_name_the_one_that_joins_does_not_count() {
 }
 
 #[test]
+fn a_later_life_that_leaves_takes_nobody_with_it() {
+    story().goes(&[
+        (0, "b1+R c1+R", "a:R b:R c:R"),
+        (100, "b1+R b9+L c1+R", "a:R b:R c:R"),
+    ]);
+    let mut both_at_work = story();
+    both_at_work.look(0, "b1+R c1+R");
+    both_at_work.look(100, "b1+R b9+R c1+R");
+    both_at_work.look(200, "b1+R b9+L c1+R");
+    let after = both_at_work.look(300, "b1+R b9-L c1+R");
+    assert_eq!(after.member(&NodeId::new("b")).unwrap().who, life("b1"));
+}
+
+#[test]
 fn a_life_that_never_was_at_work_gives_way() {
     story().goes(&[(0, "b1+J", "a:R b:J"), (100, "b1+J b2+J", "a:R b:J out:b2")]);
 }
@@ -343,8 +357,8 @@ fn words_that_turn_to_garbage_leave_the_last_good_ones() {
 #[test]
 fn whom_we_never_saw_alive_does_not_count_and_is_not_held_down() {
     story().goes(&[
-        (0, "b1-R c1-R", "a:R b:S c:S no-quorum"),
-        (300, "b1+R c1-R", "a:R b:R c:S"),
+        (0, "b1-R c1-R", "a:R b:J c:J no-quorum"),
+        (300, "b1+R c1-R", "a:R b:R c:J"),
         (2_000, "b1+R c1-R", "a:R b:R c:X"),
         (9_000, "b1+R c1+R", "a:R b:R c:R"),
     ]);

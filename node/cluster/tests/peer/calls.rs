@@ -80,7 +80,7 @@ async fn another_node_at_the_address_does_not_speak_for_the_one_that_was_asked()
         let answer = caller(&incarnation("a", 5))
             .confirm(&member(who, &node.address))
             .await;
-        assert!(matches!(answer, Err(PeerError::Unreachable(_))), "{answer:?}");
+        assert!(matches!(answer, Err(PeerError::Refused(_))), "{answer:?}");
     }
 }
 

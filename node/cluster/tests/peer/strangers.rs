@@ -52,6 +52,7 @@ fn headers() -> MetadataMap {
     map.insert("ringwatch-node", encode("a").parse().unwrap());
     map.insert("ringwatch-generation", "5".parse().unwrap());
     map.insert("ringwatch-token", keys(CLUSTER).token().parse().unwrap());
+    map.insert("ringwatch-to", format!("{}.3", encode("b")).parse().unwrap());
     map
 }
 
