@@ -31,19 +31,36 @@ impl Steering {
                 let next = self.handoffs.stopped(&target, number, self.pulse.sure(), now);
                 self.follow(&target, next);
             }
-            Event::Prepared { target, number, answer } => {
+            Event::Prepared {
+                target,
+                number,
+                answer,
+            } => {
                 let next = self.handoffs.prepared(&target, number, answer, now);
                 self.follow(&target, next);
             }
-            Event::Committed { target, number, answer } => {
+            Event::Committed {
+                target,
+                number,
+                answer,
+            } => {
                 let next = self.handoffs.committed(&target, number, answer, now);
                 self.follow(&target, next);
             }
-            Event::Asked { target, number, answer } => {
-                let next = self.handoffs.asked(&target, number, answer, now);
+            Event::Asked {
+                target,
+                number,
+                answer,
+            } => {
+                let next = self.handoffs.asked(&target, number, &answer, now);
                 self.follow(&target, next);
             }
-            Event::Warmed { target, from, handoff, answer } => self.warmed(&target, &from, handoff, answer),
+            Event::Warmed {
+                target,
+                from,
+                handoff,
+                answer,
+            } => self.warmed(&target, &from, handoff, answer),
             Event::Recalled { number, answers } => self.claims.answered(number, answers, now),
             Event::Confirmed { pauses, by, excluded } => {
                 if let Some(check) = &mut self.pause {
@@ -76,7 +93,9 @@ impl Steering {
         }
         let settled = self.sole || now >= self.view_since + SETTLED;
         let others = membership.others_alive().cloned().collect();
-        let Some(ask) = self.claims.want(&unknown, others, settled, now) else { return };
+        let Some(ask) = self.claims.want(&unknown, others, settled, now) else {
+            return;
+        };
         if !ask.of.is_empty() {
             let (number, targets, of) = (ask.number, ask.targets, ask.of);
             self.todo.push(Effect::Recall { number, targets, of });
@@ -110,7 +129,10 @@ impl Steering {
         self.incoming.dropped(target);
         self.metrics.moved(Move::Stopped);
         if self.handoffs.phase(target) != Running::None && self.stopping.insert(target.clone()) {
-            self.todo.push(Effect::Stop { target: target.clone(), number: 0 });
+            self.todo.push(Effect::Stop {
+                target: target.clone(),
+                number: 0,
+            });
         }
     }
 
@@ -126,8 +148,16 @@ impl Steering {
         self.open();
     }
 
-    pub(super) fn hand_over(&mut self, target: &TargetId, to: &NodeId, membership: &Membership, now: Instant) {
-        let Some(member) = membership.member(to) else { return };
+    pub(super) fn hand_over(
+        &mut self,
+        target: &TargetId,
+        to: &NodeId,
+        membership: &Membership,
+        now: Instant,
+    ) {
+        let Some(member) = membership.member(to) else {
+            return;
+        };
         let view = self.view.as_ref().map_or(0, View::number);
         let next = self.handoffs.begin(target, member, view, now);
         self.follow(target, next);
@@ -135,7 +165,9 @@ impl Steering {
 
     /// What time and lost members make of what is on its way.
     pub(super) fn follow_handoffs(&mut self, now: Instant) {
-        let Some(membership) = self.membership.take() else { return };
+        let Some(membership) = self.membership.take() else {
+            return;
+        };
         let steps = self.handoffs.pass(|who| is_alive(&membership, who), now);
         self.incoming.pass(|who| is_alive(&membership, who), now);
         for (target, next) in steps {
@@ -150,7 +182,12 @@ impl Steering {
         match next {
             Next::Nothing => {}
             Next::Prepare { to, number, view } => {
-                self.todo.push(Effect::Prepare { target, to, number, view });
+                self.todo.push(Effect::Prepare {
+                    target,
+                    to,
+                    number,
+                    view,
+                });
             }
             Next::Stop { number } => {
                 self.stopping.insert(target.clone());
@@ -160,7 +197,13 @@ impl Steering {
                 let mut memory = self.memories.recall(&target);
                 // What was read here is delivered from here.
                 memory.values_mut().for_each(|stream| stream.pending.clear());
-                self.todo.push(Effect::Commit { target, to, memory, number, view });
+                self.todo.push(Effect::Commit {
+                    target,
+                    to,
+                    memory,
+                    number,
+                    view,
+                });
             }
             Next::Ask { to, number } => self.todo.push(Effect::Ask { target, to, number }),
             Next::Gone { to, took } => {
@@ -169,7 +212,12 @@ impl Steering {
                 self.owned.remove(&target);
                 self.memories.release(&target);
             }
-            Next::Kept { to, reason, restart, again_in } => {
+            Next::Kept {
+                to,
+                reason,
+                restart,
+                again_in,
+            } => {
                 notes::kept(&target, &to.node, &reason, again_in);
                 self.metrics.moved(Move::Abandoned);
                 if restart && self.owned.contains_key(&target) {
@@ -196,7 +244,9 @@ impl Steering {
 
     /// Asks the peers about us after a pause, and does what follows from what they say.
     pub(super) fn resolve_pause(&mut self, now: Instant) {
-        let (Some(check), Some(membership)) = (&mut self.pause, &self.membership) else { return };
+        let (Some(check), Some(membership)) = (&mut self.pause, &self.membership) else {
+            return;
+        };
         let pauses = check.pauses();
         match check.verdict(membership, now) {
             Verdict::Ask(members) => {
@@ -211,7 +261,9 @@ impl Steering {
             Verdict::Excluded(by) => {
                 self.pause = None;
                 // The gate is empty before the pulse is sure again.
-                self.let_go(&format!("`{by}` had taken this node out of the ring while it was paused"));
+                self.let_go(&format!(
+                    "`{by}` had taken this node out of the ring while it was paused"
+                ));
                 self.pulse.confirm(pauses);
             }
         }
@@ -219,9 +271,12 @@ impl Steering {
 
     /// Asks other lives of our own node whether they live.
     pub(super) fn probe_rivals(&mut self, now: Instant) {
-        let Some(membership) = &self.membership else { return };
+        let Some(membership) = &self.membership else {
+            return;
+        };
         let lives = self.rivals.due(&membership.rivals, &self.fixed.grpc_address, now);
-        self.todo.extend(lives.into_iter().map(|life| Effect::Probe { life }));
+        self.todo
+            .extend(lives.into_iter().map(|life| Effect::Probe { life }));
     }
 
     fn probed(&mut self, life: &Incarnation, alive: bool) {

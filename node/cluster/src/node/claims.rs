@@ -59,7 +59,9 @@ impl Claims {
     /// `node` asks about `target`. Says whether it is told that the target is owned because we are just claiming it; else
     /// a claim of ours is given up, for it will go to the one who asks.
     pub(crate) fn yields(&mut self, me: &NodeId, node: &NodeId, target: &TargetId) -> bool {
-        let Some(batch) = &mut self.batch else { return false };
+        let Some(batch) = &mut self.batch else {
+            return false;
+        };
         if !batch.targets.contains(target) {
             return false;
         }
@@ -80,7 +82,9 @@ impl Claims {
 
     /// All answers to a batch are there, or late.
     pub(crate) fn answered(&mut self, number: u64, answers: Vec<Answer>, now: Instant) {
-        let Some(batch) = self.batch.take_if(|batch| batch.number == number) else { return };
+        let Some(batch) = self.batch.take_if(|batch| batch.number == number) else {
+            return;
+        };
         let complete = answers.iter().all(|(_, answer)| answer.is_some());
         let mut owned = BTreeSet::new();
         let mut memories: BTreeMap<TargetId, TargetMemory> = BTreeMap::new();
@@ -92,7 +96,10 @@ impl Claims {
             }
         }
         for target in batch.targets {
-            let patient = self.wanted.get(&target).is_some_and(|since| now < *since + PATIENCE);
+            let patient = self
+                .wanted
+                .get(&target)
+                .is_some_and(|since| now < *since + PATIENCE);
             if !owned.contains(&target) && (complete || !patient) {
                 let memory = memories.remove(&target).unwrap_or_default();
                 self.cleared.insert(target, memory);
@@ -125,8 +132,15 @@ impl Claims {
             return None;
         }
         self.last += 1;
-        let batch = Batch { number: self.last, targets: targets.clone() };
-        let ask = Ask { number: batch.number, targets: targets.iter().cloned().collect(), of: others };
+        let batch = Batch {
+            number: self.last,
+            targets: targets.clone(),
+        };
+        let ask = Ask {
+            number: batch.number,
+            targets: targets.iter().cloned().collect(),
+            of: others,
+        };
         self.batch = Some(batch);
         Some(ask)
     }

@@ -113,10 +113,18 @@ mod tests {
         let gate = Gate::new(Arc::clone(&pulse));
         gate.set(Epoch(1), BTreeMap::from([(target("a"), Grant::Open)]));
         tokio::time::advance(PAUSE + BEAT).await;
-        assert_eq!(gate.ask(&target("a")), Err(GateRefusal::Unsure), "the pulse is late");
+        assert_eq!(
+            gate.ask(&target("a")),
+            Err(GateRefusal::Unsure),
+            "the pulse is late"
+        );
         assert!(!gate.holds(&target("a")));
         pulse.beat();
-        assert_eq!(gate.ask(&target("a")), Err(GateRefusal::Unsure), "nobody has looked into it");
+        assert_eq!(
+            gate.ask(&target("a")),
+            Err(GateRefusal::Unsure),
+            "nobody has looked into it"
+        );
         pulse.confirm(pulse.pauses());
         assert_eq!(gate.ask(&target("a")), Ok(Epoch(1)));
     }

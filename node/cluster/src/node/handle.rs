@@ -81,7 +81,11 @@ impl ClusterNode {
         stop: CancellationToken,
         task: AbortOnDropHandle<()>,
     ) -> Self {
-        let control = ClusterControl { wishes, status, knowledge };
+        let control = ClusterControl {
+            wishes,
+            status,
+            knowledge,
+        };
         Self { control, stop, task }
     }
 
@@ -92,7 +96,10 @@ impl ClusterNode {
 
     /// Waits until the node has met the others, or knows that there are none. `false` when that is not so by `deadline`.
     pub async fn joined(&self, deadline: Duration) -> bool {
-        self.control.wait(deadline, |status| status.joined).await.is_some()
+        self.control
+            .wait(deadline, |status| status.joined)
+            .await
+            .is_some()
     }
 
     /// The server can take targets: from now on this node is in the ring.
@@ -121,7 +128,9 @@ impl ClusterNode {
         self.control.wait(deadline, done).await;
         let left = self.control.status.borrow().owned;
         self.control.wish(|wishes| wishes.left = true);
-        self.control.wait(STOP_LIMIT, |status| status.stage == Stage::Left).await;
+        self.control
+            .wait(STOP_LIMIT, |status| status.stage == Stage::Left)
+            .await;
         sleep(LAST_WORDS).await;
         left
     }

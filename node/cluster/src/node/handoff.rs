@@ -131,7 +131,11 @@ impl Handoffs {
             since: now,
             reason: String::new(),
         };
-        let next = Next::Prepare { to: to.clone(), number: handoff.number, view };
+        let next = Next::Prepare {
+            to: to.clone(),
+            number: handoff.number,
+            view,
+        };
         self.active.insert(target.clone(), handoff);
         next
     }
@@ -170,7 +174,11 @@ impl Handoffs {
             return self.keep(target, "this node was paused".into(), true, now);
         }
         (handoff.phase, handoff.since) = (Phase::Committing, now);
-        Next::Commit { to: handoff.to.clone(), number, view: handoff.view }
+        Next::Commit {
+            to: handoff.to.clone(),
+            number,
+            view: handoff.view,
+        }
     }
 
     /// The new owner has answered to `commit`, or not.
@@ -188,8 +196,17 @@ impl Handoffs {
             Ok(()) => self.gone(target, now),
             Err(error @ PeerError::Refused(_)) => self.keep(target, error.to_string(), true, now),
             Err(PeerError::Unreachable(_) | PeerError::Timeout) => {
-                (handoff.phase, handoff.since) = (Phase::Asking { asked: now, waiting: true }, now);
-                Next::Ask { to: handoff.to.clone(), number }
+                (handoff.phase, handoff.since) = (
+                    Phase::Asking {
+                        asked: now,
+                        waiting: true,
+                    },
+                    now,
+                );
+                Next::Ask {
+                    to: handoff.to.clone(),
+                    number,
+                }
             }
         }
     }
@@ -199,7 +216,7 @@ impl Handoffs {
         &mut self,
         target: &TargetId,
         number: u64,
-        answer: Result<bool, PeerError>,
+        answer: &Result<bool, PeerError>,
         now: Instant,
     ) -> Next {
         let asking = |phase| matches!(phase, Phase::Asking { .. });
@@ -219,7 +236,11 @@ impl Handoffs {
     }
 
     /// What time and the loss of members make of the handoffs. `alive`: whether a life is a member that is not dead.
-    pub(crate) fn pass(&mut self, alive: impl Fn(&Incarnation) -> bool, now: Instant) -> Vec<(TargetId, Next)> {
+    pub(crate) fn pass(
+        &mut self,
+        alive: impl Fn(&Incarnation) -> bool,
+        now: Instant,
+    ) -> Vec<(TargetId, Next)> {
         self.retries.retain(|_, retry| now < retry.at + LAST_RETRY);
         let targets: Vec<TargetId> = self.active.keys().cloned().collect();
         let steps = targets.into_iter().map(|target| {
@@ -247,9 +268,18 @@ impl Handoffs {
             Phase::Committing | Phase::Asking { .. } if lost => {
                 self.keep(target, "the new owner is dead".into(), true, now)
             }
-            Phase::Asking { asked, waiting: false } if now >= asked + ASK_EVERY => {
-                handoff.phase = Phase::Asking { asked: now, waiting: true };
-                Next::Ask { to: handoff.to.clone(), number: handoff.number }
+            Phase::Asking {
+                asked,
+                waiting: false,
+            } if now >= asked + ASK_EVERY => {
+                handoff.phase = Phase::Asking {
+                    asked: now,
+                    waiting: true,
+                };
+                Next::Ask {
+                    to: handoff.to.clone(),
+                    number: handoff.number,
+                }
             }
             _ => Next::Nothing,
         }
@@ -261,12 +291,7 @@ impl Handoffs {
         self.retries.clear();
     }
 
-    fn at(
-        &mut self,
-        target: &TargetId,
-        number: u64,
-        phase: impl Fn(Phase) -> bool,
-    ) -> Option<&mut Handoff> {
+    fn at(&mut self, target: &TargetId, number: u64, phase: impl Fn(Phase) -> bool) -> Option<&mut Handoff> {
         let handoff = self.active.get_mut(target)?;
         (handoff.number == number && phase(handoff.phase)).then_some(handoff)
     }
@@ -274,7 +299,10 @@ impl Handoffs {
     fn gone(&mut self, target: &TargetId, now: Instant) -> Next {
         self.retries.remove(target);
         match self.active.remove(target) {
-            Some(handoff) => Next::Gone { to: handoff.to.who, took: now - handoff.began },
+            Some(handoff) => Next::Gone {
+                to: handoff.to.who,
+                took: now - handoff.began,
+            },
             None => Next::Nothing,
         }
     }
@@ -288,9 +316,18 @@ impl Handoffs {
             Some(retry) if retry.to == to => (retry.wait * 2).min(LAST_RETRY),
             _ => FIRST_RETRY,
         };
-        let retry = Retry { to: to.clone(), wait, at: now + wait };
+        let retry = Retry {
+            to: to.clone(),
+            wait,
+            at: now + wait,
+        };
         self.retries.insert(target.clone(), retry);
-        Next::Kept { to, reason, restart, again_in: wait }
+        Next::Kept {
+            to,
+            reason,
+            restart,
+            again_in: wait,
+        }
     }
 }
 

@@ -28,7 +28,11 @@ pub(crate) struct Joining {
 
 impl Joining {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { started: now, joined: false, reminded: None }
+        Self {
+            started: now,
+            joined: false,
+            reminded: None,
+        }
     }
 
     /// Whether it has joined. Once it has it stays so, whoever is lost later.
@@ -39,7 +43,10 @@ impl Joining {
     /// Looks at what the gossip has seen (`None`: there is no gossip). `heard`: words of another live member have arrived.
     pub(crate) fn step(&mut self, sightings: Option<&Sightings>, heard: bool, now: Instant) {
         let patience = |rank: usize| FIRST + NEXT * u32::try_from(rank).unwrap_or(u32::MAX).min(MOST_RANKS);
-        let first = |seen: &Sightings| seen.seed_rank.is_some_and(|rank| now >= self.started + patience(rank));
+        let first = |seen: &Sightings| {
+            seen.seed_rank
+                .is_some_and(|rank| now >= self.started + patience(rank))
+        };
         self.joined |= sightings.is_none_or(|seen| seen.seeds == 0 || heard || first(seen));
     }
 
@@ -63,7 +70,11 @@ mod tests {
     use super::*;
 
     fn seen(seeds: usize, seed_rank: Option<usize>) -> Sightings {
-        Sightings { seeds, seed_rank, ..Sightings::default() }
+        Sightings {
+            seeds,
+            seed_rank,
+            ..Sightings::default()
+        }
     }
 
     #[tokio::test]
@@ -73,10 +84,34 @@ mod tests {
         for (what, sightings, heard, at, joined) in [
             ("no gossip", None, false, start, true),
             ("no seeds", Some(seen(0, None)), false, start, true),
-            ("a seed hears nobody yet", Some(seen(2, Some(0))), false, start, false),
-            ("a seed has heard nobody", Some(seen(2, Some(0))), false, late, true),
-            ("the second seed has heard nobody", Some(seen(2, Some(1))), false, late, false),
-            ("the second seed has waited longer", Some(seen(2, Some(1))), false, late + NEXT, true),
+            (
+                "a seed hears nobody yet",
+                Some(seen(2, Some(0))),
+                false,
+                start,
+                false,
+            ),
+            (
+                "a seed has heard nobody",
+                Some(seen(2, Some(0))),
+                false,
+                late,
+                true,
+            ),
+            (
+                "the second seed has heard nobody",
+                Some(seen(2, Some(1))),
+                false,
+                late,
+                false,
+            ),
+            (
+                "the second seed has waited longer",
+                Some(seen(2, Some(1))),
+                false,
+                late + NEXT,
+                true,
+            ),
             ("not a seed, alone", Some(seen(2, None)), false, late, false),
             ("heard", Some(seen(2, None)), true, start, true),
         ] {
@@ -90,7 +125,9 @@ mod tests {
     async fn it_reminds_soon_and_then_seldom() {
         let start = Instant::now();
         let mut joining = Joining::new(start);
-        let said: Vec<u64> = (0..100).filter(|s| joining.remind(start + Duration::from_secs(*s))).collect();
+        let said: Vec<u64> = (0..100)
+            .filter(|s| joining.remind(start + Duration::from_secs(*s)))
+            .collect();
         assert_eq!(said, [2, 32, 62, 92]);
     }
 }

@@ -100,7 +100,10 @@ impl Knowledge {
             })
             .collect();
         placed.sort_by(|a, b| a.target.cmp(&b.target));
-        let (owned, standby) = (count(&placed, |p| p.owner.as_ref()), count(&placed, |p| p.standby.as_ref()));
+        let (owned, standby) = (
+            count(&placed, |p| p.owner.as_ref()),
+            count(&placed, |p| p.standby.as_ref()),
+        );
         let members = membership.members.iter().map(|member| Known {
             owned: owned.get(&member.who.node).copied().unwrap_or(0),
             standby: standby.get(&member.who.node).copied().unwrap_or(0),
@@ -128,7 +131,10 @@ impl Knowledge {
 
     /// For how many targets `node` stands by.
     pub fn standby_of(&self, node: &NodeId) -> usize {
-        self.members.iter().find(|known| known.who.node == *node).map_or(0, |known| known.standby)
+        self.members
+            .iter()
+            .find(|known| known.who.node == *node)
+            .map_or(0, |known| known.standby)
     }
 }
 
@@ -149,7 +155,11 @@ fn count(placed: &[Placed], of: fn(&Placed) -> Option<&NodeId>) -> BTreeMap<Node
 /// Who says that it owns a target. The dead own nothing; of two, the ring's order decides nothing, so the lower name is shown.
 fn owners(membership: &Membership) -> BTreeMap<TargetKey, &NodeId> {
     let mut owners = BTreeMap::new();
-    for member in membership.members.iter().filter(|member| member.state != State::Dead) {
+    for member in membership
+        .members
+        .iter()
+        .filter(|member| member.state != State::Dead)
+    {
         for key in member.said.owned.iter() {
             owners.entry(*key).or_insert(&member.who.node);
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use super::knowledge::Knowledge;
 use crate::member::State;
@@ -37,8 +39,14 @@ impl Move {
     }
 }
 
-const MOVES: [Move; 6] =
-    [Move::Claim, Move::TakeOver, Move::In, Move::Out, Move::Abandoned, Move::Stopped];
+const MOVES: [Move; 6] = [
+    Move::Claim,
+    Move::TakeOver,
+    Move::In,
+    Move::Out,
+    Move::Abandoned,
+    Move::Stopped,
+];
 
 /// The states with the names that the metric gives them.
 const STATES: [(State, &str); 5] = [
@@ -67,14 +75,23 @@ impl Metrics {
         let buckets = vec![0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         let metrics = Self {
             members: IntGaugeVec::new(
-                Opts::new("ringwatch_members", "Members of the cluster as this node sees them"),
+                Opts::new(
+                    "ringwatch_members",
+                    "Members of the cluster as this node sees them",
+                ),
                 &["state"],
             )?,
             view: IntGauge::new("ringwatch_view", "Number of the present view; 0: none")?,
             owned: IntGauge::new("ringwatch_owned_targets", "Targets that this node collects")?,
-            standby: IntGauge::new("ringwatch_standby_targets", "Targets that this node stands by for")?,
+            standby: IntGauge::new(
+                "ringwatch_standby_targets",
+                "Targets that this node stands by for",
+            )?,
             moves: IntCounterVec::new(
-                Opts::new("ringwatch_handoffs_total", "Targets that came to this node, or left it"),
+                Opts::new(
+                    "ringwatch_handoffs_total",
+                    "Targets that came to this node, or left it",
+                ),
                 &["kind"],
             )?,
             quorum: IntGauge::new("ringwatch_cluster_quorum", "1 while this node sees a majority")?,
@@ -111,7 +128,11 @@ impl Metrics {
     /// Shows what is known now.
     pub(crate) fn show(&self, knowledge: &Knowledge, owned: usize, standby: usize, pauses: u64) {
         for (state, name) in STATES {
-            let count = knowledge.members.iter().filter(|member| member.state == state).count();
+            let count = knowledge
+                .members
+                .iter()
+                .filter(|member| member.state == state)
+                .count();
             self.members.with_label_values(&[name]).set(gauge(count));
         }
         self.view.set(i64::try_from(knowledge.view).unwrap_or(i64::MAX));

@@ -59,7 +59,12 @@ fn state(member: &Member) -> &'static str {
 /// Another ring is in force.
 pub(crate) fn new_view(view: &View, membership: &Membership) {
     let members = view.ring().members().len();
-    info!(view = view.number(), members, known = membership.members.len(), "new view");
+    info!(
+        view = view.number(),
+        members,
+        known = membership.members.len(),
+        "new view"
+    );
 }
 
 /// A target came here.
@@ -100,7 +105,10 @@ pub(crate) fn let_go(why: &str, targets: usize) {
 
 /// The process was paused.
 pub(crate) fn paused(targets: usize) {
-    warn!(targets, "this process was paused: peers are asked before anything is read again");
+    warn!(
+        targets,
+        "this process was paused: peers are asked before anything is read again"
+    );
 }
 
 /// A pause has changed nothing.

@@ -93,9 +93,15 @@ pub fn prepare_cluster(parts: ClusterParts) -> Result<Prepared, ClusterError> {
     let memories = Memories::new(&parts.registry)?;
     let gate = Arc::new(Gate::new(Arc::clone(&parts.pulse)));
     let (asks, questions) = mpsc::channel(QUESTIONS);
-    let answers = Arc::new(Door { questions: asks, memories: Arc::clone(&memories) });
+    let answers = Arc::new(Door {
+        questions: asks,
+        memories: Arc::clone(&memories),
+    });
     let nothing = Knowledge::nothing(&parts.cluster, &parts.me.node);
-    let me = Me { who: parts.me.clone(), gossip_address: parts.gossip_address };
+    let me = Me {
+        who: parts.me.clone(),
+        gossip_address: parts.gossip_address,
+    };
     let fixed = Fixed {
         me: parts.me.clone(),
         cluster: parts.cluster.clone(),
@@ -157,7 +163,11 @@ impl Prepared {
         spawn: impl FnOnce(BoxFuture<'static, ()>) -> JoinHandle<()>,
     ) -> ClusterNode {
         let stop = CancellationToken::new();
-        let watches = (self.wishes.clone(), self.status.subscribe(), self.knowledge.subscribe());
+        let watches = (
+            self.wishes.clone(),
+            self.status.subscribe(),
+            self.knowledge.subscribe(),
+        );
         let inner = run::Inner {
             steering: self.steering,
             questions: self.questions,

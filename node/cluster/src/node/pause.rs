@@ -45,15 +45,30 @@ pub(crate) enum Verdict {
 impl PauseCheck {
     /// A check after `pauses` pauses in all. `before`: the members as they were known before; `previous`: the check of an
     /// earlier pause that is not confirmed yet.
-    pub(crate) fn new(pauses: u64, before: Option<&Membership>, previous: Option<Self>, now: Instant) -> Self {
+    pub(crate) fn new(
+        pauses: u64,
+        before: Option<&Membership>,
+        previous: Option<Self>,
+        now: Instant,
+    ) -> Self {
         let mut peers: BTreeMap<NodeId, Asked> = BTreeMap::new();
         let earlier = previous.into_iter().flat_map(|check| check.peers.into_values());
         let alive = before.into_iter().flat_map(Membership::others_alive).cloned();
         for member in earlier.map(|asked| asked.member).chain(alive) {
-            let asked = Asked { member, clear: false, waiting: false, asked: None };
+            let asked = Asked {
+                member,
+                clear: false,
+                waiting: false,
+                asked: None,
+            };
             peers.insert(asked.member.who.node.clone(), asked);
         }
-        Self { pauses, woke: now, peers, excluded: None }
+        Self {
+            pauses,
+            woke: now,
+            peers,
+            excluded: None,
+        }
     }
 
     /// How many pauses it covers.
@@ -66,7 +81,9 @@ impl PauseCheck {
         if pauses != self.pauses {
             return;
         }
-        let Some(asked) = self.peers.get_mut(&by.node) else { return };
+        let Some(asked) = self.peers.get_mut(&by.node) else {
+            return;
+        };
         if asked.member.who != *by {
             return;
         }
@@ -106,7 +123,12 @@ impl PauseCheck {
             Some(member) if member.state == State::Dead => patient,
             Some(member) => {
                 if member.who != asked.member.who {
-                    *asked = Asked { member: member.clone(), clear: false, waiting: false, asked: None };
+                    *asked = Asked {
+                        member: member.clone(),
+                        clear: false,
+                        waiting: false,
+                        asked: None,
+                    };
                 }
                 true
             }

@@ -20,14 +20,27 @@ impl Steering {
                 self.roster.heard_from(&from, now);
                 let _ = reply.send(self.roster.excludes(&from));
             }
-            Question::Prepare { from, target, handoff, reply } => {
+            Question::Prepare {
+                from,
+                target,
+                handoff,
+                reply,
+            } => {
                 self.offered(target, from, handoff, reply, now);
             }
-            Question::Commit { from, target, memory, handoff, reply } => {
+            Question::Commit {
+                from,
+                target,
+                memory,
+                handoff,
+                reply,
+            } => {
                 let _ = reply.send(self.receive(&target, memory, &from, handoff, now));
             }
             Question::Recall { from, targets, reply } => {
-                let recalled = targets.into_iter().map(|target| self.recalled(target, &from, now));
+                let recalled = targets
+                    .into_iter()
+                    .map(|target| self.recalled(target, &from, now));
                 let _ = reply.send(recalled.collect());
             }
         }
@@ -47,7 +60,11 @@ impl Steering {
         }
         self.incoming.offered(&target, &from, handoff, now);
         self.warming.insert(target.clone(), reply);
-        self.todo.push(Effect::Warm { target, from, handoff });
+        self.todo.push(Effect::Warm {
+            target,
+            from,
+            handoff,
+        });
     }
 
     /// A connection for a target that is offered to us is made, or cannot be.
@@ -120,6 +137,10 @@ impl Steering {
             Some(membership) if !owned => self.memories.shadow(&target, &|who| is_alive(membership, who)),
             _ => None,
         };
-        Recalled { target, owned, memory }
+        Recalled {
+            target,
+            owned,
+            memory,
+        }
     }
 }

@@ -91,7 +91,12 @@ impl Answers for Door {
         handoff: u64,
         _view: u64,
     ) -> Result<(), String> {
-        let answer = self.ask(|reply| Question::Prepare { from, target, handoff, reply });
+        let answer = self.ask(|reply| Question::Prepare {
+            from,
+            target,
+            handoff,
+            reply,
+        });
         answer.await.unwrap_or_else(|| Err(no_answer()))
     }
 
@@ -103,12 +108,20 @@ impl Answers for Door {
         handoff: u64,
         _view: u64,
     ) -> Result<(), String> {
-        let answer = self.ask(|reply| Question::Commit { from, target, memory, handoff, reply });
+        let answer = self.ask(|reply| Question::Commit {
+            from,
+            target,
+            memory,
+            handoff,
+            reply,
+        });
         answer.await.unwrap_or_else(|| Err(no_answer()))
     }
 
     async fn recall(&self, from: Incarnation, targets: Vec<TargetId>) -> Vec<Recalled> {
-        self.ask(|reply| Question::Recall { from, targets, reply }).await.unwrap_or_default()
+        self.ask(|reply| Question::Recall { from, targets, reply })
+            .await
+            .unwrap_or_default()
     }
 
     fn replicated(&self, from: &Incarnation, change: Change) {
@@ -144,14 +157,22 @@ impl Incoming {
     /// `from` wants to hand `target` over; the connection to it is being made.
     pub(crate) fn offered(&mut self, target: &TargetId, from: &Incarnation, handoff: u64, now: Instant) {
         // A target that comes a second time was given back in between: what was accepted then says nothing now.
-        self.ended.retain(|ended| !(ended.accepted && ended.from == *from && ended.target == *target));
-        let offer = Offer { from: from.clone(), handoff, at: now, warm: false };
+        self.ended
+            .retain(|ended| !(ended.accepted && ended.from == *from && ended.target == *target));
+        let offer = Offer {
+            from: from.clone(),
+            handoff,
+            at: now,
+            warm: false,
+        };
         self.prepared.insert(target.clone(), offer);
     }
 
     /// Whether this very offer stands.
     pub(crate) fn is_offer(&self, target: &TargetId, from: &Incarnation, handoff: u64) -> bool {
-        self.prepared.get(target).is_some_and(|offer| offer.from == *from && offer.handoff == handoff)
+        self.prepared
+            .get(target)
+            .is_some_and(|offer| offer.from == *from && offer.handoff == handoff)
     }
 
     /// The connection for an offer is there, or cannot be made.
@@ -180,7 +201,11 @@ impl Incoming {
         let same = |ended: &&Ended| ended.from == *from && ended.handoff == handoff;
         if let Some(ended) = self.ended.iter().find(same) {
             let accepted = ended.accepted && ended.target == *target;
-            return if accepted { Ok(false) } else { Err("this handoff was refused before".into()) };
+            return if accepted {
+                Ok(false)
+            } else {
+                Err("this handoff was refused before".into())
+            };
         }
         match self.prepared.get(target) {
             Some(offer) if offer.from != *from || offer.handoff != handoff || !offer.warm => {
@@ -211,7 +236,13 @@ impl Incoming {
         if self.ended.len() >= REMEMBERED {
             self.ended.pop_front();
         }
-        let ended = Ended { from: from.clone(), handoff, target: target.clone(), accepted, at: now };
+        let ended = Ended {
+            from: from.clone(),
+            handoff,
+            target: target.clone(),
+            accepted,
+            at: now,
+        };
         self.ended.push_back(ended);
     }
 
@@ -223,7 +254,12 @@ impl Incoming {
         if self.ended.iter().any(accepted) {
             return true;
         }
-        if let Some(handoff) = self.prepared.get(target).filter(|o| o.from == *from).map(|o| o.handoff) {
+        if let Some(handoff) = self
+            .prepared
+            .get(target)
+            .filter(|o| o.from == *from)
+            .map(|o| o.handoff)
+        {
             self.ended(target, from, handoff, false, now);
         }
         false
@@ -238,11 +274,13 @@ impl Incoming {
 
     /// The target was dropped here, with no successor: nobody may rely on our having it.
     pub(crate) fn dropped(&mut self, target: &TargetId) {
-        self.ended.retain(|ended| !(ended.accepted && ended.target == *target));
+        self.ended
+            .retain(|ended| !(ended.accepted && ended.target == *target));
     }
 
     /// Drops offers that are too old, or whose owner is gone.
     pub(crate) fn pass(&mut self, alive: impl Fn(&Incarnation) -> bool, now: Instant) {
-        self.prepared.retain(|_, offer| now <= offer.at + PREPARED_FOR && alive(&offer.from));
+        self.prepared
+            .retain(|_, offer| now <= offer.at + PREPARED_FOR && alive(&offer.from));
     }
 }

@@ -43,10 +43,13 @@ pub(crate) enum Finding {
 impl Rivals {
     /// The lives that are to be asked now. One at our own address was our predecessor.
     pub(crate) fn due(&mut self, seen: &[Sighting], mine: &str, now: Instant) -> Vec<Member> {
-        self.0.retain(|life, _| seen.iter().any(|sighting| sighting.who == *life));
+        self.0
+            .retain(|life, _| seen.iter().any(|sighting| sighting.who == *life));
         let mut due = Vec::new();
         for sighting in seen {
-            let Some(said) = sighting.said.as_ref().filter(|said| said.grpc_address != mine) else { continue };
+            let Some(said) = sighting.said.as_ref().filter(|said| said.grpc_address != mine) else {
+                continue;
+            };
             let rival = self.0.entry(sighting.who.clone()).or_insert_with(|| Rival {
                 address: said.grpc_address.clone(),
                 stage: said.stage,
@@ -72,14 +75,28 @@ impl Rivals {
 
     /// Whether one of `seen`, lives under our id that seem to live, may do so: it was not found silent yet.
     pub(crate) fn undecided(&self, seen: &[&Sighting], mine: &str) -> bool {
-        let predecessor = |sighting: &Sighting| sighting.said.as_ref().is_some_and(|said| said.grpc_address == mine);
+        let predecessor = |sighting: &Sighting| {
+            sighting
+                .said
+                .as_ref()
+                .is_some_and(|said| said.grpc_address == mine)
+        };
         let silent = |sighting: &Sighting| self.0.get(&sighting.who).is_some_and(|rival| rival.silent);
-        seen.iter().any(|sighting| !predecessor(sighting) && !silent(sighting))
+        seen.iter()
+            .any(|sighting| !predecessor(sighting) && !silent(sighting))
     }
 
     /// Another life has answered, or not.
-    pub(crate) fn probed(&mut self, life: &Incarnation, alive: bool, me: &Incarnation, stage: Stage) -> Finding {
-        let Some(rival) = self.0.get_mut(life) else { return Finding::Nothing };
+    pub(crate) fn probed(
+        &mut self,
+        life: &Incarnation,
+        alive: bool,
+        me: &Incarnation,
+        stage: Stage,
+    ) -> Finding {
+        let Some(rival) = self.0.get_mut(life) else {
+            return Finding::Nothing;
+        };
         rival.waiting = false;
         rival.silent = !alive;
         if !alive {
@@ -93,6 +110,8 @@ impl Rivals {
         if std::mem::replace(&mut rival.told, true) {
             return Finding::Nothing;
         }
-        Finding::Newer { address: rival.address.clone() }
+        Finding::Newer {
+            address: rival.address.clone(),
+        }
     }
 }

@@ -95,7 +95,12 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
     loop {
         inner.step(sightings.as_mut(), &mut said, &mut tasks).await;
         let now = Instant::now();
-        let at = now + if inner.steering.is_pending(now) { SOON } else { LATER };
+        let at = now
+            + if inner.steering.is_pending(now) {
+                SOON
+            } else {
+                LATER
+            };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return inner.end(tasks).await,
@@ -137,9 +142,17 @@ impl Inner {
     ) {
         let seen = sightings.map(|sightings| Arc::clone(&sightings.borrow_and_update()));
         let targets = Arc::clone(&self.targets.borrow_and_update());
-        let now = Moment { instant: Instant::now(), tick: self.clock.now() };
+        let now = Moment {
+            instant: Instant::now(),
+            tick: self.clock.now(),
+        };
         let wishes = *self.wishes.borrow_and_update();
-        let look = Look { now, sightings: seen.as_deref(), targets: &targets, wishes };
+        let look = Look {
+            now,
+            sightings: seen.as_deref(),
+            targets: &targets,
+            wishes,
+        };
         let effects = self.steering.step(&look);
         self.carry_out(effects, tasks).await;
         self.publish(said);
@@ -187,15 +200,27 @@ impl Inner {
         match effect {
             Effect::Start(_) | Effect::Deliver(_) => {}
             Effect::Stop { target, number } => {
-                let event = Event::Stopped { target: target.clone(), number };
+                let event = Event::Stopped {
+                    target: target.clone(),
+                    number,
+                };
                 let work = async move {
                     let _ = timeout(STOP, collecting.stop(&target)).await;
                     Event::Stopped { target, number }
                 };
                 tasks.spawn(work, event);
             }
-            Effect::Warm { target, from, handoff } => {
-                let build = move |target, answer| Event::Warmed { target, from, handoff, answer };
+            Effect::Warm {
+                target,
+                from,
+                handoff,
+            } => {
+                let build = move |target, answer| Event::Warmed {
+                    target,
+                    from,
+                    handoff,
+                    answer,
+                };
                 let failed = build.clone()(target.clone(), Err("it has failed".into()));
                 let work = async move {
                     let late = |_| Err("the target does not answer in time".into());
@@ -204,8 +229,17 @@ impl Inner {
                 };
                 tasks.spawn(work, failed);
             }
-            Effect::Prepare { target, to, number, view } => {
-                let build = move |target, answer| Event::Prepared { target, number, answer };
+            Effect::Prepare {
+                target,
+                to,
+                number,
+                view,
+            } => {
+                let build = move |target, answer| Event::Prepared {
+                    target,
+                    number,
+                    answer,
+                };
                 let failed = build(target.clone(), Err(PeerError::Timeout));
                 let work = async move {
                     let answer = within(PREPARE, peers.prepare(&to, &target, number, view)).await;
@@ -213,8 +247,18 @@ impl Inner {
                 };
                 tasks.spawn(work, failed);
             }
-            Effect::Commit { target, to, memory, number, view } => {
-                let build = move |target, answer| Event::Committed { target, number, answer };
+            Effect::Commit {
+                target,
+                to,
+                memory,
+                number,
+                view,
+            } => {
+                let build = move |target, answer| Event::Committed {
+                    target,
+                    number,
+                    answer,
+                };
                 let failed = build(target.clone(), Err(PeerError::Timeout));
                 let work = async move {
                     let answer = within(COMMIT, peers.commit(&to, &target, memory, number, view)).await;
@@ -231,7 +275,11 @@ impl Inner {
         let peers = Arc::clone(&self.peers);
         match effect {
             Effect::Ask { target, to, number } => {
-                let build = move |target, answer| Event::Asked { target, number, answer };
+                let build = move |target, answer| Event::Asked {
+                    target,
+                    number,
+                    answer,
+                };
                 let failed = build(target.clone(), Err(PeerError::Timeout));
                 let work = async move {
                     let answer = within(ASK, peers.recall(&to, std::slice::from_ref(&target))).await;
@@ -252,14 +300,22 @@ impl Inner {
                     let ask = |member: crate::member::Member| async move {
                         let answer = within(ASK, peers.recall(&member, targets)).await.ok();
                         let all = |answer: &Vec<crate::peer::Recalled>| {
-                            targets.iter().all(|t| answer.iter().any(|recalled| recalled.target == *t))
+                            targets
+                                .iter()
+                                .all(|t| answer.iter().any(|recalled| recalled.target == *t))
                         };
                         (member.who.node, answer.filter(all))
                     };
                     let answers = futures::future::join_all(of.into_iter().map(ask)).await;
                     Event::Recalled { number, answers }
                 };
-                tasks.spawn(work, Event::Recalled { number, answers: silent });
+                tasks.spawn(
+                    work,
+                    Event::Recalled {
+                        number,
+                        answers: silent,
+                    },
+                );
             }
             Effect::Confirm { pauses, of } => {
                 let build = move |by, excluded| Event::Confirmed { pauses, by, excluded };
@@ -271,10 +327,16 @@ impl Inner {
                 tasks.spawn(work, failed);
             }
             Effect::Probe { life } => {
-                let failed = Event::Probed { life: life.who.clone(), alive: false };
+                let failed = Event::Probed {
+                    life: life.who.clone(),
+                    alive: false,
+                };
                 let work = async move {
                     let alive = within(ASK, peers.confirm(&life)).await.is_ok();
-                    Event::Probed { life: life.who, alive }
+                    Event::Probed {
+                        life: life.who,
+                        alive,
+                    }
                 };
                 tasks.spawn(work, failed);
             }
@@ -304,6 +366,9 @@ impl Inner {
     }
 }
 
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, PeerError>>) -> Result<T, PeerError> {
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, PeerError>>,
+) -> Result<T, PeerError> {
     timeout(limit, call).await.unwrap_or(Err(PeerError::Timeout))
 }

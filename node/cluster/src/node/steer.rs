@@ -44,17 +44,40 @@ pub(crate) enum Effect {
     /// End the reading.
     Stop { target: TargetId, number: u64 },
     /// Connect to a target that `from` will hand over.
-    Warm { target: TargetId, from: Incarnation, handoff: u64 },
+    Warm {
+        target: TargetId,
+        from: Incarnation,
+        handoff: u64,
+    },
     /// Deliver what a dead owner had read.
     Deliver(Vec<PendingFrame>),
     /// First step of a handoff.
-    Prepare { target: TargetId, to: Member, number: u64, view: u64 },
+    Prepare {
+        target: TargetId,
+        to: Member,
+        number: u64,
+        view: u64,
+    },
     /// Second step.
-    Commit { target: TargetId, to: Member, memory: TargetMemory, number: u64, view: u64 },
+    Commit {
+        target: TargetId,
+        to: Member,
+        memory: TargetMemory,
+        number: u64,
+        view: u64,
+    },
     /// Ask for what became of the second step.
-    Ask { target: TargetId, to: Member, number: u64 },
+    Ask {
+        target: TargetId,
+        to: Member,
+        number: u64,
+    },
     /// Ask members about targets that are to be claimed.
-    Recall { number: u64, targets: Vec<TargetId>, of: Vec<Member> },
+    Recall {
+        number: u64,
+        targets: Vec<TargetId>,
+        of: Vec<Member>,
+    },
     /// Ask a member what it thinks of us, after a pause.
     Confirm { pauses: u64, of: Member },
     /// Ask another life of our own node whether it lives.
@@ -67,17 +90,38 @@ pub(crate) enum Event {
     /// The lanes have ended.
     Stopped { target: TargetId, number: u64 },
     /// The connection is there, or not.
-    Warmed { target: TargetId, from: Incarnation, handoff: u64, answer: Result<(), String> },
+    Warmed {
+        target: TargetId,
+        from: Incarnation,
+        handoff: u64,
+        answer: Result<(), String>,
+    },
     /// The answer to [`Effect::Prepare`].
-    Prepared { target: TargetId, number: u64, answer: Result<(), PeerError> },
+    Prepared {
+        target: TargetId,
+        number: u64,
+        answer: Result<(), PeerError>,
+    },
     /// The answer to [`Effect::Commit`].
-    Committed { target: TargetId, number: u64, answer: Result<(), PeerError> },
+    Committed {
+        target: TargetId,
+        number: u64,
+        answer: Result<(), PeerError>,
+    },
     /// The answer to [`Effect::Ask`]: whether the other has it.
-    Asked { target: TargetId, number: u64, answer: Result<bool, PeerError> },
+    Asked {
+        target: TargetId,
+        number: u64,
+        answer: Result<bool, PeerError>,
+    },
     /// The answers to [`Effect::Recall`].
     Recalled { number: u64, answers: Vec<Answer> },
     /// The answer to [`Effect::Confirm`]: whether we are excluded; `None`: it did not answer.
-    Confirmed { pauses: u64, by: Incarnation, excluded: Option<bool> },
+    Confirmed {
+        pauses: u64,
+        by: Incarnation,
+        excluded: Option<bool>,
+    },
     /// The answer to [`Effect::Probe`].
     Probed { life: Incarnation, alive: bool },
 }
@@ -211,7 +255,11 @@ impl Steering {
 
     /// What this node says of itself now.
     pub(crate) fn said(&self) -> Said {
-        let excluded = self.membership.as_ref().map(|m| m.excluded.as_slice()).unwrap_or_default();
+        let excluded = self
+            .membership
+            .as_ref()
+            .map(|m| m.excluded.as_slice())
+            .unwrap_or_default();
         let mut owned: Vec<TargetKey> = self.owned.keys().map(TargetKey::from).collect();
         owned.sort_unstable();
         Said {
@@ -233,7 +281,12 @@ impl Steering {
             return Knowledge::nothing(cluster, me);
         };
         let knowledge = Knowledge::of(cluster, membership, self.view.as_ref(), &self.targets);
-        self.metrics.show(&knowledge, self.owned.len(), knowledge.standby_of(me), self.pulse.pauses());
+        self.metrics.show(
+            &knowledge,
+            self.owned.len(),
+            knowledge.standby_of(me),
+            self.pulse.pauses(),
+        );
         knowledge
     }
 
@@ -264,9 +317,14 @@ impl Steering {
 
     fn configure(&mut self, targets: &[TargetId]) {
         let changed = self.targets.len() != targets.len()
-            || targets.iter().any(|target| self.targets.get(&target.into()) != Some(target));
+            || targets
+                .iter()
+                .any(|target| self.targets.get(&target.into()) != Some(target));
         if changed || self.targets_hash == 0 {
-            self.targets = targets.iter().map(|target| (target.into(), target.clone())).collect();
+            self.targets = targets
+                .iter()
+                .map(|target| (target.into(), target.clone()))
+                .collect();
             let mut hash = Xxh3::new();
             for key in self.targets.keys() {
                 hash.update(&key.0.to_le_bytes());
@@ -285,7 +343,10 @@ impl Steering {
         self.joining.step(look.sightings, seen.iter().any(words), now);
         if self.joining.remind(now) {
             let seeds = look.sightings.map_or(0, |s| s.seeds);
-            tracing::warn!(seeds, "waiting for seeds: none has answered yet; check cluster.gossip.seeds");
+            tracing::warn!(
+                seeds,
+                "waiting for seeds: none has answered yet; check cluster.gossip.seeds"
+            );
         }
         let seen_as_me = |sighting: &&crate::member::Sighting| {
             sighting.live && sighting.who.node == self.fixed.me.node && sighting.who != self.fixed.me
@@ -296,13 +357,19 @@ impl Steering {
             (_, wishes) if wishes.left => Stage::Left,
             _ if !self.joining.joined() => Stage::Joining,
             // Whoever takes part cannot go again without being missed.
-            (Stage::Joining, _) if self.rivals.undecided(&seen_as_me, &self.fixed.grpc_address) => Stage::Joining,
+            (Stage::Joining, _) if self.rivals.undecided(&seen_as_me, &self.fixed.grpc_address) => {
+                Stage::Joining
+            }
             (_, wishes) if wishes.leaving || wishes.draining => Stage::Draining,
             (_, wishes) if wishes.ready => Stage::Ready,
             _ => Stage::Joining,
         };
         let membership = self.roster.step(look.now, seen, &self.said());
-        notes::changes(self.membership.as_ref(), &membership, self.stage != Stage::Joining);
+        notes::changes(
+            self.membership.as_ref(),
+            &membership,
+            self.stage != Stage::Joining,
+        );
         if let Some(next) = view::next(self.view.as_ref(), &membership) {
             notes::new_view(&next, &membership);
             self.view = Some(next);
@@ -333,7 +400,9 @@ impl Steering {
             self.claims.clear();
             return;
         }
-        let Some(membership) = self.membership.take() else { return };
+        let Some(membership) = self.membership.take() else {
+            return;
+        };
         let mine = self.holdings(now);
         let actions = plan::plan(&Situation {
             membership: &membership,
@@ -365,7 +434,8 @@ impl Steering {
             () => Holding::Steady,
         };
         let mine = self.owned.iter();
-        mine.map(|(target, since)| (target.clone(), holding(target, *since))).collect()
+        mine.map(|(target, since)| (target.clone(), holding(target, *since)))
+            .collect()
     }
 
     /// The plan stops only what is not on its way to another.
@@ -383,20 +453,27 @@ impl Steering {
             Running::None => None,
         };
         let epoch = Epoch(self.view.as_ref().map_or(0, View::number));
-        self.gate.set(epoch, self.owned.keys().filter_map(grant).collect());
+        self.gate
+            .set(epoch, self.owned.keys().filter_map(grant).collect());
     }
 
     fn care_for_heirs(&self, now: Instant) {
-        let Some(membership) = &self.membership else { return };
+        let Some(membership) = &self.membership else {
+            return;
+        };
         let mine = self.holdings(now);
         let heirs = plan::heirs(membership, self.view.as_ref(), &mine);
-        let heirs = heirs.into_iter().filter_map(|(target, node)| Some((target, membership.member(&node)?.clone())));
+        let heirs = heirs
+            .into_iter()
+            .filter_map(|(target, node)| Some((target, membership.member(&node)?.clone())));
         self.memories.set_heirs(&heirs.collect());
     }
 
     /// Drops what is remembered of targets for which this node does not stand by any more.
     fn sweep(&mut self, now: Instant) {
-        let Some(view) = self.view.as_ref().filter(|_| now >= self.swept + SWEEP) else { return };
+        let Some(view) = self.view.as_ref().filter(|_| now >= self.swept + SWEEP) else {
+            return;
+        };
         let me = &self.fixed.me.node;
         self.memories.expire_shadows(&|target| {
             let place = view.ring().place(target.into());

@@ -88,11 +88,14 @@ impl Peers for GrpcPeers {
         view: u64,
     ) -> Result<(), PeerError> {
         let mut client = self.client(to)?;
-        let request = self.passport.sign(&to.who, wire::PrepareRequest {
-            target_id: target.to_string(),
-            handoff_id: handoff,
-            view,
-        });
+        let request = self.passport.sign(
+            &to.who,
+            wire::PrepareRequest {
+                target_id: target.to_string(),
+                handoff_id: handoff,
+                view,
+            },
+        );
         let answer = within(PREPARE, client.prepare(request)).await?;
         yes(answer.ready, &answer.reason)
     }
@@ -107,11 +110,14 @@ impl Peers for GrpcPeers {
     ) -> Result<(), PeerError> {
         let mut client = self.client(to)?.send_compressed(CompressionEncoding::Zstd);
         let memory = convert::memory_out(target, &memory, &mut { MAX_MEMORY }, &self.metrics);
-        let request = self.passport.sign(&to.who, wire::CommitRequest {
-            handoff_id: handoff,
-            view,
-            memory: Some(memory),
-        });
+        let request = self.passport.sign(
+            &to.who,
+            wire::CommitRequest {
+                handoff_id: handoff,
+                view,
+                memory: Some(memory),
+            },
+        );
         let answer = within(COMMIT, client.commit(request)).await?;
         yes(answer.accepted, &answer.reason)
     }
@@ -120,9 +126,12 @@ impl Peers for GrpcPeers {
         let mut client = self.client(to)?;
         let mut recalled = Vec::new();
         for some in targets.chunks(convert::MAX_TARGETS) {
-            let request = self.passport.sign(&to.who, wire::RecallRequest {
-                target_ids: some.iter().map(ToString::to_string).collect(),
-            });
+            let request = self.passport.sign(
+                &to.who,
+                wire::RecallRequest {
+                    target_ids: some.iter().map(ToString::to_string).collect(),
+                },
+            );
             let answer = within(RECALL, client.recall(request)).await?;
             let answer = convert::recalled_in(answer);
             recalled.extend(answer.map_err(|fault| PeerError::Unreachable(fault.to_string()))?);

@@ -18,7 +18,8 @@ async fn seeds_that_come_up_later_are_found() {
         ..parts("a", 1, &seeds)
     })
     .await;
-    a.until("is a seed", |sees| sees.seed_rank == Some(0) && sees.seeds == 2).await;
+    a.until("is a seed", |sees| sees.seed_rank == Some(0) && sees.seeds == 2)
+        .await;
     let took = a.meets(&["b", "c"]).await;
     assert!(took < std::time::Duration::from_millis(1_500), "{took:?}");
     b.meets(&["a", "c"]).await;

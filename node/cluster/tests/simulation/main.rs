@@ -1,0 +1,111 @@
+//! Simulation of membership, ownership and replication: nodes in one process and one thread, in simulated time, through faults
+//! that a seed decides.
+//!
+//! All of the crate runs as it is but for the edges: gossip goes over chitchat's transport in memory, calls between nodes
+//! over a table of links, and the collector reads a clock. A run has a phase of faults, then a calm one with a deadline, then
+//! the verdict of the invariants. A run in which no fault happened is invalid.
+//!
+//! `RINGWATCH_SIM_SEED=7` runs one seed, `RINGWATCH_SIM_SEEDS=500` sweeps over so many.
+//!
+//! What the seed does not decide, so that two runs of one seed may differ: whom chitchat gossips with (its own random
+//! numbers), the order in hash maps, which branch of a `select!` is looked at first, and the jitter of back-offs.
+
+mod collector;
+mod invariants;
+mod network;
+mod oracle;
+mod story;
+mod switch;
+mod world;
+
+use std::env;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use oracle::shifted;
+use story::{Kind, Story};
+use world::World;
+
+/// Seeds of an ordinary run of the tests.
+const SEEDS: u64 = 32;
+/// The calm phase is settled by then: the hold-down, the longest wait of a handoff that failed, and time for the moves.
+const CALM: Duration = Duration::from_secs(60);
+
+/// One run. Says what is wrong with it.
+async fn run(seed: u64) -> Result<(), String> {
+    let story = Story::of(seed);
+    let mut world = World::new(seed, &story);
+    for n in 1..=story.nodes {
+        world.start(n).await;
+    }
+    world.pass(shifted(world.clock.now(), 8_000)).await;
+    if story.kind == Kind::Everything {
+        world.lose_answers();
+    }
+    for (wait, fault) in &story.faults {
+        let end = shifted(world.clock.now(), oracle::millis(*wait));
+        world.pass(end).await;
+        world.happens(*fault).await;
+    }
+    if world.oracle.look(|books| books.happened.is_empty()) {
+        return Err("no fault happened".into());
+    }
+    world.pass(shifted(world.clock.now(), 5_000)).await;
+    world.calm().await;
+    let settled = invariants::settled::wait(&world, CALM).await;
+    // All that was read by now is delivered before the verdict.
+    let end = world.clock.now();
+    world.pass(shifted(end, 1_000)).await;
+    let faults = settled.err().into_iter();
+    let faults: Vec<String> = faults
+        .chain(world.oracle.look(|books| invariants::verdict(&story, books, end)))
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.join("\n  "))
+    }
+}
+
+fn run_alone(seed: u64) -> Result<(), String> {
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(run(seed))
+}
+
+#[test]
+fn every_seed_ends_well() {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("RINGWATCH_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("RINGWATCH_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut failures = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return failures;
+            }
+            if let Err(fault) = run_alone(seed) {
+                failures.push(format!("seed {seed} ({:?}):\n  {fault}", Story::of(seed)));
+            }
+        }
+    };
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(
+        failures.is_empty(),
+        "run one alone with RINGWATCH_SIM_SEED=<seed> cargo test -p ringwatch-cluster --test simulation\n{}",
+        failures.join("\n")
+    );
+}

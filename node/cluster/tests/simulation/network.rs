@@ -1,0 +1,274 @@
+//! The network: links that can be cut, calls between nodes, and the gossip's transport over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chitchat::ChitchatEnvelope;
+use chitchat::transport::{ChannelTransport, RecvOutcome, SendOutcome, Socket, Transport};
+use futures::future::BoxFuture;
+use ringwatch_cluster::member::{Incarnation, Member, NodeId};
+use ringwatch_cluster::memories::Change;
+use ringwatch_cluster::peer::{Answers, PeerError, Peers, Recalled};
+use ringwatch_frame::{TargetId, TargetMemory};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+use crate::switch::Switch;
+
+/// So long a call over a cut link waits for an answer.
+const SILENCE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Network {
+    pub(crate) gossip: ChannelTransport,
+    state: Mutex<State>,
+}
+
+struct State {
+    rng: fastrand::Rng,
+    nodes: BTreeMap<NodeId, Reachable>,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    /// One answer of so many is lost; 0: none.
+    lossy: u32,
+}
+
+#[derive(Clone)]
+struct Reachable {
+    life: Incarnation,
+    answers: Arc<dyn Answers>,
+    switch: Switch,
+}
+
+impl Network {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        let state = State {
+            rng: fastrand::Rng::with_seed(seed),
+            nodes: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            lossy: 0,
+        };
+        Arc::new(Self {
+            gossip: ChannelTransport::default(),
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(crate) fn register(&self, life: &Incarnation, answers: Arc<dyn Answers>, switch: &Switch) {
+        let reachable = Reachable {
+            life: life.clone(),
+            answers,
+            switch: switch.clone(),
+        };
+        self.state
+            .lock()
+            .unwrap()
+            .nodes
+            .insert(life.node.clone(), reachable);
+    }
+
+    pub(crate) async fn cut(&self, a: usize, b: usize) {
+        self.gossip.remove_link(address(a), address(b)).await;
+        let mut state = self.state.lock().unwrap();
+        state.cut.extend([(name(a), name(b)), (name(b), name(a))]);
+    }
+
+    pub(crate) async fn heal(&self, a: usize, b: usize) {
+        self.gossip.add_link(address(a), address(b)).await;
+        let mut state = self.state.lock().unwrap();
+        state
+            .cut
+            .retain(|link| *link != (name(a), name(b)) && *link != (name(b), name(a)));
+    }
+
+    pub(crate) fn lose_answers(&self, one_of: u32) {
+        self.state.lock().unwrap().lossy = one_of;
+    }
+
+    fn latency(&self) -> Duration {
+        Duration::from_micros(self.state.lock().unwrap().rng.u64(200..3_000))
+    }
+
+    fn is_cut(&self, from: &NodeId, to: &NodeId) -> bool {
+        self.state
+            .lock()
+            .unwrap()
+            .cut
+            .contains(&(from.clone(), to.clone()))
+    }
+
+    fn loses_this(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let one_of = state.lossy;
+        one_of > 0 && state.rng.u32(..one_of) == 0
+    }
+
+    fn process(&self, life: &Incarnation) -> Result<Reachable, PeerError> {
+        let found = self.state.lock().unwrap().nodes.get(&life.node).cloned();
+        let lives = |process: &Reachable| process.life == *life && !process.switch.is_dead();
+        found
+            .filter(lives)
+            .ok_or_else(|| PeerError::Unreachable("connection refused".into()))
+    }
+}
+
+/// The name of node `n`.
+pub(crate) fn name(n: usize) -> NodeId {
+    NodeId::new(&format!("node-{n}"))
+}
+
+/// Where node `n` takes gossip.
+pub(crate) fn address(n: usize) -> SocketAddr {
+    format!("10.0.0.{n}:7946").parse().unwrap()
+}
+
+/// Calls from one process to others.
+pub(crate) struct SimPeers {
+    pub(crate) me: Incarnation,
+    pub(crate) network: Arc<Network>,
+    pub(crate) switch: Switch,
+}
+
+impl SimPeers {
+    /// A call. Once it is on its way the other process answers it, whether the caller still waits or not.
+    async fn call<T: Send + 'static>(
+        &self,
+        to: &Member,
+        ask: impl FnOnce(Arc<dyn Answers>) -> BoxFuture<'static, T> + Send + 'static,
+    ) -> Result<T, PeerError> {
+        self.switch.running().await;
+        sleep(self.network.latency()).await;
+        let process = self.network.process(&to.who)?;
+        if self.network.is_cut(&self.me.node, &to.who.node) {
+            return self.silence().await;
+        }
+        let (reply, answer) = oneshot::channel();
+        process.switch.spawn(async move {
+            let _ = reply.send(ask(process.answers).await);
+        });
+        let Ok(answer) = answer.await else {
+            return Err(PeerError::Unreachable("connection reset".into()));
+        };
+        if self.network.is_cut(&self.me.node, &to.who.node) || self.network.loses_this() {
+            return self.silence().await;
+        }
+        sleep(self.network.latency()).await;
+        self.switch.running().await;
+        Ok(answer)
+    }
+
+    async fn silence<T>(&self) -> Result<T, PeerError> {
+        sleep(SILENCE).await;
+        self.switch.running().await;
+        Err(PeerError::Unreachable("no answer".into()))
+    }
+}
+
+#[async_trait]
+impl Peers for SimPeers {
+    async fn confirm(&self, to: &Member) -> Result<bool, PeerError> {
+        let me = self.me.clone();
+        self.call(to, move |answers| {
+            Box::pin(async move { answers.confirm(me).await })
+        })
+        .await
+    }
+
+    async fn prepare(
+        &self,
+        to: &Member,
+        target: &TargetId,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), PeerError> {
+        let (me, target) = (self.me.clone(), target.clone());
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), String>> {
+            Box::pin(async move { answers.prepare(me, target, handoff, view).await })
+        };
+        self.call(to, ask).await?.map_err(PeerError::Refused)
+    }
+
+    async fn commit(
+        &self,
+        to: &Member,
+        target: &TargetId,
+        memory: TargetMemory,
+        handoff: u64,
+        view: u64,
+    ) -> Result<(), PeerError> {
+        let (me, target) = (self.me.clone(), target.clone());
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), String>> {
+            Box::pin(async move { answers.commit(me, target, memory, handoff, view).await })
+        };
+        self.call(to, ask).await?.map_err(PeerError::Refused)
+    }
+
+    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError> {
+        let (me, targets) = (self.me.clone(), targets.to_vec());
+        self.call(to, move |answers| {
+            Box::pin(async move { answers.recall(me, targets).await })
+        })
+        .await
+    }
+
+    async fn replicate(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
+        while let Some(change) = changes.recv().await {
+            sleep(self.network.latency()).await;
+            self.switch.running().await;
+            let process = match self.network.process(&to.who) {
+                Ok(process) => process,
+                Err(error) => return error,
+            };
+            if self.network.is_cut(&self.me.node, &to.who.node) {
+                return self.silence::<()>().await.err().unwrap_or(PeerError::Timeout);
+            }
+            if !process.switch.running().await {
+                return PeerError::Unreachable("connection reset".into());
+            }
+            process.answers.replicated(&self.me, change);
+        }
+        PeerError::Timeout
+    }
+}
+
+/// The gossip's transport of one process.
+pub(crate) struct SwitchedTransport {
+    pub(crate) network: Arc<Network>,
+    pub(crate) switch: Switch,
+}
+
+struct SwitchedSocket {
+    inner: Box<dyn Socket>,
+    switch: Switch,
+}
+
+#[async_trait]
+impl Transport for SwitchedTransport {
+    async fn open(&self, listen: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
+        let inner = self.network.gossip.open(listen).await?;
+        Ok(Box::new(SwitchedSocket {
+            inner,
+            switch: self.switch.clone(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Socket for SwitchedSocket {
+    fn local_addr(&self) -> anyhow::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    async fn send(&mut self, to: SocketAddr, envelope: ChitchatEnvelope) -> anyhow::Result<SendOutcome> {
+        anyhow::ensure!(self.switch.running().await, "the process is gone");
+        self.inner.send(to, envelope).await
+    }
+
+    async fn recv(&mut self) -> anyhow::Result<RecvOutcome> {
+        anyhow::ensure!(self.switch.running().await, "the process is gone");
+        let received = self.inner.recv().await?;
+        anyhow::ensure!(self.switch.running().await, "the process is gone");
+        Ok(received)
+    }
+}

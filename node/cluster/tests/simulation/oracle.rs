@@ -1,0 +1,158 @@
+//! The oracle: sees everything that happens in the simulated world, as no node can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ringwatch_cluster::member::Incarnation;
+use ringwatch_frame::{StreamId, TargetId, Tick};
+
+use crate::story::Fault;
+
+/// A stream of a target.
+pub(crate) type Series = (TargetId, StreamId);
+
+/// A frame that reached the backend.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delivered {
+    /// The life that had read it.
+    pub(crate) read_by: Incarnation,
+    /// The counter at the reading before, and at this one. The first of a chain has no reading before.
+    pub(crate) counter: (Option<i64>, i64),
+}
+
+/// A question that was sent to a target, as it looked at that moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    pub(crate) by: Incarnation,
+    pub(crate) series: Series,
+    pub(crate) tick: Tick,
+    pub(crate) at: Tick,
+    /// Other lives that were reading the target, each since when.
+    pub(crate) others: BTreeMap<Incarnation, Tick>,
+}
+
+/// A fault that has happened, and to which life.
+#[derive(Clone, Debug)]
+pub(crate) struct Happened {
+    pub(crate) at: Tick,
+    pub(crate) fault: Fault,
+    pub(crate) life: Option<Incarnation>,
+    /// The targets that this life read.
+    pub(crate) held: BTreeSet<TargetId>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    pub(crate) delivered: BTreeMap<Series, BTreeMap<Tick, Vec<Delivered>>>,
+    pub(crate) issued: Vec<Issued>,
+    /// Who read each target at which tick to the end, and when.
+    pub(crate) read: BTreeMap<(Series, Tick), Vec<(Incarnation, Tick)>>,
+    /// Who reads a target now, each since when.
+    pub(crate) holders: BTreeMap<TargetId, BTreeMap<Incarnation, Tick>>,
+    /// Who began to read it, one after the other.
+    pub(crate) moves: BTreeMap<TargetId, Vec<(Tick, Incarnation)>>,
+    pub(crate) happened: Vec<Happened>,
+    pub(crate) removed: BTreeMap<TargetId, Tick>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle(Mutex<Books>);
+
+impl Oracle {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Books) -> T) -> T {
+        look(&self.0.lock().unwrap())
+    }
+
+    pub(crate) fn note(&self, note: impl FnOnce(&mut Books)) {
+        note(&mut self.0.lock().unwrap());
+    }
+
+    pub(crate) fn begins(&self, who: &Incarnation, target: &TargetId, now: Tick) {
+        self.note(|books| {
+            books
+                .holders
+                .entry(target.clone())
+                .or_default()
+                .insert(who.clone(), now);
+            let moves = books.moves.entry(target.clone()).or_default();
+            // One that begins again after a failed handoff has not moved.
+            if moves.last().is_none_or(|(_, last)| last != who) {
+                moves.push((now, who.clone()));
+            }
+        });
+    }
+
+    pub(crate) fn ends(&self, who: &Incarnation, target: &TargetId) {
+        self.note(|books| {
+            books.holders.entry(target.clone()).or_default().remove(who);
+        });
+    }
+
+    pub(crate) fn dies(&self, who: &Incarnation) {
+        self.note(|books| {
+            books
+                .holders
+                .values_mut()
+                .for_each(|holders| holders.retain(|life, _| life != who))
+        });
+    }
+
+    pub(crate) fn issues(&self, by: &Incarnation, series: &Series, tick: Tick, at: Tick) {
+        self.note(|books| {
+            let mut others = books.holders.get(&series.0).cloned().unwrap_or_default();
+            others.remove(by);
+            let issued = Issued {
+                by: by.clone(),
+                series: series.clone(),
+                tick,
+                at,
+                others,
+            };
+            books.issued.push(issued);
+        });
+    }
+
+    pub(crate) fn has_read(&self, by: &Incarnation, series: &Series, tick: Tick, at: Tick) {
+        self.note(|books| {
+            books
+                .read
+                .entry((series.clone(), tick))
+                .or_default()
+                .push((by.clone(), at));
+        });
+    }
+
+    pub(crate) fn delivers(&self, series: &Series, tick: Tick, delivered: Delivered) {
+        self.note(|books| {
+            let ticks = books.delivered.entry(series.clone()).or_default();
+            ticks.entry(tick).or_default().push(delivered);
+        });
+    }
+
+    pub(crate) fn happens(&self, at: Tick, fault: Fault, life: Option<&Incarnation>) {
+        self.note(|books| {
+            let holds = |(target, holders): (&TargetId, &BTreeMap<Incarnation, Tick>)| {
+                life.is_some_and(|life| holders.contains_key(life))
+                    .then(|| target.clone())
+            };
+            let held = books.holders.iter().filter_map(holds).collect();
+            books.happened.push(Happened {
+                at,
+                fault,
+                life: life.cloned(),
+                held,
+            });
+        });
+    }
+}
+
+/// The instant `by` after `tick`; before it for a negative one.
+pub(crate) fn shifted(tick: Tick, by: i64) -> Tick {
+    Tick::from_unix_nanos(tick.unix_nanos() + by * 1_000_000)
+}
+
+/// Milliseconds of a duration.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap()
+}

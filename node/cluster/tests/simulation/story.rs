@@ -1,0 +1,155 @@
+//! The story of a run: what happens to the cluster and when, drawn from the seed.
+
+use std::time::Duration;
+
+/// What can happen. Nodes and targets are numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Join(usize),
+    Drain(usize),
+    Undrain(usize),
+    /// It hands over, says so and ends, and returns in a new life after that time.
+    Leave(usize, Duration),
+    /// It is gone at once, and returns in a new life after that time.
+    Kill(usize, Duration),
+    Pause(usize, Duration),
+    /// It cannot reach anybody for that time.
+    Partition(usize, Duration),
+    AddTarget(usize),
+    RemoveTarget(usize),
+}
+
+/// What kinds of things happen in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Joins, drains, nodes that leave, and targets that come and go.
+    Moves,
+    /// Kills, one after the other, and joins between them.
+    Kills,
+    /// Pauses and drains.
+    Pauses,
+    /// All of it, at any time, with answers that are lost.
+    Everything,
+}
+
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) kind: Kind,
+    pub(crate) nodes: usize,
+    pub(crate) targets: usize,
+    /// What happens, each with the time after the one before.
+    pub(crate) faults: Vec<(Duration, Fault)>,
+}
+
+impl Story {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let kind = match seed % 4 {
+            0 => Kind::Moves,
+            1 => Kind::Kills,
+            2 => Kind::Pauses,
+            _ => Kind::Everything,
+        };
+        let nodes = rng.usize(3..=5);
+        let targets = rng.usize(4..=9);
+        let mut teller = Teller {
+            rng,
+            nodes,
+            targets,
+            last_target: targets,
+            drained: None,
+        };
+        let faults = (0..teller.rng.usize(4..=6)).map(|_| teller.next(kind)).collect();
+        Self {
+            kind,
+            nodes,
+            targets,
+            faults,
+        }
+    }
+}
+
+struct Teller {
+    rng: fastrand::Rng,
+    nodes: usize,
+    targets: usize,
+    last_target: usize,
+    drained: Option<usize>,
+}
+
+impl Teller {
+    fn next(&mut self, kind: Kind) -> (Duration, Fault) {
+        match kind {
+            Kind::Moves => (self.millis(500, 7_000), self.move_()),
+            // So far apart that the ring is whole again: what two kills at once may lose is another matter.
+            Kind::Kills if self.rng.u8(..4) > 0 => (self.millis(25_000, 32_000), self.kill(10_000)),
+            Kind::Kills => (self.millis(25_000, 32_000), self.join()),
+            Kind::Pauses if self.rng.u8(..4) > 0 => (self.millis(15_000, 20_000), self.pause()),
+            Kind::Pauses => (self.millis(15_000, 20_000), self.drain()),
+            Kind::Everything => (self.millis(300, 9_000), self.anything()),
+        }
+    }
+
+    fn anything(&mut self) -> Fault {
+        match self.rng.u8(..7) {
+            0 | 1 => self.kill(40_000),
+            2 => self.pause(),
+            3 | 4 => Fault::Partition(self.node(), self.millis(300, 15_000)),
+            _ => self.move_(),
+        }
+    }
+
+    fn move_(&mut self) -> Fault {
+        match self.rng.u8(..6) {
+            0 => self.join(),
+            1 | 2 => self.drain(),
+            3 => Fault::Leave(self.node(), self.millis(500, 5_000)),
+            4 => {
+                self.last_target += 1;
+                Fault::AddTarget(self.last_target)
+            }
+            _ if self.targets > 2 => {
+                // Never one that was added: what comes and goes has no ticks that could be missed.
+                self.targets -= 1;
+                Fault::RemoveTarget(self.targets + 1)
+            }
+            _ => self.drain(),
+        }
+    }
+
+    fn join(&mut self) -> Fault {
+        if self.nodes >= 7 {
+            return self.drain();
+        }
+        self.nodes += 1;
+        Fault::Join(self.nodes)
+    }
+
+    fn drain(&mut self) -> Fault {
+        match self.drained.take() {
+            Some(node) => Fault::Undrain(node),
+            None => {
+                let node = self.node();
+                self.drained = Some(node);
+                Fault::Drain(node)
+            }
+        }
+    }
+
+    fn kill(&mut self, longest: u64) -> Fault {
+        let longest = if self.rng.bool() { 1_000 } else { longest };
+        Fault::Kill(self.node(), self.millis(100, longest))
+    }
+
+    fn pause(&mut self) -> Fault {
+        Fault::Pause(self.node(), self.millis(200, 6_000))
+    }
+
+    fn node(&mut self) -> usize {
+        self.rng.usize(1..=self.nodes)
+    }
+
+    fn millis(&mut self, shortest: u64, longest: u64) -> Duration {
+        Duration::from_millis(self.rng.u64(shortest..=longest))
+    }
+}
