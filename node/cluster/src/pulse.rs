@@ -37,13 +37,15 @@ impl Default for Pulse {
 impl Pulse {
     /// Beats. Says how long the process was paused, if it was.
     pub fn beat(&self) -> Option<Duration> {
-        let silence = self.silence();
+        // The clock is read once: a stop at any point after that is silence to the next look.
+        let now = self.now();
+        let silence = Duration::from_millis(now.saturating_sub(self.last.load(Ordering::SeqCst)));
         let paused = silence > PAUSE;
         if paused {
             // Before the beat: nobody may see a fresh beat and not yet the pause.
             self.pauses.fetch_add(1, Ordering::SeqCst);
         }
-        self.last.store(self.now(), Ordering::SeqCst);
+        self.last.store(now, Ordering::SeqCst);
         paused.then_some(silence)
     }
 

@@ -110,6 +110,9 @@ impl Memories {
     /// each with its [receipt](Self::receipt); those that we have read ourselves before, and not delivered
     /// yet, stay pending too.
     pub fn own(&self, target: &TargetId, memory: TargetMemory) {
+        // What its owner before us said is of no use any more, and must not be taken for its last word later.
+        let old = self.shadows().take(target, &|_| false);
+        drop(old);
         let owned = self.lock().own(target, memory);
         if !self.told(owned) {
             tracing::warn!(%target, "too many targets: a successor would not know where to go on");

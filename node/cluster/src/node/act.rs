@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
 use tokio::time::Instant;
 
-use super::claims::SETTLED;
+use super::claims::{SETTLED, merge};
 use super::handoff::{Next, Running};
 use super::metrics::Move;
 use super::notes;
@@ -86,6 +86,7 @@ impl Steering {
             if let Some(memory) = self.memories.take_shadow(&target, &alive) {
                 self.take(&target, memory, Move::TakeOver, now);
             } else if let Some(memory) = cleared.remove(&target) {
+                let memory = self.best(&target, memory);
                 self.take(&target, memory, Move::Claim, now);
             } else {
                 unknown.insert(target);
@@ -103,9 +104,22 @@ impl Steering {
         }
         self.claims.answered(ask.number, Vec::new(), now);
         for (target, memory) in self.claims.take_cleared() {
+            let memory = self.best(&target, memory);
             self.take(&target, memory, Move::Claim, now);
         }
         self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
+    }
+
+    /// The best memory of a target that nobody owns: what the others told, or what we know from an owner that lives and
+    /// has let it go. That one delivers itself what it has read.
+    fn best(&mut self, target: &TargetId, mut told: TargetMemory) -> TargetMemory {
+        let mut mine = self.memories.take_shadow(target, &|_| false).unwrap_or_default();
+        mine.values_mut().for_each(|stream| stream.pending.clear());
+        merge(&mut told, mine);
+        if let Some((memory, _)) = self.relics.remove(target) {
+            merge(&mut told, memory);
+        }
+        told
     }
 
     /// Owns a target from now on, and goes on with it where `memory` ends.
@@ -115,6 +129,7 @@ impl Steering {
         notes::taken(target, how, pending.len());
         self.metrics.moved(how);
         self.memories.own(target, memory);
+        self.relics.remove(target);
         self.owned.insert(target.clone(), now);
         self.incoming.taken(target, now);
         self.todo.push(Effect::Start(target.clone()));
@@ -123,9 +138,9 @@ impl Steering {
         }
     }
 
-    /// Forgets a target that is owned no more, and ends its lanes.
-    pub(super) fn drop_target(&mut self, target: &TargetId) {
-        self.memories.release(target);
+    /// Forgets a target that is owned no more, and ends its lanes. Gives what was remembered of it.
+    pub(super) fn drop_target(&mut self, target: &TargetId) -> TargetMemory {
+        let memory = self.memories.release(target);
         self.incoming.dropped(target);
         self.metrics.moved(Move::Stopped);
         if self.handoffs.phase(target) != Running::None && self.stopping.insert(target.clone()) {
@@ -134,14 +149,16 @@ impl Steering {
                 number: 0,
             });
         }
+        memory
     }
 
-    /// Lets go of everything at once, without a successor.
-    pub(super) fn let_go(&mut self, why: &str) {
+    /// Lets go of everything at once, without a successor. Whoever claims it may ask for what we remember of it.
+    pub(super) fn let_go(&mut self, why: &str, now: Instant) {
         let owned = std::mem::take(&mut self.owned);
         notes::let_go(why, owned.len());
-        for target in owned.keys() {
-            self.drop_target(target);
+        for target in owned.into_keys() {
+            let memory = self.drop_target(&target);
+            self.relics.insert(target, (memory, now));
         }
         self.handoffs.clear();
         self.claims.clear();
@@ -263,7 +280,7 @@ impl Steering {
                 // The gate is empty before the pulse is sure again.
                 self.let_go(&format!(
                     "`{by}` had taken this node out of the ring while it was paused"
-                ));
+                ), now);
                 self.pulse.confirm(pauses);
             }
         }

@@ -154,7 +154,7 @@ impl Claims {
 }
 
 /// Of each stream, the memory that has come furthest; of equal ones, the one that has more to deliver.
-fn merge(best: &mut TargetMemory, other: TargetMemory) {
+pub(crate) fn merge(best: &mut TargetMemory, other: TargetMemory) {
     for (stream, memory) in other {
         let rank = |memory: &ringwatch_frame::StreamMemory| (memory.last, memory.pending.len());
         match best.get(&stream) {

@@ -13,7 +13,7 @@ use crate::member::{Incarnation, Member};
 use crate::peer::PeerError;
 
 /// So many targets are on their way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 /// Lanes that take longer to end keep their target here.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 /// How often a new owner is asked whether it got a commit.

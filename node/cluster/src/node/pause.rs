@@ -118,9 +118,13 @@ impl PauseCheck {
     /// Takes note of who has left, was replaced, or is dead by a detector that has had time since the wake-up.
     fn follow(&mut self, membership: &Membership, now: Instant) {
         let patient = now < self.woke + PATIENCE;
+        // One that lives and cannot be called for so long has told by gossip if it has taken us out.
+        let heard = now >= self.woke + 2 * PATIENCE;
+        let excluded = membership.mine().is_some_and(|mine| mine.state == State::Joining);
         self.peers.retain(|node, asked| match membership.member(node) {
             None => false,
             Some(member) if member.state == State::Dead => patient,
+            Some(_) if heard && !excluded && !asked.clear => false,
             Some(member) => {
                 if member.who != asked.member.who {
                     *asked = Asked {
@@ -130,6 +134,7 @@ impl PauseCheck {
                         asked: None,
                     };
                 }
+                asked.member.said = member.said.clone();
                 true
             }
         });

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::act::is_alive;
+use super::claims::merge;
 use super::metrics::Move;
 use super::receive::Question;
 use super::steer::{Effect, Steering};
@@ -133,10 +134,20 @@ impl Steering {
         let claiming = self.claims.yields(&self.fixed.me.node, &from.node, &target);
         let accepted = self.incoming.asked(&target, from, now);
         let owned = self.owned.contains_key(&target) || claiming || accepted;
-        let memory = match &self.membership {
-            Some(membership) if !owned => self.memories.shadow(&target, &|who| is_alive(membership, who)),
-            _ => None,
+        let alive = |who: &Incarnation| self.membership.as_ref().is_some_and(|m| is_alive(m, who));
+        let mut memory = if owned {
+            None
+        } else {
+            self.memories.shadow(&target, &|_| false)
         };
+        if !self.memories.has_shadow(&target, &alive) {
+            // Its owner lives, and may have let it go: then it delivers itself what it has read.
+            let streams = memory.iter_mut().flat_map(|memory| memory.values_mut());
+            streams.for_each(|stream| stream.pending.clear());
+        }
+        if let Some((relic, _)) = self.relics.get(&target).filter(|_| !owned) {
+            merge(memory.get_or_insert_default(), relic.clone());
+        }
         Recalled {
             target,
             owned,

@@ -347,7 +347,7 @@ impl Inner {
     /// The end: nothing may be read any more, lanes end, the others hear the last words if there were any.
     async fn end(mut self, mut tasks: Tasks) {
         let left = self.steering.status(Instant::now()).stage == Stage::Left;
-        let effects = self.steering.end();
+        let effects = self.steering.end(Instant::now());
         self.carry_out(effects, &mut tasks).await;
         if left && let Some(gossip) = &self.gossip {
             gossip.say(self.steering.said());

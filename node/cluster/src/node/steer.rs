@@ -33,6 +33,8 @@ use crate::view::{self, View};
 
 /// So long after a target came here, what others say that they own, and our own view, may be older than that.
 const FRESH: Duration = Duration::from_secs(1);
+/// So long what was let go without a successor is remembered.
+const KEPT: Duration = Duration::from_secs(60);
 /// How often shadows that nobody wants are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -176,6 +178,8 @@ pub(crate) struct Steering {
     pub(super) rivals: Rivals,
     joining: Joining,
     swept: Instant,
+    /// What was let go without a successor, and when: for whoever claims it.
+    pub(super) relics: BTreeMap<TargetId, (TargetMemory, Instant)>,
     pub(super) stage: Stage,
     pub(super) failure: Option<NodeFailure>,
     pub(super) todo: Vec<Effect>,
@@ -214,6 +218,7 @@ impl Steering {
             rivals: Rivals::default(),
             joining: Joining::new(now),
             swept: now,
+            relics: BTreeMap::new(),
             stage: Stage::Joining,
             failure: None,
             todo: Vec::new(),
@@ -304,9 +309,9 @@ impl Steering {
     }
 
     /// Nothing more is owned: it has left, or cannot go on.
-    pub(crate) fn end(&mut self) -> Vec<Effect> {
+    pub(crate) fn end(&mut self, now: Instant) -> Vec<Effect> {
         self.stage = Stage::Left;
-        self.let_go("this node stops");
+        self.let_go("this node stops", now);
         self.take_effects()
     }
 
@@ -453,8 +458,9 @@ impl Steering {
             Running::None => None,
         };
         let epoch = Epoch(self.view.as_ref().map_or(0, View::number));
-        self.gate
-            .set(epoch, self.owned.keys().filter_map(grant).collect());
+        // Whoever hears that this node has left takes over at once.
+        let owned = self.owned.keys().filter(|_| self.stage != Stage::Left);
+        self.gate.set(epoch, owned.filter_map(grant).collect());
     }
 
     fn care_for_heirs(&self, now: Instant) {
@@ -479,6 +485,7 @@ impl Steering {
             let place = view.ring().place(target.into());
             place.is_some_and(|place| place.owner == me || place.standby == Some(me))
         });
+        self.relics.retain(|_, (_, since)| now < *since + KEPT);
         self.swept = now;
     }
 }

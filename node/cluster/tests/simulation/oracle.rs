@@ -28,7 +28,7 @@ pub(crate) struct Issued {
     pub(crate) series: Series,
     pub(crate) tick: Tick,
     pub(crate) at: Tick,
-    /// Other lives that were reading the target, each since when.
+    /// Other lives that had begun to read the target later, each since when, and that do not stand still.
     pub(crate) others: BTreeMap<Incarnation, Tick>,
 }
 
@@ -54,6 +54,7 @@ pub(crate) struct Books {
     pub(crate) moves: BTreeMap<TargetId, Vec<(Tick, Incarnation)>>,
     pub(crate) happened: Vec<Happened>,
     pub(crate) removed: BTreeMap<TargetId, Tick>,
+    pub(crate) paused: BTreeSet<Incarnation>,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +102,8 @@ impl Oracle {
     pub(crate) fn issues(&self, by: &Incarnation, series: &Series, tick: Tick, at: Tick) {
         self.note(|books| {
             let mut others = books.holders.get(&series.0).cloned().unwrap_or_default();
-            others.remove(by);
+            let mine = others.remove(by);
+            others.retain(|other, since| Some(*since) > mine && !books.paused.contains(other));
             let issued = Issued {
                 by: by.clone(),
                 series: series.clone(),

@@ -59,7 +59,7 @@ impl Story {
             last_target: targets,
             drained: None,
         };
-        let faults = (0..teller.rng.usize(4..=6)).map(|_| teller.next(kind)).collect();
+        let faults = (0..teller.rng.usize(3..=5)).map(|_| teller.next(kind)).collect();
         Self {
             kind,
             nodes,
@@ -82,10 +82,10 @@ impl Teller {
         match kind {
             Kind::Moves => (self.millis(500, 7_000), self.move_()),
             // So far apart that the ring is whole again: what two kills at once may lose is another matter.
-            Kind::Kills if self.rng.u8(..4) > 0 => (self.millis(25_000, 32_000), self.kill(10_000)),
-            Kind::Kills => (self.millis(25_000, 32_000), self.join()),
-            Kind::Pauses if self.rng.u8(..4) > 0 => (self.millis(15_000, 20_000), self.pause()),
-            Kind::Pauses => (self.millis(15_000, 20_000), self.drain()),
+            Kind::Kills if self.rng.u8(..4) > 0 => (self.millis(12_000, 16_000), self.kill(4_000)),
+            Kind::Kills => (self.millis(12_000, 16_000), self.join()),
+            Kind::Pauses if self.rng.u8(..4) > 0 => (self.millis(10_000, 14_000), self.pause()),
+            Kind::Pauses => (self.millis(10_000, 14_000), self.drain()),
             Kind::Everything => (self.millis(300, 9_000), self.anything()),
         }
     }

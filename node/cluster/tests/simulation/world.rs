@@ -21,7 +21,7 @@ use crate::oracle::Oracle;
 use crate::story::{Fault, Story};
 use crate::switch::Switch;
 
-const HOLD_DOWN: Duration = Duration::from_secs(10);
+const HOLD_DOWN: Duration = Duration::from_secs(5);
 
 pub(crate) struct World {
     pub(crate) oracle: Arc<Oracle>,
@@ -196,7 +196,13 @@ impl World {
 
     async fn hits(&mut self, n: usize, fault: Fault, now: Tick) {
         let busy = self.later.keys().any(|(_, node)| *node == n);
-        let Some(process) = self.processes.get(&n).filter(|_| !busy) else {
+        let present = self.processes.keys().filter(|other| {
+            let away = self.draining.contains(other) || self.later.keys().any(|(_, node)| node == *other);
+            **other != n && !away
+        });
+        // Somebody must be left who can take what it has, and most must be there.
+        let enough = matches!(fault, Fault::Undrain(_)) || present.count() * 2 > self.processes.len().max(2);
+        let Some(process) = self.processes.get(&n).filter(|_| enough && !busy) else {
             return;
         };
         self.oracle.happens(now, fault, Some(&process.life));
@@ -228,6 +234,7 @@ impl World {
             }
             Fault::Pause(_, time) => {
                 process.switch.pause();
+                self.oracle.note(|books| books.paused.extend([process.life.clone()]));
                 self.in_time(time, n, Later::Resume);
             }
             Fault::Partition(_, time) => {
@@ -279,6 +286,7 @@ impl World {
             Later::Resume => {
                 if let Some(process) = self.processes.get(&n) {
                     process.switch.resume();
+                    self.oracle.note(|books| books.paused.retain(|life| *life != process.life));
                 }
             }
             Later::Heal => {

@@ -105,6 +105,8 @@ impl<C: Connector> Lane<C> {
                 Ok(epoch) => return Ok(epoch),
                 Err(Refusal::BreakerOpen | Refusal::Budget) => return Ok(epoch),
                 Err(Refusal::Unsure) => self.linger(None).await?,
+                // It is being handed over, and waits for this reading: its tick is still ours.
+                Err(Refusal::NotOwned) if self.env.ownership.holds(&self.spec.id) => return Ok(epoch),
                 Err(Refusal::NotOwned) => return Err(self.refused(Refusal::NotOwned).await),
             }
         }

@@ -5,7 +5,7 @@
 //! two owners, so that nothing is promised yet.
 
 use crate::collector::counts;
-use crate::oracle::{Books, Series};
+use crate::oracle::Books;
 use crate::story::{Kind, Story};
 
 pub(crate) fn faults(story: &Story, books: &Books) -> Vec<String> {
@@ -23,11 +23,7 @@ pub(crate) fn faults(story: &Story, books: &Books) -> Vec<String> {
             if frames.len() > 1 && story.kind == Kind::Moves {
                 faults.push(format!("{series:?} has {tick} twice: {frames:?}"));
             }
-            if counts(&series.1)
-                && previous.is_some()
-                && first.counter.0 != previous
-                && !lost(books, series, previous)
-            {
+            if counts(&series.1) && previous.is_some() && first.counter.0 != previous {
                 let (before, now) = first.counter;
                 faults.push(format!(
                     "{series:?} at {tick} counts from {before:?} to {now}, not from {previous:?}"
@@ -37,10 +33,4 @@ pub(crate) fn faults(story: &Story, books: &Books) -> Vec<String> {
         }
     }
     faults
-}
-
-/// Whether a frame between was lost with a former owner that died: then the next does not follow the last that arrived.
-fn lost(books: &Books, series: &Series, _: Option<i64>) -> bool {
-    let _ = (books, series);
-    false
 }

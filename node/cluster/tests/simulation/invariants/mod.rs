@@ -15,7 +15,7 @@ use crate::story::Story;
 pub(crate) fn verdict(story: &Story, books: &Books, end: Tick) -> Vec<String> {
     let mut faults = gaps::faults(story, books, end);
     faults.extend(chains::faults(story, books));
-    faults.extend(fenced::faults(books));
+    faults.extend(fenced::faults(story, books));
     faults.extend(reasons::faults(books));
     faults.truncate(12);
     faults
