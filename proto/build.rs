@@ -8,6 +8,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let set = protox::compile(files, ["proto"])?;
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("ringwatch.v1.bin");
     std::fs::write(&descriptor, prost::Message::encode_to_vec(&set))?;
-    tonic_prost_build::configure().bytes(".ringwatch.v1.StreamMemory").bytes(".ringwatch.v1.TickEnded").compile_fds(set)?;
+    tonic_prost_build::configure()
+        .bytes(".ringwatch.v1.StreamMemory")
+        .bytes(".ringwatch.v1.TickEnded")
+        .compile_fds(set)?;
     Ok(())
 }

@@ -278,9 +278,10 @@ impl Steering {
             Verdict::Excluded(by) => {
                 self.pause = None;
                 // The gate is empty before the pulse is sure again.
-                self.let_go(&format!(
-                    "`{by}` had taken this node out of the ring while it was paused"
-                ), now);
+                self.let_go(
+                    &format!("`{by}` had taken this node out of the ring while it was paused"),
+                    now,
+                );
                 self.pulse.confirm(pauses);
             }
         }

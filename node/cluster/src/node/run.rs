@@ -196,7 +196,7 @@ impl Inner {
 
     /// Begins what takes time.
     fn begin(&self, effect: Effect, tasks: &mut Tasks) {
-        let (peers, collecting) = (Arc::clone(&self.peers), Arc::clone(&self.collecting));
+        let collecting = Arc::clone(&self.collecting);
         match effect {
             Effect::Start(_) | Effect::Deliver(_) => {}
             Effect::Stop { target, number } => {
@@ -229,6 +229,14 @@ impl Inner {
                 };
                 tasks.spawn(work, failed);
             }
+            calling => self.begin_to_call(calling, tasks),
+        }
+    }
+
+    /// Begins the two steps of a handoff.
+    fn begin_to_call(&self, effect: Effect, tasks: &mut Tasks) {
+        let peers = Arc::clone(&self.peers);
+        match effect {
             Effect::Prepare {
                 target,
                 to,

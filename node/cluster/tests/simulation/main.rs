@@ -10,6 +10,13 @@
 //! What the seed does not decide, so that two runs of one seed may differ: whom chitchat gossips with (its own random
 //! numbers), the order in hash maps, which branch of a `select!` is looked at first, and the jitter of back-offs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
 mod collector;
 mod invariants;
 mod network;

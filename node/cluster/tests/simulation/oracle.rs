@@ -23,6 +23,7 @@ pub(crate) struct Delivered {
 
 /// A question that was sent to a target, as it looked at that moment.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "what is not compared is printed when an invariant fails")]
 pub(crate) struct Issued {
     pub(crate) by: Incarnation,
     pub(crate) series: Series,
@@ -95,7 +96,7 @@ impl Oracle {
             books
                 .holders
                 .values_mut()
-                .for_each(|holders| holders.retain(|life, _| life != who))
+                .for_each(|holders| holders.retain(|life, _| life != who));
         });
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
-use ringwatch_cluster::gossip::{GossipParts, Keyring, start_gossip_on};
+use ringwatch_cluster::gossip::{Gossip, GossipParts, Keyring, start_gossip_on};
 use ringwatch_cluster::member::{Incarnation, Said, Stage};
 use ringwatch_cluster::node::{ClusterNode, ClusterParts, Knowledge, prepare_cluster};
 use ringwatch_cluster::pulse::{BEAT, Pulse};
@@ -82,18 +82,10 @@ impl World {
         Arc::clone(&self.targets.borrow())
     }
 
-    /// Starts node `n` in a new life.
-    pub(crate) async fn start(&mut self, n: usize) {
-        self.lives += 1;
-        let me = Incarnation {
-            node: name(n),
-            generation: self.lives,
-        };
-        let (switch, pulse) = (Switch::new(), Arc::new(Pulse::default()));
-        let grpc_address = format!("10.0.0.{n}:9000");
+    async fn gossip(&self, n: usize, me: &Incarnation, grpc_address: &str, switch: &Switch) -> Gossip {
         let first = Said {
             stage: Stage::Joining,
-            grpc_address: grpc_address.clone(),
+            grpc_address: grpc_address.into(),
             version: "1".into(),
             points: POINTS,
             view: 0,
@@ -116,7 +108,19 @@ impl World {
             network: Arc::clone(&self.network),
             switch: switch.clone(),
         };
-        let gossip = start_gossip_on(&transport, gossip, first).await.unwrap();
+        start_gossip_on(&transport, gossip, first).await.unwrap()
+    }
+
+    /// Starts node `n` in a new life.
+    pub(crate) async fn start(&mut self, n: usize) {
+        self.lives += 1;
+        let me = Incarnation {
+            node: name(n),
+            generation: self.lives,
+        };
+        let (switch, pulse) = (Switch::new(), Arc::new(Pulse::default()));
+        let grpc_address = format!("10.0.0.{n}:9000");
+        let gossip = self.gossip(n, &me, &grpc_address, &switch).await;
         let peers = SimPeers {
             me: me.clone(),
             network: Arc::clone(&self.network),
@@ -234,7 +238,8 @@ impl World {
             }
             Fault::Pause(_, time) => {
                 process.switch.pause();
-                self.oracle.note(|books| books.paused.extend([process.life.clone()]));
+                self.oracle
+                    .note(|books| books.paused.extend([process.life.clone()]));
                 self.in_time(time, n, Later::Resume);
             }
             Fault::Partition(_, time) => {
@@ -286,7 +291,8 @@ impl World {
             Later::Resume => {
                 if let Some(process) = self.processes.get(&n) {
                     process.switch.resume();
-                    self.oracle.note(|books| books.paused.retain(|life| *life != process.life));
+                    self.oracle
+                        .note(|books| books.paused.retain(|life| *life != process.life));
                 }
             }
             Later::Heal => {

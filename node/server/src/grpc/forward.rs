@@ -28,7 +28,8 @@ pub(super) async fn forward_drain(
     let unreachable =
         |why: &str| Status::unavailable(format!("`{node}` cannot be reached at {address}: {why}"));
     if member.state == State::Dead {
-        let dead = format!("`{node}` is dead: it has nothing to hand over, and its targets have been taken over");
+        let dead =
+            format!("`{node}` is dead: it has nothing to hand over, and its targets have been taken over");
         return Err(Status::failed_precondition(dead));
     }
     let endpoint =

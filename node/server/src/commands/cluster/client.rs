@@ -78,9 +78,11 @@ impl Node {
                 let why = format!("it does not answer as a node does ({})", status.message());
                 unreachable(&self.address, &why).into()
             }
-            Code::Unimplemented => {
-                unreachable(&self.address, "it is not the gRPC port of a node, or of an older one").into()
-            }
+            Code::Unimplemented => unreachable(
+                &self.address,
+                "it is not the gRPC port of a node, or of an older one",
+            )
+            .into(),
             _ => anyhow!("{}", super::table::plain(status.message())),
         }
     }
