@@ -1,15 +1,19 @@
 //! Who is there, who owns what, and how a target changes hands.
 //!
-//! Nodes find each other by gossip ([`gossip`]); a pure function makes members of what the gossip saw ([`roster`]),
-//! another one a view of them ([`view`]), a third says from view, targets and what is owned what to start, to stop and to
-//! hand over ([`plan`]). Thin edges do it: calls between nodes ([`peer`]), and the loop that owns all of this ([`node`]).
-//! What a successor needs is kept here too, by the owner and by its standby ([`memories`]).
+//! Nodes find each other by gossip ([`gossip`]); a pure function makes members of what the gossip saw
+//! ([`roster`]), another one a view of them ([`view`]), a third says from view, targets and what is owned
+//! what to start, to stop and to hand over ([`plan`]). Thin edges do it: calls between nodes ([`peer`]),
+//! and the loop that owns all of this ([`node`]). What a successor needs is kept here too, by the owner and
+//! by its standby ([`memories`]).
 //!
 //! This crate promises that
-//! - a join moves targets only to the newcomer, a loss only what was lost, and every node computes the same;
-//! - a target that is handed over has one owner at every tick: the old one until its last tick ended, then the new one;
+//! - a join moves targets only to the newcomer, a loss only what was lost, and every node computes the
+//!   same;
+//! - a target that is handed over has one owner at every tick: the old one until its last tick ended, then
+//!   the new one;
 //! - a node that was paused sends nothing to a target before its peers have said that it still is a member;
-//! - no datagram is believed that was not sealed with the cluster's key, for this node, and never seen before.
+//! - no datagram is believed that was not sealed with the cluster's key, for this node, and never seen
+//!   before.
 //!
 //! It never reads a database and never knows what is in a frame.
 

@@ -72,7 +72,8 @@ impl Steering {
         self.open();
     }
 
-    /// Owns `wanted` targets whose memory is at hand or about which the others were asked; asks about the others.
+    /// Owns `wanted` targets whose memory is at hand or about which the others were asked; asks about the
+    /// others.
     pub(super) fn claim(
         &mut self,
         wanted: BTreeSet<TargetId>,
@@ -110,8 +111,8 @@ impl Steering {
         self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
     }
 
-    /// The best memory of a target that nobody owns: what the others told, or what we know from an owner that lives and
-    /// has let it go. That one delivers itself what it has read.
+    /// The best memory of a target that nobody owns: what the others told, or what we know from an owner
+    /// that lives and has let it go. That one delivers itself what it has read.
     fn best(&mut self, target: &TargetId, mut told: TargetMemory) -> TargetMemory {
         let mut mine = self.memories.take_shadow(target, &|_| false).unwrap_or_default();
         mine.values_mut().for_each(|stream| stream.pending.clear());
@@ -152,7 +153,8 @@ impl Steering {
         memory
     }
 
-    /// Lets go of everything at once, without a successor. Whoever claims it may ask for what we remember of it.
+    /// Lets go of everything at once, without a successor. Whoever claims it may ask for what we remember
+    /// of it.
     pub(super) fn let_go(&mut self, why: &str, now: Instant) {
         let owned = std::mem::take(&mut self.owned);
         notes::let_go(why, owned.len());
@@ -244,7 +246,8 @@ impl Steering {
         }
     }
 
-    /// Notices that the process was paused, or that the pulse is late: then no silence of others means anything.
+    /// Notices that the process was paused, or that the pulse is late: then no silence of others means
+    /// anything.
     pub(super) fn notice_pause(&mut self, now: Instant) {
         let pauses = self.pulse.pauses();
         if pauses > self.pauses {

@@ -1,7 +1,7 @@
 //! Claiming targets that nobody owns: the others are asked first, in one batch at a time.
 //!
-//! Two nodes may want the same target for a moment, when they see different members. The one with the lower id wins: it is told that
-//! nobody owns the target, the other one that it is owned.
+//! Two nodes may want the same target for a moment, when they see different members. The one with the lower
+//! id wins: it is told that nobody owns the target, the other one that it is owned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::peer::Recalled;
 
 /// A view this young may not be everyone's yet, so that a previous owner may still be handing over.
 pub(crate) const SETTLED: Duration = Duration::from_millis(300);
-/// So long a claim waits for the answer of a live member that does not answer. Longer than it takes to be dead.
+/// So long a claim waits for the answer of a live member that does not answer. Longer than it takes to be
+/// dead.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// So long after an answer that left something unclear nothing is asked again.
@@ -56,8 +57,8 @@ impl Claims {
         self.batch.is_some() || !self.wanted.is_empty()
     }
 
-    /// `node` asks about `target`. Says whether it is told that the target is owned because we are just claiming it; else
-    /// a claim of ours is given up, for it will go to the one who asks.
+    /// `node` asks about `target`. Says whether it is told that the target is owned because we are just
+    /// claiming it; else a claim of ours is given up, for it will go to the one who asks.
     pub(crate) fn yields(&mut self, me: &NodeId, node: &NodeId, target: &TargetId) -> bool {
         let Some(batch) = &mut self.batch else {
             return false;
@@ -114,8 +115,8 @@ impl Claims {
         std::mem::take(&mut self.cleared)
     }
 
-    /// These targets are wanted now. Gives the question to all `others`, when the view has `settled` and no other question
-    /// is under way.
+    /// These targets are wanted now. Gives the question to all `others`, when the view has `settled` and no
+    /// other question is under way.
     pub(crate) fn want(
         &mut self,
         targets: &BTreeSet<TargetId>,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use ringwatch_frame::{PendingFrame, TargetId};
 
-/// Starts and stops the reading of targets. The node calls `start` and `stop` of one target strictly in turn: nothing is
-/// started while its last stop has not ended.
+/// Starts and stops the reading of targets. The node calls `start` and `stop` of one target strictly in
+/// turn: nothing is started while its last stop has not ended.
 #[async_trait]
 pub trait Collecting: Send + Sync + 'static {
     /// Connects to a target that is not read yet, so that reading it can begin at once.
@@ -16,7 +16,8 @@ pub trait Collecting: Send + Sync + 'static {
     /// Begins to read a target: its lanes recall the memory and go on after it. Returns at once.
     async fn start(&self, target: &TargetId);
 
-    /// Ends the reading of a target: no new tick begins, what runs ends. Returns when the last lane has ended.
+    /// Ends the reading of a target: no new tick begins, what runs ends. Returns when the last lane has
+    /// ended.
     async fn stop(&self, target: &TargetId);
 
     /// Delivers frames that a dead owner had read. It must settle each in the memories when it has ended.

@@ -94,7 +94,8 @@ impl ClusterNode {
         self.control.clone()
     }
 
-    /// Waits until the node has met the others, or knows that there are none. `false` when that is not so by `deadline`.
+    /// Waits until the node has met the others, or knows that there are none. `false` when that is not so
+    /// by `deadline`.
     pub async fn joined(&self, deadline: Duration) -> bool {
         self.control
             .wait(deadline, |status| status.joined)
@@ -117,8 +118,8 @@ impl ClusterNode {
         self.control.undrain();
     }
 
-    /// Hands everything over, says that it goes, and owns nothing afterwards. Returns how many targets nobody took by
-    /// `deadline`; at once if nobody else could take any.
+    /// Hands everything over, says that it goes, and owns nothing afterwards. Returns how many targets
+    /// nobody took by `deadline`; at once if nobody else could take any.
     pub async fn leave(&self, deadline: Duration) -> usize {
         self.control.wish(|wishes| wishes.leaving = true);
         let done = |status: &Status| {
@@ -146,7 +147,8 @@ impl ClusterNode {
         std::future::pending().await
     }
 
-    /// Ends the node and its gossip. What it still owns is let go; [`leave`](Self::leave) first to hand it over.
+    /// Ends the node and its gossip. What it still owns is let go; [`leave`](Self::leave) first to hand it
+    /// over.
     pub async fn stop(self) {
         self.stop.cancel();
         let _ = timeout(STOP_LIMIT, self.task).await;

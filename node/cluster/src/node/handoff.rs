@@ -1,7 +1,8 @@
 //! Handing targets over: what comes next for each of them, decided without doing it.
 //!
-//! Prepare at the new owner, end the lanes here, commit there with the memory. Whatever goes wrong before the commit leaves the target
-//! here. A commit whose answer is lost is asked about until the other says what became of it, or is dead.
+//! Prepare at the new owner, end the lanes here, commit there with the memory. Whatever goes wrong before
+//! the commit leaves the target here. A commit whose answer is lost is asked about until the other says
+//! what became of it, or is dead.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -109,7 +110,8 @@ impl Handoffs {
         }
     }
 
-    /// Begins to hand `target` over, if it is not on its way, not too soon after a failure, and not one too many.
+    /// Begins to hand `target` over, if it is not on its way, not too soon after a failure, and not one too
+    /// many.
     pub(crate) fn begin(&mut self, target: &TargetId, to: &Member, view: u64, now: Instant) -> Next {
         if self.is_active(target) || self.active.len() >= AT_ONCE {
             return Next::Nothing;
@@ -235,7 +237,8 @@ impl Handoffs {
         }
     }
 
-    /// What time and the loss of members make of the handoffs. `alive`: whether a life is a member that is not dead.
+    /// What time and the loss of members make of the handoffs. `alive`: whether a life is a member that is
+    /// not dead.
     pub(crate) fn pass(
         &mut self,
         alive: impl Fn(&Incarnation) -> bool,
@@ -346,3 +349,6 @@ pub(crate) enum Running {
     /// Nothing.
     None,
 }
+
+#[cfg(test)]
+mod tests;

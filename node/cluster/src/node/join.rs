@@ -8,8 +8,8 @@ use crate::gossip::Sightings;
 
 /// A node that is the first of the seeds and hears nobody in this time is the first of its cluster.
 const FIRST: Duration = Duration::from_secs(1);
-/// Each later seed waits so much longer: seeds that start together and cannot find each other at once, as while their names are
-/// new, do not all begin alone.
+/// Each later seed waits so much longer: seeds that start together and cannot find each other at once, as
+/// while their names are new, do not all begin alone.
 const NEXT: Duration = Duration::from_secs(2);
 /// No seed waits for more than so many before it.
 const MOST_RANKS: u32 = 5;
@@ -40,7 +40,8 @@ impl Joining {
         self.joined
     }
 
-    /// Looks at what the gossip has seen (`None`: there is no gossip). `heard`: words of another live member have arrived.
+    /// Looks at what the gossip has seen (`None`: there is no gossip). `heard`: words of another live
+    /// member have arrived.
     pub(crate) fn step(&mut self, sightings: Option<&Sightings>, heard: bool, now: Instant) {
         let patience = |rank: usize| FIRST + NEXT * u32::try_from(rank).unwrap_or(u32::MAX).min(MOST_RANKS);
         let first = |seen: &Sightings| {

@@ -152,7 +152,8 @@ fn count(placed: &[Placed], of: fn(&Placed) -> Option<&NodeId>) -> BTreeMap<Node
     counts
 }
 
-/// Who says that it owns a target. The dead own nothing; of two, the ring's order decides nothing, so the lower name is shown.
+/// Who says that it owns a target. The dead own nothing; of two, the ring's order decides nothing, so the
+/// lower name is shown.
 fn owners(membership: &Membership) -> BTreeMap<TargetKey, &NodeId> {
     let mut owners = BTreeMap::new();
     for member in membership

@@ -1,8 +1,8 @@
 //! The node: the one task that knows the members, decides what to do and does it.
 //!
-//! [`steer`] decides and does no I/O; [`run`] carries out what it says, each thing as a child task with a deadline, and tells it what
-//! came of it. What others may see is published: whether a target may be read ([`Gate`]), what is known of the
-//! cluster ([`Knowledge`]), how far this node is ([`Status`]).
+//! [`steer`] decides and does no I/O; [`run`] carries out what it says, each thing as a child task with a
+//! deadline, and tells it what came of it. What others may see is published: whether a target may be read
+//! ([`Gate`]), what is known of the cluster ([`Knowledge`]), how far this node is ([`Status`]).
 
 mod act;
 mod claims;
@@ -22,6 +22,10 @@ mod rivals;
 mod run;
 mod status;
 mod steer;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use collecting::Collecting;
 pub use gate::{Gate, GateRefusal};

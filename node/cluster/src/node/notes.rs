@@ -11,8 +11,8 @@ use crate::plan::Why;
 use crate::roster::Membership;
 use crate::view::View;
 
-/// Members that changed from one step to the next. A node that has not `joined` has not met most of them yet, so that a
-/// missing majority is nothing to speak of.
+/// Members that changed from one step to the next. A node that has not `joined` has not met most of them
+/// yet, so that a missing majority is nothing to speak of.
 pub(crate) fn changes(before: Option<&Membership>, after: &Membership, joined: bool) {
     for member in &after.members {
         match before.and_then(|before| before.member(&member.who.node)) {
@@ -119,5 +119,5 @@ pub(crate) fn still_member() {
 /// Another process runs under our id.
 pub(crate) fn rival(life: &Incarnation, address: &str) {
     let node = &life.node;
-    error!(%node, address, "another node with our id has started; it should stop by itself: give it another id");
+    error!(%node, address, "another node with our id has started: give it another id, if it does not stop");
 }

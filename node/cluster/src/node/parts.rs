@@ -156,7 +156,8 @@ impl Prepared {
         self.start_with(collecting, |node| tokio::spawn(node))
     }
 
-    /// As [`start`](Self::start), with another way to run the node's loop: one that can hold it up, for example.
+    /// As [`start`](Self::start), with another way to run the node's loop: one that can hold it up, for
+    /// example.
     pub fn start_with(
         self,
         collecting: Arc<dyn Collecting>,

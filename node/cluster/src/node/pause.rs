@@ -1,4 +1,5 @@
-//! After a pause: peers may have taken us for dead, and what we owned may be theirs by now. So we ask before we act.
+//! After a pause: peers may have taken us for dead, and what we owned may be theirs by now. So we ask
+//! before we act.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,8 +44,8 @@ pub(crate) enum Verdict {
 }
 
 impl PauseCheck {
-    /// A check after `pauses` pauses in all. `before`: the members as they were known before; `previous`: the check of an
-    /// earlier pause that is not confirmed yet.
+    /// A check after `pauses` pauses in all. `before`: the members as they were known before; `previous`:
+    /// the check of an earlier pause that is not confirmed yet.
     pub(crate) fn new(
         pauses: u64,
         before: Option<&Membership>,
@@ -115,7 +116,8 @@ impl PauseCheck {
         Verdict::Ask(ask)
     }
 
-    /// Takes note of who has left, was replaced, or is dead by a detector that has had time since the wake-up.
+    /// Takes note of who has left, was replaced, or is dead by a detector that has had time since the
+    /// wake-up.
     fn follow(&mut self, membership: &Membership, now: Instant) {
         let patient = now < self.woke + PATIENCE;
         // One that lives and cannot be called for so long has told by gossip if it has taken us out.

@@ -156,7 +156,8 @@ struct Ended {
 impl Incoming {
     /// `from` wants to hand `target` over; the connection to it is being made.
     pub(crate) fn offered(&mut self, target: &TargetId, from: &Incarnation, handoff: u64, now: Instant) {
-        // A target that comes a second time was given back in between: what was accepted then says nothing now.
+        // A target that comes a second time was given back in between: what was accepted then says nothing
+        // now.
         self.ended
             .retain(|ended| !(ended.accepted && ended.from == *from && ended.target == *target));
         let offer = Offer {
@@ -246,7 +247,8 @@ impl Incoming {
         self.ended.push_back(ended);
     }
 
-    /// `from` asks whether it still has `target`. From here on a late commit of it is refused. Says whether it was accepted.
+    /// `from` asks whether it still has `target`. From here on a late commit of it is refused. Says whether
+    /// it was accepted.
     pub(crate) fn asked(&mut self, target: &TargetId, from: &Incarnation, now: Instant) -> bool {
         let accepted = |ended: &Ended| {
             ended.accepted && ended.from == *from && ended.target == *target && now <= ended.at + ANSWERS_FOR

@@ -115,3 +115,87 @@ impl Rivals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{life, said};
+
+    fn other(generation: u64, stage: Stage, address: &str) -> Sighting {
+        Sighting {
+            who: Incarnation {
+                generation,
+                ..life("a")
+            },
+            gossip_address: "127.0.0.1:7946".parse().unwrap(),
+            live: true,
+            said: Some(crate::member::Said {
+                stage,
+                ..said(address, &[])
+            }),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_later_of_two_gives_way_if_the_first_one_lives() {
+        let me = Incarnation {
+            generation: 5,
+            ..life("a")
+        };
+        for (what, generation, theirs, stage, alive, fatal) in [
+            ("an older one answers", 4, Stage::Ready, Stage::Ready, true, true),
+            (
+                "an older one has ended",
+                4,
+                Stage::Ready,
+                Stage::Ready,
+                false,
+                false,
+            ),
+            ("a newer one starts", 6, Stage::Joining, Stage::Ready, true, false),
+            (
+                "a newer one is at work while we start",
+                6,
+                Stage::Ready,
+                Stage::Joining,
+                true,
+                true,
+            ),
+            (
+                "both start, we were first",
+                6,
+                Stage::Joining,
+                Stage::Joining,
+                true,
+                false,
+            ),
+        ] {
+            let (mut rivals, seen) = (Rivals::default(), [other(generation, theirs, "x")]);
+            assert_eq!(rivals.due(&seen, "a:7947", Instant::now()).len(), 1, "{what}");
+            let finding = rivals.probed(&seen[0].who, alive, &me, stage);
+            assert_eq!(matches!(finding, Finding::Fatal(_)), fatal, "{what}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_at_our_own_address_was_our_predecessor() {
+        let seen = [other(4, Stage::Ready, "a")];
+        assert_eq!(Rivals::default().due(&seen, "a:7947", Instant::now()), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_asked_once_a_second_and_told_of_once() {
+        let (mut rivals, seen, mut now) = (Rivals::default(), [other(6, Stage::Ready, "x")], Instant::now());
+        let mut told = 0;
+        for nth in 0..40 {
+            let asked = !rivals.due(&seen, "a:7947", now).is_empty();
+            assert_eq!(asked, nth % 20 == 0);
+            if asked {
+                let finding = rivals.probed(&seen[0].who, true, &life("a"), Stage::Ready);
+                told += u32::from(finding != Finding::Nothing);
+            }
+            now += Duration::from_millis(50);
+        }
+        assert_eq!(told, 1);
+    }
+}

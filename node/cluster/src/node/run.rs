@@ -33,7 +33,8 @@ const PREPARE: Duration = Duration::from_secs(10);
 const COMMIT: Duration = Duration::from_secs(5);
 /// Short questions between nodes.
 const ASK: Duration = Duration::from_millis(500);
-/// Lanes have deadlines of their own that are far shorter; one that is stuck beyond this holds nothing up any more.
+/// Lanes have deadlines of their own that are far shorter; one that is stuck beyond this holds nothing up
+/// any more.
 const STOP: Duration = Duration::from_secs(60);
 /// When the node ends, its lanes have this long.
 const LAST_STOP: Duration = Duration::from_secs(2);

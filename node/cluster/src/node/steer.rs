@@ -1,6 +1,7 @@
 //! The steering: all that the node decides, as one struct that is told what happened and says what to do.
 //!
-//! It does no I/O and waits for nothing, so that every case can be tested as a table. [`run`](super::run) is its edge.
+//! It does no I/O and waits for nothing, so that every case can be tested as a table. [`run`](super::run)
+//! is its edge.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -225,7 +226,8 @@ impl Steering {
         }
     }
 
-    /// One step: looks, decides, and says what to do. Call it whenever something has changed, and now and then.
+    /// One step: looks, decides, and says what to do. Call it whenever something has changed, and now and
+    /// then.
     pub(crate) fn step(&mut self, look: &Look<'_>) -> Vec<Effect> {
         let now = look.now.instant;
         self.sole = look.sightings.is_none();

@@ -1,5 +1,5 @@
-//! A collector that reads nothing but the clock: it ticks on real schedules, asks the gate, keeps baselines in the
-//! memories, and delivers what it read some time later.
+//! A collector that reads nothing but the clock: it ticks on real schedules, asks the gate, keeps baselines
+//! in the memories, and delivers what it read some time later.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use ringwatch_frame::Tick;
+
 use crate::collector::schedule;
 use crate::oracle::{Books, shifted};
 use crate::story::{Fault, Kind, Story};
@@ -34,7 +36,7 @@ impl Figures {
             figures.frames += ticks.len();
             figures.again += ticks.values().map(|frames| frames.len() - 1).sum::<usize>();
             let ticks: Vec<_> = ticks.keys().collect();
-            let between = |pair: &[_]| usize::try_from(schedule.between(*pair[0], *pair[1])).unwrap() - 1;
+            let between = |pair: &[&Tick]| usize::try_from(schedule.between(*pair[0], *pair[1])).unwrap() - 1;
             let missed: usize = ticks.windows(2).map(between).sum();
             let nth = match schedule.interval().as_secs() {
                 1 => 0,
@@ -45,10 +47,19 @@ impl Figures {
                 figures.missed[nth] += missed;
             }
         }
-        for kill in books.happened.iter().filter(|h| matches!(h.fault, Fault::Kill(..))) {
+        for kill in books
+            .happened
+            .iter()
+            .filter(|h| matches!(h.fault, Fault::Kill(..)))
+        {
             for target in kill.held.iter().filter(|_| story.kind == Kind::Kills) {
-                let next = books.issued.iter().find(|i| i.series.0 == *target && i.at > kill.at);
-                figures.silences.extend(next.map(|next| shifted(kill.at, 0).lateness(next.at)));
+                let next = books
+                    .issued
+                    .iter()
+                    .find(|i| i.series.0 == *target && i.at > kill.at);
+                figures
+                    .silences
+                    .extend(next.map(|next| shifted(kill.at, 0).lateness(next.at)));
             }
         }
         figures
@@ -70,10 +81,30 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, faults, frames, again, moves, silences, missed } = self;
-        write!(f, "{runs} runs, {faults} faults, {moves} moves, {frames} ticks, {again} frames twice")?;
+        let Self {
+            runs,
+            faults,
+            frames,
+            again,
+            moves,
+            silences,
+            missed,
+        } = self;
+        write!(
+            f,
+            "{runs} runs, {faults} faults, {moves} moves, {frames} ticks, {again} frames twice"
+        )?;
         let (half, most) = (silences.get(silences.len() / 2), silences.last());
-        write!(f, "; targets hit by a kill: {}, missed ticks of 1, 2 and 10 s: {missed:?}", silences.len())?;
-        write!(f, ", silent for {:?} (p50), {:?} (max)", half.unwrap_or(&Duration::ZERO), most.unwrap_or(&Duration::ZERO))
+        write!(
+            f,
+            "; targets hit by a kill: {}, missed ticks of 1, 2 and 10 s: {missed:?}",
+            silences.len()
+        )?;
+        write!(
+            f,
+            ", silent for {:?} (p50), {:?} (max)",
+            half.unwrap_or(&Duration::ZERO),
+            most.unwrap_or(&Duration::ZERO)
+        )
     }
 }

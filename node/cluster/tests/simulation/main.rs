@@ -1,14 +1,16 @@
-//! Simulation of membership, ownership and replication: nodes in one process and one thread, in simulated time, through faults
-//! that a seed decides.
+//! Simulation of membership, ownership and replication: nodes in one process and one thread, in simulated
+//! time, through faults that a seed decides.
 //!
-//! All of the crate runs as it is but for the edges: gossip goes over chitchat's transport in memory, calls between nodes
-//! over a table of links, and the collector reads a clock. A run has a phase of faults, then a calm one with a deadline, then
-//! the verdict of the invariants. A run in which no fault happened is invalid.
+//! All of the crate runs as it is but for the edges: gossip goes over chitchat's transport in memory, calls
+//! between nodes over a table of links, and the collector reads a clock. A run has a phase of faults, then
+//! a calm one with a deadline, then the verdict of the invariants. A run in which no fault happened is
+//! invalid.
 //!
 //! `RINGWATCH_SIM_SEED=7` runs one seed, `RINGWATCH_SIM_SEEDS=500` sweeps over so many.
 //!
-//! What the seed does not decide, so that two runs of one seed may differ: whom chitchat gossips with (its own random
-//! numbers), the order in hash maps, which branch of a `select!` is looked at first, and the jitter of back-offs.
+//! What the seed does not decide, so that two runs of one seed may differ: whom chitchat gossips with (its
+//! own random numbers), the order in hash maps, which branch of a `select!` is looked at first, and the
+//! jitter of back-offs.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +20,7 @@
 )]
 
 mod collector;
+mod figures;
 mod invariants;
 mod network;
 mod oracle;
@@ -29,17 +32,19 @@ use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use figures::Figures;
 use oracle::shifted;
 use story::{Kind, Story};
 use world::World;
 
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 32;
-/// The calm phase is settled by then: the hold-down, the longest wait of a handoff that failed, and time for the moves.
+/// The calm phase is settled by then: the hold-down, the longest wait of a handoff that failed, and time
+/// for the moves.
 const CALM: Duration = Duration::from_secs(60);
 
-/// One run. Says what is wrong with it.
-async fn run(seed: u64) -> Result<(), String> {
+/// One run. The error says what is wrong with it.
+async fn run(seed: u64) -> Result<Figures, String> {
     let story = Story::of(seed);
     let mut world = World::new(seed, &story);
     for n in 1..=story.nodes {
@@ -68,13 +73,13 @@ async fn run(seed: u64) -> Result<(), String> {
         .chain(world.oracle.look(|books| invariants::verdict(&story, books, end)))
         .collect();
     if faults.is_empty() {
-        Ok(())
+        Ok(world.oracle.look(|books| Figures::of(&story, books)))
     } else {
         Err(faults.join("\n  "))
     }
 }
 
-fn run_alone(seed: u64) -> Result<(), String> {
+fn run_alone(seed: u64) -> Result<Figures, String> {
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -92,24 +97,28 @@ fn every_seed_ends_well() {
     };
     let next = AtomicU64::new(seeds.start);
     let work = || {
-        let mut failures = Vec::new();
+        let (mut failures, mut figures) = (Vec::new(), Figures::default());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
-                return failures;
+                return (failures, figures);
             }
-            if let Err(fault) = run_alone(seed) {
-                failures.push(format!("seed {seed} ({:?}):\n  {fault}", Story::of(seed)));
+            match run_alone(seed) {
+                Ok(more) => figures.add(more),
+                Err(fault) => failures.push(format!("seed {seed} ({:?}):\n  {fault}", Story::of(seed))),
             }
         }
     };
-    let failures: Vec<String> = std::thread::scope(|scope| {
+    let (mut failures, mut figures) = (Vec::new(), Figures::default());
+    std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
+        for thread in threads {
+            let (more_failures, more_figures) = thread.join().unwrap();
+            failures.extend(more_failures);
+            figures.add(more_figures);
+        }
     });
+    println!("{figures}");
     assert!(
         failures.is_empty(),
         "run one alone with RINGWATCH_SIM_SEED=<seed> cargo test -p ringwatch-cluster --test simulation\n{}",

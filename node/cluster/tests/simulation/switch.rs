@@ -1,4 +1,5 @@
-//! The power switch of a simulated process: it runs, stands still as after SIGSTOP, or is gone as after SIGKILL.
+//! The power switch of a simulated process: it runs, stands still as after SIGSTOP, or is gone as after
+//! SIGKILL.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -48,7 +49,8 @@ impl Switch {
         moves.is_ok_and(|power| *power == Power::Running)
     }
 
-    /// Runs `work` as a task of this process: it is not polled while the process stands still, and dropped with it.
+    /// Runs `work` as a task of this process: it is not polled while the process stands still, and dropped
+    /// with it.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let switch = self.clone();
         tokio::spawn(async move {

@@ -1,8 +1,9 @@
-//! No lie: from one delivered frame of a counter to the next nothing is lost and nothing doubled, whoever read them.
+//! No lie: from one delivered frame of a counter to the next nothing is lost and nothing doubled, whoever
+//! read them.
 //!
-//! A frame says what the counter was at the reading before, and what it was at its own. One frame may arrive twice, when an
-//! owner died before it knew of the delivery; then both are the same, row for row. Where the network is cut a target may have
-//! two owners, so that nothing is promised yet.
+//! A frame says what the counter was at the reading before, and what it was at its own. One frame may
+//! arrive twice, when an owner died before it knew of the delivery; then both are the same, row for row.
+//! Where the network is cut a target may have two owners, so that nothing is promised yet.
 
 use crate::collector::counts;
 use crate::oracle::Books;

@@ -1,8 +1,9 @@
 //! No gap: every tick of every stream is delivered, once.
 //!
-//! Where nodes only join, drain and leave none is missing. A kill may cost a stream of 1 s two ticks of what the dead owner
-//! read, one of 2 s one, and one of 10 s none; what a former owner had read and was still to deliver dies with it. A pause costs
-//! what falls into it, and into the time that it takes to be seen. Where the network is cut nothing is promised yet.
+//! Where nodes only join, drain and leave none is missing. A kill may cost a stream of 1 s two ticks of
+//! what the dead owner read, one of 2 s one, and one of 10 s none; what a former owner had read and was
+//! still to deliver dies with it. A pause costs what falls into it, and into the time that it takes to be
+//! seen. Where the network is cut nothing is promised yet.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,8 @@ fn reason(books: &Books, series: &Series, tick: Tick) -> Option<(usize, i64)> {
     found.filter(|(_, allowed)| *allowed > 0)
 }
 
-/// Whether the tick had been read, and its reader died when it had handed the target over and not delivered all.
+/// Whether the tick had been read, and its reader died when it had handed the target over and not delivered
+/// all.
 fn died_with_former_owner(books: &Books, series: &Series, tick: Tick, killed: &Happened) -> bool {
     let read = books.read.get(&(series.clone(), tick)).into_iter().flatten();
     let mut by_the_dead = read.filter(|(life, _)| killed.life.as_ref() == Some(life));

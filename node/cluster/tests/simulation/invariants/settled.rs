@@ -1,5 +1,5 @@
-//! After the calm every node knows the same: all members are ready, all targets are where the ring of the one view wants them,
-//! and each is read by exactly that one process.
+//! After the calm every node knows the same: all members are ready, all targets are where the ring of the
+//! one view wants them, and each is read by exactly that one process.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
