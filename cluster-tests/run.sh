@@ -128,6 +128,7 @@ step "rustfmt and clippy" has_format_and_lints || exit 1
 choose_servers
 if [ "$quick" != yes ]; then
     step "PostgreSQL 14 to 18" cluster-tests/servers.sh || exit 1
+    step "MySQL and MariaDB" cluster-tests/mysql.sh || exit 1
 fi
 step "cargo-deny" install_deny
 [ "$quick" = fetch ] && exit 0

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["ringwatch/v1/cluster.proto", "ringwatch/v1/peer.proto"];
+    let rooms = ["breakers", "cluster", "peer", "sampler"];
+    let files = rooms.map(|room| format!("ringwatch/v1/{room}.proto"));
     let set = protox::compile(files, ["proto"])?;
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("ringwatch.v1.bin");
     std::fs::write(&descriptor, prost::Message::encode_to_vec(&set))?;

@@ -13,6 +13,7 @@ pub mod books;
 pub mod cluster;
 pub mod fake;
 pub mod http;
+pub mod mysql;
 pub mod node;
 pub mod pgbench;
 pub mod ports;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::node::{DRAIN, Metrics, Node};
 use crate::wait;
 pub use agreement::{Agreement, Words};
-pub use command::command;
+pub use command::{client, command};
 pub use seat::{End, Seat};
 pub use shape::{Seeds, Shape, new_key};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::point::{PointOf, Record, SeriesId, Value};
+use super::point::{Attributes, PointOf, Record, SeriesId, Value};
 use super::series::{Gap, Series};
 
 /// How much is remembered.
@@ -68,6 +68,8 @@ pub struct Ledger {
     pub statements: HashMap<(String, String), StatementSum>,
     /// The time of the newest point or record of each target.
     pub targets: BTreeMap<String, u64>,
+    /// The attributes of the resource of the last point of each metric.
+    pub resources: HashMap<String, Attributes>,
     /// Log records that tell of the same thing at the same tick as an earlier one, and tell it otherwise: the same tick
     /// was read twice.
     pub conflicting_records: u64,
@@ -90,6 +92,7 @@ impl Ledger {
             last_records: VecDeque::new(),
             statements: HashMap::new(),
             targets: BTreeMap::new(),
+            resources: HashMap::new(),
             conflicting_records: 0,
             seen_records: HashSet::new(),
             seen_things: HashSet::new(),
@@ -101,6 +104,7 @@ impl Ledger {
     pub fn enter_point(&mut self, of: PointOf) {
         self.points += 1;
         self.see_target(&of.id.target, of.time);
+        self.resources.insert(of.id.metric.clone(), of.resource);
         if self.series.len() >= self.memory.series && !self.series.contains_key(&of.id) {
             return;
         }

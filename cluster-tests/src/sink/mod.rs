@@ -19,7 +19,7 @@ use tonic::codec::CompressionEncoding;
 
 use crate::ports;
 pub use ledger::{Ledger, Memory, StatementSum};
-pub use point::{Kind, Point, PointOf, Record, SeriesId, Value};
+pub use point::{Attributes, Kind, Point, PointOf, Record, SeriesId, Value};
 pub use series::{Gap, Series};
 pub use service::{Answer, Given};
 use service::{Service, Shared, lock};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};
@@ -108,6 +109,8 @@ pub struct PointOf {
     pub time: u64,
     /// The content.
     pub point: Point,
+    /// The attributes of the resource.
+    pub resource: Attributes,
 }
 
 /// A log record.
@@ -119,9 +122,20 @@ pub struct Record {
     pub event: String,
     /// `time_unix_nano`.
     pub time: u64,
+    /// `observed_time_unix_nano`.
+    pub observed: u64,
+    /// The body; absent where there is none.
+    pub body: Option<Value>,
+    /// `severity_text` and `severity_number`.
+    pub severity: (String, i32),
     /// The attributes.
     pub attributes: BTreeMap<String, Value>,
+    /// The attributes of the resource, shared by all records of a request.
+    pub resource: Attributes,
 }
+
+/// Attributes that many share.
+pub type Attributes = Arc<BTreeMap<String, Value>>;
 
 impl Record {
     /// An attribute that is text.
@@ -155,6 +169,8 @@ impl Record {
     pub(super) fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.target, &self.event, self.time).hash(&mut hasher);
+        (self.observed, &self.severity).hash(&mut hasher);
+        self.body.as_ref().map(Value::to_string).hash(&mut hasher);
         for (name, value) in &self.attributes {
             (name, value.to_string()).hash(&mut hasher);
         }
@@ -176,9 +192,10 @@ const KEYS: [(&str, &[&str]); 2] = [
 pub(super) fn points_of(resources: Vec<ResourceMetrics>) -> Vec<PointOf> {
     let mut points = Vec::new();
     for resource in resources {
-        let target = target_of(resource.resource);
+        let of = attributes_of(resource.resource);
+        let target = target_of(&of);
         for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
-            points_of_metric(&target, metric, &mut points);
+            points_of_metric(&target, &of, metric, &mut points);
         }
     }
     points
@@ -188,17 +205,18 @@ pub(super) fn points_of(resources: Vec<ResourceMetrics>) -> Vec<PointOf> {
 pub(super) fn records_of(resources: Vec<ResourceLogs>) -> Vec<Record> {
     let mut records = Vec::new();
     for resource in resources {
-        let target = target_of(resource.resource);
+        let of = attributes_of(resource.resource);
+        let target = target_of(&of);
         let logs = resource
             .scope_logs
             .into_iter()
             .flat_map(|scope| scope.log_records);
-        records.extend(logs.map(|log| record_of(&target, log)));
+        records.extend(logs.map(|log| record_of(&target, &of, log)));
     }
     records
 }
 
-fn record_of(target: &str, log: LogRecord) -> Record {
+fn record_of(target: &str, resource: &Attributes, log: LogRecord) -> Record {
     let attributes = log
         .attributes
         .into_iter()
@@ -208,11 +226,15 @@ fn record_of(target: &str, log: LogRecord) -> Record {
         target: target.to_owned(),
         event: log.event_name,
         time: log.time_unix_nano,
+        observed: log.observed_time_unix_nano,
+        body: log.body.map(|body| Value::from(Some(body))),
+        severity: (log.severity_text, log.severity_number),
         attributes,
+        resource: Arc::clone(resource),
     }
 }
 
-fn points_of_metric(target: &str, metric: Metric, out: &mut Vec<PointOf>) {
+fn points_of_metric(target: &str, resource: &Attributes, metric: Metric, out: &mut Vec<PointOf>) {
     const CUMULATIVE: i32 = 2;
     let (kind, points) = match metric.data {
         Some(metric::Data::Gauge(gauge)) => (Kind::Gauge, gauge.data_points),
@@ -244,6 +266,7 @@ fn points_of_metric(target: &str, metric: Metric, out: &mut Vec<PointOf>) {
                 start: point.start_time_unix_nano,
                 value,
             },
+            resource: Arc::clone(resource),
         }
     }));
 }
@@ -257,17 +280,12 @@ fn canonical(attributes: Vec<KeyValue>) -> String {
     pairs.join(",")
 }
 
-fn target_of(resource: Option<Resource>) -> String {
-    let mut attributes: BTreeMap<String, Value> = resource
-        .unwrap_or_default()
-        .attributes
-        .into_iter()
-        .map(|kv| (kv.key, kv.value.into()))
-        .collect();
-    let mut part = |name| {
-        attributes
-            .remove(name)
-            .map_or_else(|| "?".to_owned(), |v| v.to_string())
-    };
+fn attributes_of(resource: Option<Resource>) -> Attributes {
+    let attributes = resource.unwrap_or_default().attributes.into_iter();
+    Arc::new(attributes.map(|kv| (kv.key, kv.value.into())).collect())
+}
+
+fn target_of(attributes: &Attributes) -> String {
+    let part = |name| attributes.get(name).map_or_else(|| "?".to_owned(), Value::to_string);
     format!("{}:{}", part("server.address"), part("server.port"))
 }

@@ -7,6 +7,7 @@
 
 mod story;
 
+mod breaker;
 mod catalogue;
 mod cluster;
 mod config;
@@ -18,9 +19,12 @@ mod harness;
 mod intervals;
 mod lifecycle;
 mod locks;
+mod reference;
 mod replication;
 mod rights;
+mod sampling;
 mod sink_answers;
 mod sink_down;
+mod sqlquery;
 mod statements;
 mod values;

@@ -15,3 +15,4 @@ mod projection;
 pub use catalogue::Catalogue;
 pub use error::{CatalogueError, Fault};
 pub use projection::{Projection, Projections};
+pub use ringwatch_frame::Place;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{
-    Cadence, Column, Engine, Event, Kind, Metric, MetricKind, MetricValue, Param, Requirement, Scope, Stream,
-    Variant,
+    Aggregation, Cadence, Column, Engine, Event, Kind, Metric, MetricKind, MetricValue, Param, Requirement,
+    Scope, Stream, Variant,
 };
 
 /// A line of `catalogue list`.
@@ -102,6 +102,8 @@ pub struct MetricSheet {
     pub kind: &'static str,
     /// Whether a sum only grows.
     pub monotonic: bool,
+    /// What a sum's values count from: `cumulative`, from the start, or `delta`, from the point before.
+    pub aggregation: Option<&'static str>,
     /// `int` or `double`.
     pub value_type: &'static str,
     /// Whether it is on by default.
@@ -117,6 +119,9 @@ pub struct EventSheet {
     pub name: String,
     /// What it is.
     pub description: String,
+    /// What else of the record comes from a column: `body`, `severity_text`, `severity_number`, `timestamp`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<&'static str, String>,
     /// Attributes in their order: name, and where the value comes from.
     pub attributes: Vec<AttributeSheet>,
 }
@@ -217,6 +222,10 @@ fn metric_sheet(metric: &Metric) -> MetricSheet {
             MetricKind::Sum => "sum",
         },
         monotonic: metric.monotonic,
+        aggregation: (metric.kind == MetricKind::Sum).then_some(match metric.aggregation {
+            Aggregation::Cumulative => "cumulative",
+            Aggregation::Delta => "delta",
+        }),
         value_type: match metric.value {
             MetricValue::Int => "int",
             MetricValue::Double => "double",
@@ -237,9 +246,19 @@ fn event_sheet(event: &Event) -> EventSheet {
         column: Some(attribute.column.clone()),
         value: None,
     });
+    let places = [
+        ("body", &event.body),
+        ("severity_text", &event.severity_text),
+        ("severity_number", &event.severity_number),
+        ("timestamp", &event.timestamp),
+    ];
     EventSheet {
         name: event.name.clone(),
         description: event.description.clone(),
+        places: places
+            .into_iter()
+            .filter_map(|(place, column)| Some((place, column.clone()?)))
+            .collect(),
         attributes: constants.chain(attributes).collect(),
     }
 }

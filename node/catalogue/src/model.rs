@@ -216,6 +216,11 @@ pub struct Metric {
     pub enabled: bool,
     /// The column that holds the instant at which a cumulative sum began.
     pub start: Option<String>,
+    /// The column that holds the instant of a point, where it is not the tick.
+    pub timestamp: Option<String>,
+    /// What a sum's values count from.
+    #[serde(default)]
+    pub aggregation: Aggregation,
     /// One point of each row for each entry; a null gives no point.
     pub points: Vec<Point>,
     /// Attributes of every point, by name: the columns that hold them.
@@ -223,7 +228,7 @@ pub struct Metric {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Gauge or sum. All sums are cumulative.
+/// Gauge or sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricKind {
@@ -231,6 +236,17 @@ pub enum MetricKind {
     Gauge,
     /// A total.
     Sum,
+}
+
+/// What the values of a sum count from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// From the start. All sums of the catalogue do.
+    #[default]
+    Cumulative,
+    /// From the point before.
+    Delta,
 }
 
 /// The type of a metric's values.
@@ -254,16 +270,36 @@ pub struct Point {
     /// Attributes that are the same in every row, such as `operation: ins`.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
+    /// Which rows give the point; all without it.
+    pub only: Option<Only>,
+}
+
+/// Which rows give a point: those whose `column`, as text, is `equals`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Only {
+    /// The column to look at.
+    pub column: String,
+    /// What it must hold.
+    pub equals: String,
 }
 
 /// A log record and how a row becomes one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// The event's name, `db.server.top_query`.
+    /// The event's name, `db.server.top_query`. Empty: a plain record, which is no event.
     pub name: String,
     /// What it is.
     pub description: String,
+    /// The column that holds the body.
+    pub body: Option<String>,
+    /// The column that holds the severity as text.
+    pub severity_text: Option<String>,
+    /// The column that holds the severity's number.
+    pub severity_number: Option<String>,
+    /// The column that holds the record's own instant; the tick is then when it was observed.
+    pub timestamp: Option<String>,
     /// Attributes that are the same in every record.
     #[serde(default)]
     pub constants: BTreeMap<String, String>,

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ringwatch_frame::Place;
+
 use crate::model::{Event, Metric, Stream};
 
 /// What the rows of one stream of one receiver become.
@@ -12,8 +14,8 @@ pub struct Projection {
     pub scope: String,
     /// The metrics that are on.
     pub metrics: Vec<Metric>,
-    /// The record, if it is on.
-    pub event: Option<Event>,
+    /// The records that are on: each row becomes one of each.
+    pub events: Vec<Event>,
 }
 
 impl Projection {
@@ -27,14 +29,29 @@ impl Projection {
                 .filter(|metric| metric_on(metric))
                 .cloned()
                 .collect(),
-            event: stream.event.clone(),
+            events: stream.event.iter().cloned().collect(),
         }
     }
 
-    /// The column that holds the attribute `key` of the points or of the record.
-    pub fn column_of(&self, key: &str) -> Option<&str> {
+    /// The column that holds what is asked for, in the points or in the first record that has it.
+    pub fn column_of(&self, place: Place<'_>) -> Option<&str> {
+        let mut events = self.events.iter();
+        let column = match place {
+            Place::Attribute(key) => return self.attribute(key),
+            Place::Body => events.find_map(|event| event.body.as_ref()),
+            Place::SeverityText => events.find_map(|event| event.severity_text.as_ref()),
+            Place::SeverityNumber => events.find_map(|event| event.severity_number.as_ref()),
+            Place::Timestamp => {
+                let of_points = self.metrics.iter().find_map(|metric| metric.timestamp.as_ref());
+                of_points.or_else(|| events.find_map(|event| event.timestamp.as_ref()))
+            }
+        };
+        column.map(String::as_str)
+    }
+
+    fn attribute(&self, key: &str) -> Option<&str> {
         let of_points = self.metrics.iter().find_map(|metric| metric.attributes.get(key));
-        let attributes = self.event.iter().flat_map(|event| &event.attributes);
+        let attributes = self.events.iter().flat_map(|event| &event.attributes);
         let mut of_record = attributes.filter(|attribute| attribute.key == key);
         of_points
             .or_else(|| of_record.next().map(|attribute| &attribute.column))
@@ -43,7 +60,7 @@ impl Projection {
 
     /// Whether nothing comes of the rows.
     pub fn is_empty(&self) -> bool {
-        self.metrics.is_empty() && self.event.is_none()
+        self.metrics.is_empty() && self.events.is_empty()
     }
 }
 
@@ -63,5 +80,43 @@ impl Projections {
     /// The projection of `stream` of `source`.
     pub fn get(&self, source: &str, stream: &str) -> Option<&Arc<Projection>> {
         self.0.get(source)?.get(stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Catalogue;
+
+    #[test]
+    fn places_are_found_in_points_and_in_the_first_record_that_has_them() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let engine = catalogue.engine("postgresql").unwrap();
+        let stream = engine.stream("postgresql.statements").unwrap();
+        let mut projection = Projection::of(&engine.engine, stream, |_| true);
+        assert_eq!(
+            projection.column_of(Place::Attribute("db.namespace")),
+            Some("datname")
+        );
+        let empty = [
+            Place::Body,
+            Place::SeverityText,
+            Place::SeverityNumber,
+            Place::Timestamp,
+        ];
+        for place in empty {
+            assert_eq!(projection.column_of(place), None, "{place:?}");
+        }
+        let plain = projection.events[0].clone();
+        projection.events.push(Event {
+            body: Some("query_text".into()),
+            severity_text: Some("level".into()),
+            severity_number: Some("number".into()),
+            timestamp: Some("at".into()),
+            ..plain
+        });
+        let found = empty.map(|place| projection.column_of(place));
+        let wanted = ["query_text", "level", "number", "at"];
+        assert_eq!(found, wanted.map(Some));
     }
 }

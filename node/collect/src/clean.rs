@@ -8,7 +8,7 @@ use arrow_array::{RecordBatch, StringArray};
 use quick_cache::Weighter;
 use ringwatch_frame::{Cell, ColumnType, Columns};
 use ringwatch_parse::sql::{Dialect, obfuscate, truncate_chars};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::fault::{Fault, FaultKind};
 
@@ -42,15 +42,19 @@ impl Cleaner {
     }
 
     /// The obfuscated texts of `raw`, in its order. Lexing is done on a thread where it holds nobody up.
-    pub(crate) async fn texts(self: &Arc<Self>, raw: &StringArray) -> Result<Vec<Option<Arc<str>>>, Fault> {
-        let known: Option<Vec<_>> = raw.iter().map(|text| self.known(text)).collect();
+    pub(crate) async fn texts(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        raw: &StringArray,
+    ) -> Result<Vec<Option<Arc<str>>>, Fault> {
+        let known: Option<Vec<_>> = raw.iter().map(|text| self.known(dialect, text)).collect();
         if let Some(known) = known {
             return Ok(known);
         }
         let (cleaner, raw) = (Arc::clone(self), raw.clone());
         let clean = move || {
             raw.iter()
-                .map(|text| text.map(|text| cleaner.clean(text)))
+                .map(|text| text.map(|text| cleaner.clean(dialect, text)))
                 .collect()
         };
         tokio::task::spawn_blocking(clean)
@@ -61,24 +65,30 @@ impl Cleaner {
     /// `batch` with the texts of these columns obfuscated.
     pub(crate) async fn columns(
         self: &Arc<Self>,
+        dialect: Dialect,
         batch: RecordBatch,
         names: &[&str],
     ) -> Result<RecordBatch, Fault> {
         let mut batch = batch;
         for name in names {
-            batch = self.column(batch, name).await?;
+            batch = self.column(dialect, batch, name).await?;
         }
         Ok(batch)
     }
 
-    async fn column(self: &Arc<Self>, batch: RecordBatch, name: &str) -> Result<RecordBatch, Fault> {
+    async fn column(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        batch: RecordBatch,
+        name: &str,
+    ) -> Result<RecordBatch, Fault> {
         let shape =
             |e: &dyn std::fmt::Display| Fault::new(FaultKind::Shape, &format!("column `{name}`: {e}"));
         let at = batch.schema_ref().index_of(name).map_err(|e| shape(&e))?;
         let Some(raw) = batch.column(at).as_dictionary_opt::<Int32Type>() else {
             return Err(shape(&"it is SQL, but it does not hold text"));
         };
-        let clean = self.texts(raw.values().as_string::<i32>()).await?;
+        let clean = self.texts(dialect, raw.values().as_string::<i32>()).await?;
         let mut columns = Columns::new([(name, ColumnType::Text)]);
         for key in raw.keys() {
             let text = key.and_then(|key| clean.get(usize::try_from(key).ok()?)?.as_deref());
@@ -97,20 +107,25 @@ impl Cleaner {
         clippy::option_option,
         reason = "the outer one says whether it is known, the inner one is the column's null"
     )]
-    fn known(&self, raw: Option<&str>) -> Option<Option<Arc<str>>> {
-        raw.map_or(Some(None), |raw| self.0.get(&xxh3_128(raw.as_bytes())).map(Some))
+    fn known(&self, dialect: Dialect, raw: Option<&str>) -> Option<Option<Arc<str>>> {
+        raw.map_or(Some(None), |raw| self.0.get(&key(dialect, raw)).map(Some))
     }
 
-    fn clean(&self, raw: &str) -> Arc<str> {
-        let hash = xxh3_128(raw.as_bytes());
+    fn clean(&self, dialect: Dialect, raw: &str) -> Arc<str> {
+        let hash = key(dialect, raw);
         if let Some(known) = self.0.get(&hash) {
             return known;
         }
-        let clean: Arc<str> = obfuscate(Dialect::PostgreSql, truncate_chars(raw, LONGEST))
+        let clean: Arc<str> = obfuscate(dialect, truncate_chars(raw, LONGEST))
             .map_or_else(|_| WITHHELD.into(), |text| text.as_str().into());
         self.0.insert(hash, Arc::clone(&clean));
         clean
     }
+}
+
+/// What is a literal differs between dialects.
+fn key(dialect: Dialect, raw: &str) -> u128 {
+    xxh3_128_with_seed(raw.as_bytes(), dialect as u64)
 }
 
 #[cfg(test)]
@@ -127,7 +142,10 @@ mod tests {
         let cleaner = Arc::new(Cleaner::new());
         let batch = columns.finish().unwrap();
         for _ in 0..2 {
-            let clean = cleaner.columns(batch.clone(), &["query"]).await.unwrap();
+            let clean = cleaner
+                .columns(Dialect::PostgreSql, batch.clone(), &["query"])
+                .await
+                .unwrap();
             let query = clean.column(0).as_dictionary::<Int32Type>();
             assert_eq!(query.values().len(), 1, "each distinct text is there once");
             let text = query.values().as_string::<i32>().value(0);
@@ -135,12 +153,17 @@ mod tests {
             assert!(clean.column(0).is_null(1));
             assert_eq!(clean.column(1), batch.column(1), "other columns are left alone");
         }
-        assert!(cleaner.columns(batch, &["nowhere"]).await.is_err());
+        assert!(
+            cleaner
+                .columns(Dialect::PostgreSql, batch, &["nowhere"])
+                .await
+                .is_err()
+        );
     }
 
     #[test]
     fn what_cannot_be_lexed_is_withheld() {
-        let text = Cleaner::new().clean("SELECT secret \\ FROM t");
+        let text = Cleaner::new().clean(Dialect::PostgreSql, "SELECT secret \\ FROM t");
         assert_eq!(&*text, WITHHELD);
     }
 }

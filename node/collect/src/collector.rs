@@ -11,15 +11,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clean::Cleaner;
+use crate::connections::Connections;
 use crate::fault::Fault;
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::guarded::Guarded;
 use crate::health::Health;
 use crate::lane::Env;
 use crate::live::Live;
 use crate::meters::Meters;
 use crate::ownership::{Ownership, Sink, Succession};
-use crate::postgres::Postgres;
 use crate::reconcile::reconcile;
 use crate::session::Connector;
 use crate::target::{TargetSpec, Targets};
@@ -39,6 +40,8 @@ pub struct CollectorParts {
     pub registry: Registry,
     /// Who says what may be read.
     pub ownership: Arc<dyn Ownership>,
+    /// Who says what a target may be asked for: breakers and rate limits.
+    pub guard: Arc<dyn Guard>,
     /// Who keeps what is remembered of targets.
     pub succession: Arc<dyn Succession>,
     /// Where frames go.
@@ -60,8 +63,8 @@ pub enum StartError {
 pub struct TargetStatus {
     /// The target.
     pub target: TargetId,
-    /// The receiver that reads it.
-    pub source: Arc<str>,
+    /// The receivers that read it.
+    pub sources: Vec<Arc<str>>,
     /// Whether the last attempt to speak to it succeeded.
     pub up: bool,
     /// What is wrong with it, or with the stream of it that failed last.
@@ -85,11 +88,15 @@ impl Collector {
     /// How each target does, in the order of their names.
     pub fn status(&self) -> Vec<TargetStatus> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = |(target, (source, health)): (&TargetId, &(Arc<str>, Arc<Health>))| {
+        let status = |(target, (spec, health)): (&TargetId, &(Arc<TargetSpec>, Arc<Health>))| {
             let (up, last_error) = health.status();
             TargetStatus {
                 target: target.clone(),
-                source: Arc::clone(source),
+                sources: spec
+                    .readers
+                    .iter()
+                    .map(|reader| Arc::clone(&reader.source))
+                    .collect(),
                 up,
                 last_error,
             }
@@ -97,8 +104,9 @@ impl Collector {
         running.iter().map(status).collect()
     }
 
-    /// Connects to the home database of a target that will be ours, and keeps the connection for the first
-    /// lane of the target that begins, or for 30 seconds. For a target that is read here it does nothing.
+    /// Connects to a target that will be ours as its first receiver does, and keeps the connection for the lane of that
+    /// receiver that begins first, or for 30 seconds. For a target that is read here, or that must be left alone
+    /// because a breaker is open, it does nothing.
     ///
     /// # Errors
     /// When the target cannot be reached within the receiver's timeout, or too many connections are being
@@ -134,7 +142,7 @@ impl Collector {
 /// # Errors
 /// When the metrics cannot be registered.
 pub fn start_collector(parts: CollectorParts) -> Result<Collector, StartError> {
-    start_with(parts, Postgres)
+    start_with(parts, Connections::new())
 }
 
 /// Starts reading the targets through `connector`.
@@ -147,6 +155,7 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         books: parts.books,
         connector: Guarded::new(connector, Arc::clone(&parts.ownership)),
         ownership: parts.ownership,
+        guard: parts.guard,
         succession: parts.succession,
         sink: parts.sink,
         gate: Gate::new(),
@@ -241,7 +250,7 @@ impl<C: Connector> Supervisor<C> {
     fn follow(&mut self, wanted: &[Arc<TargetSpec>]) {
         self.leaving.retain(|_, handle| !handle.is_finished());
         let changes = reconcile(&self.specs, wanted);
-        self.tell(&changes.doubles);
+        self.tell(changes.doubles);
         for id in changes.stop {
             self.specs.remove(&id);
             if let Some(task) = self.tasks.remove(&id) {
@@ -269,9 +278,7 @@ impl<C: Connector> Supervisor<C> {
     }
 
     /// Warns of targets that two receivers want, once of each.
-    fn tell(&mut self, doubles: &[Arc<TargetSpec>]) {
-        let double = |spec: &Arc<TargetSpec>| (spec.id.clone(), Arc::clone(&spec.source));
-        let doubles: BTreeSet<_> = doubles.iter().map(double).collect();
+    fn tell(&mut self, doubles: BTreeSet<(TargetId, Arc<str>)>) {
         for (target, source) in doubles.difference(&self.doubles) {
             tracing::warn!(
                 %target, %source,

@@ -45,6 +45,8 @@ pub enum FaultKind {
     Stale,
     /// The server refused the statement for another reason.
     Statement,
+    /// A statement of the user is wrong for this server, or its answer is not what its mapping names.
+    Query,
     /// This node is not sure to own the target at this moment: nothing was sent.
     NotHeld,
 }
@@ -107,7 +109,8 @@ impl FaultKind {
             | Self::Version
             | Self::Shape
             | Self::Stale
-            | Self::TooManyRows => Duration::from_secs(60),
+            | Self::TooManyRows
+            | Self::Query => Duration::from_secs(60),
             Self::StatementTimeout if in_a_row > 1 => Duration::from_secs(30),
             Self::Grant | Self::Login | Self::NoDatabase | Self::TooManyConnections => {
                 Duration::from_secs(10)
@@ -133,6 +136,16 @@ impl FaultKind {
             "0A000" | "26000" => Self::Stale,
             _ if code.starts_with("08") => Self::Connection,
             _ => Self::Statement,
+        }
+    }
+
+    /// The kind for a statement of a user: what is wrong with it is the user's to correct.
+    pub(crate) fn of_users_sqlstate(code: &str) -> Self {
+        match Self::of_sqlstate(code) {
+            Self::Shape => Self::Query,
+            // Syntax and names, values, and what would write.
+            Self::Statement if ["42", "22", "25"].iter().any(|class| code.starts_with(class)) => Self::Query,
+            kind => kind,
         }
     }
 
@@ -211,7 +224,8 @@ pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
         (FaultKind::Connection, _) => "check that the server runs and listens at this endpoint".into(),
         (FaultKind::NotHeld, _) => "nothing: it goes on when the other members have been heard".into(),
         (FaultKind::Version, _) => "upgrade the server or the extension, or switch the stream off".into(),
-        (FaultKind::TooManyRows, _) => "read fewer databases with this receiver".into(),
+        (FaultKind::Query, _) => "correct the query or its mapping in the configuration; the other streams go on".into(),
+        (FaultKind::TooManyRows, _) => "narrow the query, or read fewer databases with this receiver".into(),
         (FaultKind::Shape | FaultKind::Stale | FaultKind::Statement, _) => {
             "report it with the server's version; the other streams go on".into()
         }
@@ -263,6 +277,17 @@ mod tests {
         ];
         for (code, kind) in table {
             assert_eq!(FaultKind::of_sqlstate(code), kind, "{code}");
+        }
+        for (code, kind) in [
+            ("42703", FaultKind::Query),
+            ("42601", FaultKind::Query),
+            ("22012", FaultKind::Query),
+            ("25006", FaultKind::Query),
+            ("42501", FaultKind::Grant),
+            ("42P01", FaultKind::Absent),
+            ("XX000", FaultKind::Statement),
+        ] {
+            assert_eq!(FaultKind::of_users_sqlstate(code), kind, "{code}");
         }
         assert_eq!(
             FaultKind::of_sqlstate("55000").without_extension(),

@@ -17,7 +17,9 @@ use tokio::time::Instant;
 
 use crate::fault::{Fault, FaultKind};
 use crate::ownership::Ownership;
-use crate::session::{Connector, Extension, Question, Session};
+use crate::reader::Reader;
+use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
+use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
 /// How often it is asked again whether the target is held.
@@ -39,11 +41,13 @@ impl<C: Connector> Guarded<C> {
     pub(crate) async fn connect(
         &self,
         target: &TargetSpec,
+        reader: &Reader,
         database: &str,
     ) -> Result<GuardedSession<C::Session>, Fault> {
-        let fence = self.fence(target);
+        let fence = self.fence(target, reader);
         fence.check()?;
-        let session = fence.around(self.connector.connect(target, database)).await;
+        let connect = Box::pin(self.connector.connect(target, reader, database));
+        let session = fence.around(connect).await;
         let session = session.unwrap_or_else(|| Err(not_held()))?;
         Ok(GuardedSession::new(session, fence))
     }
@@ -53,17 +57,18 @@ impl<C: Connector> Guarded<C> {
     pub(crate) async fn connect_ahead(
         &self,
         target: &TargetSpec,
+        reader: &Reader,
         database: &str,
     ) -> Result<GuardedSession<C::Session>, Fault> {
-        let session = self.connector.connect(target, database).await?;
-        Ok(GuardedSession::new(session, self.fence(target)))
+        let session = Box::pin(self.connector.connect(target, reader, database)).await?;
+        Ok(GuardedSession::new(session, self.fence(target, reader)))
     }
 
-    fn fence(&self, target: &TargetSpec) -> Fence {
+    fn fence(&self, target: &TargetSpec, reader: &Reader) -> Fence {
         Fence {
             ownership: Arc::clone(&self.ownership),
             target: target.id.clone(),
-            patience: *target.plan.settings().timeout,
+            patience: reader.plan.timeout(),
         }
     }
 }
@@ -125,6 +130,8 @@ pub(crate) struct GuardedSession<S> {
     fence: Fence,
     /// A question was begun and its end was not seen.
     under_way: bool,
+    /// The longest that one question may take, where it is less than the reader says.
+    limit: Option<Duration>,
 }
 
 impl<S: Session> GuardedSession<S> {
@@ -133,7 +140,13 @@ impl<S: Session> GuardedSession<S> {
             session,
             fence,
             under_way: false,
+            limit: None,
         }
+    }
+
+    /// Sets the longest that one question may take, where it is less than the reader says.
+    pub(crate) fn limit(&mut self, limit: Option<Duration>) {
+        self.limit = limit;
     }
 
     /// Whether it may be used again: no question over it was broken off, of which the driver might still send
@@ -148,10 +161,37 @@ impl<S: Session> GuardedSession<S> {
         Ok(())
     }
 
-    fn end<T>(&mut self, answer: Option<Result<T, Fault>>) -> Result<T, Fault> {
-        self.under_way = answer.is_none();
-        answer.unwrap_or_else(|| Err(not_held()))
+    fn end<T, E: From<Fault>>(&mut self, answer: Option<Ended<T, E>>) -> Result<T, E> {
+        match answer {
+            Some(Ended::InTime(answer)) => {
+                self.under_way = false;
+                answer
+            }
+            Some(Ended::Late(limit)) => {
+                let message = format!("no answer within {limit:?}");
+                Err(Fault::new(FaultKind::Deadline, &message).into())
+            }
+            None => Err(not_held().into()),
+        }
     }
+}
+
+/// How a question ended.
+enum Ended<T, E> {
+    /// The server answered.
+    InTime(Result<T, E>),
+    /// It did not within this time, and the question was broken off.
+    Late(Duration),
+}
+
+/// What comes of `work` within `limit`.
+async fn within<T, E>(limit: Option<Duration>, work: impl Future<Output = Result<T, E>>) -> Ended<T, E> {
+    let Some(limit) = limit else {
+        return Ended::InTime(work.await);
+    };
+    tokio::time::timeout(limit, work)
+        .await
+        .map_or(Ended::Late(limit), Ended::InTime)
 }
 
 impl<S: Session> Session for GuardedSession<S> {
@@ -161,25 +201,50 @@ impl<S: Session> Session for GuardedSession<S> {
 
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
         self.begin()?;
-        let answer = self.fence.around(self.session.read(question)).await;
+        let work = within(self.limit, self.session.read(question));
+        let answer = self.fence.around(work).await;
         self.end(answer)
     }
 
     async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
         self.begin()?;
-        let answer = self.fence.around(self.session.extension(name)).await;
+        let work = within(self.limit, self.session.extension(name));
+        let answer = self.fence.around(work).await;
         self.end(answer)
     }
 
     async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
         self.begin()?;
-        let answer = self.fence.around(self.session.has_role(name)).await;
+        let work = within(self.limit, self.session.has_role(name));
+        let answer = self.fence.around(work).await;
         self.end(answer)
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
         self.begin()?;
-        let answer = self.fence.around(self.session.databases()).await;
+        let work = within(self.limit, self.session.databases());
+        let answer = self.fence.around(work).await;
+        self.end(answer)
+    }
+
+    async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
+        self.begin()?;
+        let work = within(self.limit, self.session.query(query));
+        let answer = self.fence.around(work).await;
+        self.end(answer)
+    }
+
+    async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
+        self.begin()?;
+        let work = within(self.limit, self.session.describe(query));
+        let answer = self.fence.around(work).await;
+        self.end(answer)
+    }
+
+    async fn started(&mut self) -> Result<Option<i64>, Fault> {
+        self.begin()?;
+        let work = within(self.limit, self.session.started());
+        let answer = self.fence.around(work).await;
         self.end(answer)
     }
 

@@ -15,24 +15,33 @@
 
 mod clean;
 mod collector;
+mod connections;
 pub mod delta;
 mod fault;
 mod gate;
+mod guard;
 mod guarded;
 mod health;
 mod lane;
+mod leave;
 mod live;
 mod meters;
+mod mysql;
 mod ownership;
 mod plan;
 mod postgres;
+mod probe;
+mod reader;
 mod reading;
+#[cfg(test)]
+mod real;
 mod reconcile;
 mod report;
 mod session;
 mod sessions;
 #[cfg(test)]
 mod simulation;
+mod sqlquery;
 mod target;
 mod targets_file;
 mod texts;
@@ -43,7 +52,11 @@ mod watched;
 
 pub use collector::{Collector, CollectorParts, StartError, TargetStatus, start_collector};
 pub use fault::{Fault, FaultKind};
+pub use guard::{Guard, NoGuard, ReadingEnd};
 pub use ownership::{NoSuccession, Ownership, Refusal, Sink, SoleOwner, Succession};
 pub use plan::{PlannedStream, ReceiverPlan, Wants, projections_of};
-pub use target::{TargetSpec, Targets, targets_of};
+pub use probe::{Finding, probe};
+pub use reader::{Reader, ReaderPlan};
+pub use sqlquery::{PlannedQuery, SqlPlan};
+pub use target::{TargetSpec, Targets, join_targets, targets_of};
 pub use targets_file::{TargetsFileError, TargetsWatch, parse_targets_file, start_targets};

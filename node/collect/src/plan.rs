@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_catalogue::model::{Cadence, Column, Engine, Metric, Param, Stream, Variant};
+use ringwatch_catalogue::model::{Cadence, Column, Engine, Metric, Param, Scope, Stream, Variant};
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_config::settings::PostgresqlReceiver;
 
+use crate::reader::ReaderPlan;
 use crate::session::Arg;
+use crate::sqlquery::PlannedQuery;
 
 /// The signals of the pipelines that a receiver is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,55 @@ impl ReceiverPlan {
             .resource_attributes
             .get(key)
             .map_or(default, |switch| switch.enabled)
+    }
+}
+
+/// What is read as one stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Planned {
+    /// A stream of the catalogue.
+    Stream(Arc<PlannedStream>),
+    /// A statement of the user.
+    Query(Arc<PlannedQuery>),
+}
+
+impl Planned {
+    /// The stream's name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Stream(planned) => &planned.stream.name,
+            Self::Query(query) => query.name(),
+        }
+    }
+
+    /// How often it is read.
+    pub(crate) fn interval(&self) -> Duration {
+        match self {
+            Self::Stream(planned) => planned.interval,
+            Self::Query(query) => query.interval(),
+        }
+    }
+
+    /// Whether it is read once for the server or once in each database.
+    pub(crate) fn scope(&self) -> Scope {
+        match self {
+            Self::Stream(planned) => planned.stream.scope,
+            Self::Query(_) => Scope::Server,
+        }
+    }
+
+    /// The extension that it needs.
+    pub(crate) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::Stream(planned) => planned.stream.extension(),
+            Self::Query(query) => query.extension(),
+        }
+    }
+}
+
+impl From<Arc<ReceiverPlan>> for ReaderPlan {
+    fn from(plan: Arc<ReceiverPlan>) -> Self {
+        Self::Engine(plan)
     }
 }
 
@@ -146,7 +197,7 @@ pub fn projections_of(
             wants.metrics && metric_on(metric, settings)
         });
         if !wants.logs {
-            projection.event = None;
+            projection.events.clear();
         }
         into.insert(source, &stream.name, projection);
     }
@@ -235,7 +286,11 @@ streams:
         .unwrap()
     }
 
-    pub(crate) fn plan_of_yaml(yaml: &str) -> Arc<ReceiverPlan> {
+    pub(crate) fn plan_of_yaml(yaml: &str) -> ReaderPlan {
+        engine_plan(yaml).into()
+    }
+
+    pub(crate) fn engine_plan(yaml: &str) -> Arc<ReceiverPlan> {
         let settings: PostgresqlReceiver = serde_saphyr::from_str(yaml).unwrap();
         ReceiverPlan::new(
             &engine(),
@@ -291,7 +346,7 @@ streams:
 
     #[test]
     fn a_statement_comes_with_its_arguments() {
-        let plan = plan_of_yaml("username: u\ndatabases: [a]\nactivity: {max_rows: 7}");
+        let plan = engine_plan("username: u\ndatabases: [a]\nactivity: {max_rows: 7}");
         let (sql, args) = plan.streams()[0].statement(15, None).unwrap();
         assert_eq!(
             (&**sql, &**args),

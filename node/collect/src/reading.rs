@@ -5,10 +5,14 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ringwatch_catalogue::model::{EXTENSION_SCHEMA, Requirement, Texts};
 
+use ringwatch_parse::sql::Dialect;
+
 use crate::clean::Cleaner;
 use crate::delta::{Baseline, Uncertain, step};
 use crate::fault::{Fault, FaultKind};
+use crate::plan::{Planned, PlannedStream};
 use crate::session::{Arg, Expected, Extension, Question, Session};
+use crate::sqlquery::{PlannedQuery, ask_user, tracking_batch};
 use crate::texts::expected;
 use crate::track::Track;
 
@@ -19,10 +23,29 @@ pub(crate) struct Reading {
     pub(crate) rows: RecordBatch,
     /// What cannot be known any more.
     pub(crate) uncertain: Uncertain,
-    /// What the next reading is compared with, once this one is collected.
-    pub(crate) baseline: Option<Baseline>,
+    /// What the next reading goes on from, once this one is collected.
+    pub(crate) baseline: Option<Kept>,
     /// What went wrong after the rows were there: they have no new texts.
     pub(crate) fault: Option<Fault>,
+}
+
+/// What a reading leaves to the next one.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// What it is compared with.
+    Baseline(Baseline),
+    /// The last value of its tracking column.
+    Tracking(String),
+}
+
+impl Kept {
+    /// As others keep it.
+    pub(crate) fn to_batch(&self) -> Option<RecordBatch> {
+        match self {
+            Self::Baseline(baseline) => Some(baseline.to_batch()),
+            Self::Tracking(value) => tracking_batch(value),
+        }
+    }
 }
 
 impl Track {
@@ -32,9 +55,20 @@ impl Track {
         session: &mut S,
         cleaner: &Arc<Cleaner>,
     ) -> Result<Reading, Fault> {
-        let planned = Arc::clone(&self.planned);
-        self.check_roles(session).await?;
-        let extension = self.extension(session).await?;
+        match self.planned.clone() {
+            Planned::Stream(planned) => self.read_stream(&planned, session, cleaner).await,
+            Planned::Query(query) => Box::pin(self.ask_query(&query, session, cleaner)).await,
+        }
+    }
+
+    async fn read_stream<S: Session>(
+        &mut self,
+        planned: &PlannedStream,
+        session: &mut S,
+        cleaner: &Arc<Cleaner>,
+    ) -> Result<Reading, Fault> {
+        self.check_roles(planned, session).await?;
+        let extension = self.extension(planned, session).await?;
         let version = extension.as_ref().map(|extension| extension.version.as_str());
         let major = session.version() / 10_000;
         let (sql, args) = planned.statement(major, version).ok_or_else(|| {
@@ -55,6 +89,7 @@ impl Track {
             .collect();
         let raw = self
             .ask(
+                planned,
                 session,
                 &Question {
                     sql: &placed(sql, extension.as_ref()),
@@ -68,27 +103,48 @@ impl Track {
             .filter(|c| c.sql)
             .map(|c| c.name.as_str())
             .collect();
-        let clean = cleaner.columns(raw, &secret).await?;
-        let (rows, uncertain, baseline) = self.changes(clean)?;
+        let clean = cleaner.columns(Dialect::PostgreSql, raw, &secret).await?;
+        let (rows, uncertain, baseline) = self.changes(planned, clean)?;
         let (rows, fault) = match (&planned.stream.texts, &planned.texts) {
             (Some(texts), Some(sql)) => {
                 let sql = placed(sql, extension.as_ref());
-                self.with_texts(session, cleaner, texts, &sql, rows).await?
+                self.with_texts(planned, session, cleaner, (texts, &sql), rows)
+                    .await?
             }
             _ => (rows, None),
         };
         Ok(Reading {
             rows,
             uncertain,
-            baseline,
+            baseline: baseline.map(Kept::Baseline),
             fault,
         })
     }
 
+    /// Asks what the user wants to know.
+    async fn ask_query<S: Session>(
+        &mut self,
+        query: &PlannedQuery,
+        session: &mut S,
+        cleaner: &Arc<Cleaner>,
+    ) -> Result<Reading, Fault> {
+        let answered = ask_user(query, &mut self.memory.query, session, cleaner).await?;
+        Ok(Reading {
+            rows: answered.rows,
+            uncertain: Uncertain::default(),
+            baseline: answered.tracking.map(Kept::Tracking),
+            fault: None,
+        })
+    }
+
     /// Refuses to read without the rights that the stream needs: the server would not say no, it would hide rows.
-    async fn check_roles<S: Session>(&mut self, session: &mut S) -> Result<(), Fault> {
+    async fn check_roles<S: Session>(
+        &mut self,
+        planned: &PlannedStream,
+        session: &mut S,
+    ) -> Result<(), Fault> {
         if !self.memory.granted {
-            for requirement in &self.planned.stream.requires {
+            for requirement in &planned.stream.requires {
                 if let Requirement::Role(name) = requirement
                     && !session.has_role(name).await?
                 {
@@ -103,12 +159,16 @@ impl Track {
     }
 
     /// The extension that the stream needs, if it needs one.
-    async fn extension<S: Session>(&mut self, session: &mut S) -> Result<Option<Extension>, Fault> {
-        let Some(name) = self.planned.stream.extension().map(str::to_owned) else {
+    async fn extension<S: Session>(
+        &mut self,
+        planned: &PlannedStream,
+        session: &mut S,
+    ) -> Result<Option<Extension>, Fault> {
+        let Some(name) = planned.stream.extension() else {
             return Ok(None);
         };
         if self.memory.extension.is_none() {
-            self.memory.extension = session.extension(&name).await?;
+            self.memory.extension = session.extension(name).await?;
         }
         if self.memory.extension.is_none() {
             return Err(Fault::new(
@@ -120,12 +180,17 @@ impl Track {
     }
 
     /// Asks; once more at once when another session held a lock for a moment.
-    async fn ask<S: Session>(&self, session: &mut S, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+    async fn ask<S: Session>(
+        &self,
+        planned: &PlannedStream,
+        session: &mut S,
+        question: &Question<'_>,
+    ) -> Result<RecordBatch, Fault> {
         let mut answer = session.read(question).await;
         if matches!(&answer, Err(fault) if fault.kind == FaultKind::Lock) {
             answer = session.read(question).await;
         }
-        let extension = self.planned.stream.extension().is_some();
+        let extension = planned.stream.extension().is_some();
         answer.map_err(|mut fault| {
             if !extension {
                 fault.kind = fault.kind.without_extension();
@@ -135,8 +200,12 @@ impl Track {
     }
 
     /// What changed since the baseline, and the baseline of the next reading.
-    fn changes(&self, rows: RecordBatch) -> Result<(RecordBatch, Uncertain, Option<Baseline>), Fault> {
-        let Some(spec) = &self.planned.stream.delta else {
+    fn changes(
+        &self,
+        planned: &PlannedStream,
+        rows: RecordBatch,
+    ) -> Result<(RecordBatch, Uncertain, Option<Baseline>), Fault> {
+        let Some(spec) = &planned.stream.delta else {
             return Ok((rows, Uncertain::default(), None));
         };
         let step = step(spec, self.memory.baseline.as_ref(), &rows);
@@ -148,13 +217,12 @@ impl Track {
     /// told again.
     async fn with_texts<S: Session>(
         &mut self,
+        planned: &PlannedStream,
         session: &mut S,
         cleaner: &Arc<Cleaner>,
-        texts: &Texts,
-        sql: &Arc<str>,
+        (texts, sql): (&Texts, &Arc<str>),
         rows: RecordBatch,
     ) -> Result<(RecordBatch, Option<Fault>), Fault> {
-        let planned = Arc::clone(&self.planned);
         let Some(cache) = &mut self.memory.texts else {
             return Ok((rows, None));
         };
@@ -199,6 +267,8 @@ mod tests {
 
     use super::*;
     use crate::plan::{ReceiverPlan, Wants};
+    use crate::session::{Described, Query, Refused};
+    use crate::sqlquery::Answered;
 
     /// Counts on at each reading; its texts come without their column.
     struct WithoutTexts(i64);
@@ -234,6 +304,18 @@ mod tests {
             Ok(Vec::new())
         }
 
+        async fn query(&mut self, _: &Query<'_>) -> Result<Answered, Refused> {
+            unreachable!()
+        }
+
+        async fn describe(&mut self, _: &Query<'_>) -> Result<Described, Refused> {
+            unreachable!()
+        }
+
+        async fn started(&mut self) -> Result<Option<i64>, Fault> {
+            Ok(None)
+        }
+
         async fn close(self) {}
     }
 
@@ -263,7 +345,8 @@ streams:
         let plan = ReceiverPlan::new(&engine, "r", &settings, wants);
         let (target, id) = (TargetId::new("postgresql", "a:1"), StreamId::of_server("s"));
         let now = Tick::from_unix_nanos(1);
-        let mut track = Track::new(&target, &plan.streams()[0], id, &"app".into(), now).unwrap();
+        let planned = Planned::Stream(Arc::clone(&plan.streams()[0]));
+        let mut track = Track::new(&target, &planned, id, &"app".into(), now).unwrap();
         let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
         let first = track.read(&mut session, &cleaner).await.unwrap();
         track.collected(first.baseline);

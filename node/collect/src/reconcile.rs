@@ -1,6 +1,6 @@
 //! What to start and what to stop when the list of targets changes: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ringwatch_frame::TargetId;
@@ -14,12 +14,12 @@ pub(crate) struct Changes {
     pub(crate) stop: Vec<TargetId>,
     /// To be started, after what runs under the same name has ended.
     pub(crate) start: Vec<Arc<TargetSpec>>,
-    /// Not read, because another receiver wants the same target and comes first.
-    pub(crate) doubles: Vec<Arc<TargetSpec>>,
+    /// Receivers that do not read a target, because another one reads the same of it and comes first.
+    pub(crate) doubles: BTreeSet<(TargetId, Arc<str>)>,
 }
 
-/// The way from what runs to what is wanted. Of a target that is wanted twice, the first counts,
-/// because two would count its series twice and take twice its connections.
+/// The way from what runs to what is wanted. A target that stands there twice counts once: its readers are
+/// [put together](crate::join_targets) before.
 pub(crate) fn reconcile(
     running: &BTreeMap<TargetId, Arc<TargetSpec>>,
     wanted: &[Arc<TargetSpec>],
@@ -27,10 +27,11 @@ pub(crate) fn reconcile(
     let mut first: BTreeMap<TargetId, &Arc<TargetSpec>> = BTreeMap::new();
     let mut changes = Changes::default();
     for spec in wanted {
-        let winner = first.entry(spec.id.clone()).or_insert(spec);
-        if winner.source != spec.source {
-            changes.doubles.push(Arc::clone(spec));
-        }
+        first.entry(spec.id.clone()).or_insert(spec);
+        let doubles = spec.doubles.iter();
+        changes
+            .doubles
+            .extend(doubles.map(|source| (spec.id.clone(), Arc::clone(source))));
     }
     for (key, spec) in running {
         if first.get(key).is_none_or(|wanted| !wanted.same(spec)) {
@@ -48,7 +49,9 @@ pub(crate) fn reconcile(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::tests::spec;
+    use crate::reader::Reader;
+    use crate::target::join_targets;
+    use crate::target::tests::{spec, sql_spec};
 
     fn names(specs: &[Arc<TargetSpec>]) -> Vec<String> {
         specs.iter().map(|spec| spec.endpoint.to_string()).collect()
@@ -74,23 +77,36 @@ mod tests {
             "a changed one is stopped and started; a double one once"
         );
 
-        let of_other = Arc::new(TargetSpec {
+        let other = Reader {
             source: "postgresql/other".into(),
+            ..Reader::clone(&a.readers[0])
+        };
+        let of_other = Arc::new(TargetSpec {
+            readers: vec![Arc::new(other)],
             ..TargetSpec::clone(&a)
         });
         let wanted = [Arc::clone(&a), Arc::clone(&b), Arc::clone(&of_other)];
-        let changes = reconcile(&running, &wanted);
+        let changes = reconcile(&running, &join_targets(&wanted));
         assert!(
             changes.stop.is_empty() && changes.start.is_empty(),
             "the first wins"
         );
-        assert_eq!(changes.doubles.len(), 1);
-        assert_eq!(changes.doubles[0].source, of_other.source);
-        let changes = reconcile(&running, &wanted[1..]);
+        let source = "postgresql/other".into();
+        assert_eq!(changes.doubles, BTreeSet::from([(a.id.clone(), source)]));
+        let changes = reconcile(&running, &join_targets(&wanted[1..]));
         assert_eq!(
             (changes.stop.len(), changes.start.len()),
             (1, 1),
             "the other takes over"
+        );
+
+        let asked_more = join_targets(&[Arc::clone(&a), sql_spec("sqlquery/x", "a:1"), Arc::clone(&b)]);
+        let changes = reconcile(&running, &asked_more);
+        assert_eq!(changes.stop, std::slice::from_ref(&a.id));
+        assert_eq!(
+            changes.start[0].readers.len(),
+            2,
+            "a further reader restarts the target"
         );
 
         let changes = reconcile(&running, &[]);

@@ -1,12 +1,15 @@
-//! What the lanes ask of a connection. One implementation speaks to PostgreSQL; tests have others.
+//! What the lanes ask of a connection. One implementation speaks to PostgreSQL, one to MySQL; tests have others.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use ringwatch_frame::ColumnType;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
+use crate::reader::Reader;
+use crate::sqlquery::{Answered, Mapping};
 use crate::target::TargetSpec;
 
 /// An argument of a statement.
@@ -49,36 +52,108 @@ pub(crate) struct Question<'a> {
     pub(crate) columns: &'a [Expected<'a>],
 }
 
+/// A statement of the user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query<'a> {
+    /// The statement.
+    pub(crate) sql: &'a Arc<str>,
+    /// What its one parameter (`$1`, `?`) stands for, where it has one: text that is bound and never written into
+    /// the statement, to be read as the type that the server gives to the parameter.
+    pub(crate) tracking: Option<Option<&'a str>>,
+    /// What the answer is for: which columns must be there, and what they must hold.
+    pub(crate) mapping: &'a Mapping,
+    /// The most rows that the answer may have.
+    pub(crate) max_rows: usize,
+    /// How long it may take from this side.
+    pub(crate) timeout: Duration,
+}
+
+/// The columns of a statement that was prepared and not executed, as the server tells them.
+pub(crate) type Described = Vec<(String, ColumnType)>;
+
+/// Why a statement of the user has no answer.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// What went wrong.
+    pub(crate) fault: Fault,
+    /// What the server says about the column that it does not have (SQLSTATE 42703, MySQL error 1054).
+    pub(crate) missing: Option<Missing>,
+    /// Where in the statement as it was sent the server found the error: a character, from 1.
+    pub(crate) position: Option<usize>,
+}
+
+/// How the server tells which column it does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The character of the statement at which it stands, from 1.
+    At(usize),
+    /// Its name as the statement writes it, with the table's before a dot where it stands there.
+    Named(String),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            missing: None,
+            position: None,
+        }
+    }
+}
+
 /// Opens connections.
 pub(crate) trait Connector: Send + Sync + 'static {
     /// The connections that it opens.
     type Session: Session;
 
-    /// Connects to `database` of `target`, within the receiver's timeout.
+    /// Connects to `database` of `target` as `reader` logs in, within the reader's timeout.
     fn connect(
         &self,
         target: &TargetSpec,
+        reader: &Reader,
         database: &str,
     ) -> impl Future<Output = Result<Self::Session, Fault>> + Send;
 }
 
 /// A connection. After a fault that [loses the connection](crate::FaultKind::loses_connection) it must be dropped.
 pub(crate) trait Session: Send + 'static {
-    /// The server's version as it counts: 150018 is 15.18.
+    /// The server's version as it counts: 150018 is 15.18 of PostgreSQL.
     fn version(&self) -> u32;
 
     /// Asks and reads the whole answer, within the receiver's timeout.
-    fn read(&mut self, question: &Question<'_>) -> impl Future<Output = Result<RecordBatch, Fault>> + Send;
+    fn read(&mut self, _: &Question<'_>) -> impl Future<Output = Result<RecordBatch, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
 
     /// An extension of this database, if it is there.
-    fn extension(&mut self, name: &str) -> impl Future<Output = Result<Option<Extension>, Fault>> + Send;
+    fn extension(&mut self, _: &str) -> impl Future<Output = Result<Option<Extension>, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
 
     /// Whether our role has the rights of the role `name`.
-    fn has_role(&mut self, name: &str) -> impl Future<Output = Result<bool, Fault>> + Send;
+    fn has_role(&mut self, _: &str) -> impl Future<Output = Result<bool, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
 
     /// The databases to read that exist now.
-    fn databases(&mut self) -> impl Future<Output = Result<Vec<String>, Fault>> + Send;
+    fn databases(&mut self) -> impl Future<Output = Result<Vec<String>, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
+
+    /// Asks what a user wants to know. [`crate::sqlquery::Answer`] makes rows of it.
+    fn query(&mut self, query: &Query<'_>) -> impl Future<Output = Result<Answered, Refused>> + Send;
+
+    /// Prepares a statement of the user without executing it, and says which columns it yields.
+    fn describe(&mut self, query: &Query<'_>) -> impl Future<Output = Result<Described, Refused>> + Send;
+
+    /// When the server started, in nanoseconds since the Unix epoch; asked of the server once in a session.
+    fn started(&mut self) -> impl Future<Output = Result<Option<i64>, Fault>> + Send;
 
     /// Says goodbye; takes no longer than a moment.
     fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// The fault of what only servers of the catalogue are asked.
+fn not_of_catalogue() -> Fault {
+    Fault::new(FaultKind::Version, "the catalogue has no streams for this server")
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::ReceiverPlan;
-use crate::target::{TargetSpec, Targets, targets_of};
+use crate::reader::ReaderPlan;
+use crate::target::{TargetSpec, Targets, join_targets, targets_of};
 
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ impl TargetsWatch {
 
 /// Collects the targets of these receivers and watches their files. A file that cannot be used at the start gives
 /// no targets, and is said so once; later the last good list stays.
-pub async fn start_targets(plans: Vec<Arc<ReceiverPlan>>) -> TargetsWatch {
+pub async fn start_targets(plans: Vec<ReaderPlan>) -> TargetsWatch {
     let mut files: Vec<WatchedFile> = plans.iter().filter_map(WatchedFile::of).collect();
     let fixed: Vec<_> = plans.iter().flat_map(targets_of).collect();
     for file in &mut files {
@@ -148,27 +148,26 @@ pub async fn start_targets(plans: Vec<Arc<ReceiverPlan>>) -> TargetsWatch {
 }
 
 fn together(fixed: &[Arc<TargetSpec>], files: &[WatchedFile]) -> Targets {
-    fixed
-        .iter()
-        .chain(files.iter().flat_map(|file| &file.targets))
-        .cloned()
-        .collect()
+    join_targets(fixed.iter().chain(files.iter().flat_map(|file| &file.targets)))
 }
 
 /// One file and what came of it.
 struct WatchedFile {
     path: String,
-    plan: Arc<ReceiverPlan>,
+    plan: ReaderPlan,
     last: Option<Result<String, TargetsFileError>>,
     targets: Vec<Arc<TargetSpec>>,
 }
 
 impl WatchedFile {
-    fn of(plan: &Arc<ReceiverPlan>) -> Option<Self> {
-        let path = plan.settings().targets_file.clone()?;
+    fn of(plan: &ReaderPlan) -> Option<Self> {
+        let ReaderPlan::Engine(engine) = plan else {
+            return None;
+        };
+        let path = engine.settings().targets_file.clone()?;
         Some(Self {
             path,
-            plan: Arc::clone(plan),
+            plan: plan.clone(),
             last: None,
             targets: Vec::new(),
         })

@@ -11,6 +11,7 @@ use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 use ringwatch_catalogue::model::{Stream, Texts};
 use ringwatch_frame::{Cell, ColumnType, Columns};
+use ringwatch_parse::sql::Dialect;
 
 use crate::clean::{ByBytes, Cleaner};
 use crate::delta::key_bytes;
@@ -115,7 +116,9 @@ impl TextCache {
             .column_by_name(&texts.column)
             .and_then(|column| column.as_dictionary_opt::<Int32Type>());
         let raw = raw.ok_or_else(|| shape(&"its texts have no text column"))?;
-        let clean = cleaner.texts(raw.values().as_string::<i32>()).await?;
+        let clean = cleaner
+            .texts(Dialect::PostgreSql, raw.values().as_string::<i32>())
+            .await?;
         for (key, place) in keys.into_iter().zip(raw.keys()) {
             let text = place.and_then(|place| clean.get(usize::try_from(place).ok()?)?.clone());
             if let Some(text) = text {

@@ -9,9 +9,11 @@ use tokio::time::Instant;
 
 use crate::delta::{Baseline, Unfit};
 use crate::fault::FaultKind;
-use crate::plan::PlannedStream;
+use crate::plan::{Planned, PlannedStream};
+use crate::reading::Kept;
 use crate::report::Reporter;
 use crate::session::Extension;
+use crate::sqlquery::QueryMemory;
 use crate::texts::TextCache;
 use crate::timeline::Timeline;
 
@@ -21,7 +23,7 @@ const OF_DATABASE: &str = "database";
 /// One stream of one target, or of one database in it, with what is remembered between its readings.
 pub(crate) struct Track {
     /// What is read.
-    pub(crate) planned: Arc<PlannedStream>,
+    pub(crate) planned: Planned,
     /// Its identity.
     pub(crate) id: StreamId,
     /// The database from which it is read.
@@ -44,13 +46,15 @@ pub(crate) struct Memory {
     pub(crate) extension: Option<Extension>,
     pub(crate) baseline: Option<Baseline>,
     pub(crate) texts: Option<TextCache>,
+    /// Of a statement of the user.
+    pub(crate) query: QueryMemory,
 }
 
 impl Track {
     /// `planned` of `target`, read in `database`, from its first tick after `now`.
     pub(crate) fn new(
         target: &TargetId,
-        planned: &Arc<PlannedStream>,
+        planned: &Planned,
         id: StreamId,
         database: &Arc<str>,
         now: Tick,
@@ -59,10 +63,11 @@ impl Track {
             Some(database) => &StreamId::of_database(OF_DATABASE, database),
             None => &id,
         };
-        let schedule = Schedule::new(target, phase, planned.interval)?;
-        let texts = planned.stream.texts.is_some().then(TextCache::new);
+        let schedule = Schedule::new(target, phase, planned.interval())?;
+        let with_texts = matches!(planned, Planned::Stream(planned) if planned.stream.texts.is_some());
+        let texts = with_texts.then(TextCache::new);
         Ok(Self {
-            planned: Arc::clone(planned),
+            planned: planned.clone(),
             id,
             database: Arc::clone(database),
             timeline: Timeline::new(schedule, now),
@@ -74,6 +79,7 @@ impl Track {
                 extension: None,
                 baseline: None,
                 texts,
+                query: QueryMemory::default(),
             },
         })
     }
@@ -85,10 +91,17 @@ impl Track {
             tracing::warn!(%target, stream = %self.id, %error, "the {part} that was remembered is not used");
         };
         if let Some(batch) = &left.baseline {
-            match self.baseline_of(batch) {
-                Some(Ok(baseline)) => self.memory.baseline = Some(baseline),
-                Some(Err(error)) => warn("baseline", &error),
-                None => {}
+            match &self.planned {
+                Planned::Stream(planned) => match baseline_of(planned, batch) {
+                    Some(Ok(baseline)) => self.memory.baseline = Some(baseline),
+                    Some(Err(error)) => warn("baseline", &error),
+                    None => {}
+                },
+                Planned::Query(query) => {
+                    if query.mapping().tracking().is_some() && !self.memory.query.resume(batch) {
+                        warn("value of the tracking column", &"it is not one cell of text");
+                    }
+                }
             }
         }
         let Some(last) = left.last else { return false };
@@ -99,15 +112,6 @@ impl Track {
                 false
             }
         }
-    }
-
-    fn baseline_of(&self, batch: &RecordBatch) -> Option<Result<Baseline, Unfit>> {
-        let spec = self.planned.stream.delta.as_ref()?;
-        let kind = |name: &str| {
-            let column = self.planned.selected().find(|column| column.name == name)?;
-            Some(column.kind.column_type())
-        };
-        Some(Baseline::from_batch(spec, kind, batch))
     }
 
     /// After `kind`, it is not asked for a while, and the extension is looked for anew.
@@ -121,13 +125,27 @@ impl Track {
         let hold = kind.hold(self.timeouts);
         self.held = Some(now + hold).filter(|_| hold > Duration::ZERO);
         self.memory.extension = None;
+        self.memory.query.failed();
         self.memory.granted = false;
     }
 
-    /// It was read: the next reading is compared with `baseline`.
-    pub(crate) fn collected(&mut self, baseline: Option<Baseline>) {
+    /// It was read: the next reading goes on from what is `kept`.
+    pub(crate) fn collected(&mut self, kept: Option<Kept>) {
         self.held = None;
         self.timeouts = 0;
-        self.memory.baseline = baseline;
+        match kept {
+            Some(Kept::Baseline(baseline)) => self.memory.baseline = Some(baseline),
+            Some(Kept::Tracking(value)) => self.memory.query.tracking = Some(value),
+            None => {}
+        }
     }
+}
+
+fn baseline_of(planned: &PlannedStream, batch: &RecordBatch) -> Option<Result<Baseline, Unfit>> {
+    let spec = planned.stream.delta.as_ref()?;
+    let kind = |name: &str| {
+        let column = planned.selected().find(|column| column.name == name)?;
+        Some(column.kind.column_type())
+    };
+    Some(Baseline::from_batch(spec, kind, batch))
 }

@@ -179,7 +179,7 @@ impl<S: Session> Warm<S> {
 
 /// Opens connections ahead, whatever the connector is.
 pub(crate) trait Warming: Send + Sync {
-    /// Opens a connection to the home database of `spec` that waits for the target to begin.
+    /// Opens a connection of the first reader of `spec` that waits for the target to begin.
     fn warm<'a>(&'a self, spec: &'a Arc<TargetSpec>) -> BoxFuture<'a, Result<(), Fault>>;
 }
 
@@ -197,6 +197,9 @@ impl<C: Connector> Warming for Ahead<C> {
 
 impl<C: Connector> Ahead<C> {
     async fn open(&self, spec: &Arc<TargetSpec>) -> Result<(), Fault> {
+        if !self.env.guard.at_ease(&spec.id) {
+            return Ok(());
+        }
         let (reservation, old) = match self.env.warm.reserve(spec) {
             Reserved::Ready => return Ok(()),
             Reserved::Busy => {
@@ -212,15 +215,17 @@ impl<C: Connector> Ahead<C> {
         if self.live.has(&spec.id) {
             return Ok(());
         }
-        let settings = spec.plan.settings();
+        let Some(reader) = spec.readers.first() else {
+            return Ok(());
+        };
         let connect = async {
             let _place = self.env.gate.enter(Place::Connecting).await;
             self.env
                 .connector
-                .connect_ahead(spec, &settings.connect_database)
+                .connect_ahead(spec, reader, reader.plan.database())
                 .await
         };
-        let deadline = *settings.timeout;
+        let deadline = reader.plan.timeout();
         let session = tokio::time::timeout(deadline, connect)
             .await
             .unwrap_or_else(|_| {

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::Health;
-use crate::lane::{Env, Lane};
+use crate::lane::{Env, Lane, Place};
 use crate::live::Alive;
 use crate::meters::{Meters, TargetMeters};
-use crate::plan::PlannedStream;
+use crate::plan::Planned;
+use crate::reader::{Reader, ReaderPlan};
 use crate::session::Connector;
 use crate::target::TargetSpec;
 
@@ -23,8 +24,8 @@ const FAST: Duration = Duration::from_secs(5);
 /// How many connections to single databases a target may keep open.
 const DATABASE_CONNECTIONS: usize = 5;
 
-/// The targets that run with the receiver that reads each, for those who ask how they do.
-pub(crate) type Running = Arc<Mutex<BTreeMap<TargetId, (Arc<str>, Arc<Health>)>>>;
+/// The targets that run, for those who ask how they do.
+pub(crate) type Running = Arc<Mutex<BTreeMap<TargetId, (Arc<TargetSpec>, Arc<Health>)>>>;
 
 /// One target under watch.
 pub(crate) struct Watched<C: Connector> {
@@ -61,10 +62,12 @@ impl<C: Connector> Watched<C> {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(
                 self.spec.id.clone(),
-                (Arc::clone(&self.spec.source), Arc::clone(&health)),
+                (Arc::clone(&self.spec), Arc::clone(&health)),
             );
         let mut lanes = self.lanes(&health);
-        tracing::info!(target = %self.spec.id, source = %self.spec.source, lanes = lanes.len(), "target is watched");
+        let sources: Vec<&str> = self.spec.readers.iter().map(|reader| &*reader.source).collect();
+        let sources = sources.join(", ");
+        tracing::info!(target = %self.spec.id, sources, lanes = lanes.len(), "target is watched");
         while let Some(ended) = lanes.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(target = %self.spec.id, %error, "a lane of the target broke off: report this");
@@ -84,14 +87,20 @@ impl<C: Connector> Watched<C> {
         if warm.is_some() || !memory.is_empty() {
             health.presumed();
         }
-        let mut ready = self.ready(health, memory);
-        if let Some(session) = warm {
+        let mut ready = Vec::new();
+        for reader in &self.spec.readers {
+            let mut lanes = self.ready(reader, health, &memory);
             // The lane that begins first, so that its first tick waits for nothing.
             let never = Tick::from_unix_nanos(i64::MAX);
-            ready.sort_by_key(|lane| lane.first_at_home().unwrap_or(never));
-            if let Some(first) = ready.first_mut() {
-                first.start_with(session);
-            }
+            lanes.sort_by_key(|lane| lane.first_at_home().unwrap_or(never));
+            ready.append(&mut lanes);
+        }
+        let first = self.spec.readers.first();
+        let its_lane = ready
+            .iter_mut()
+            .find(|lane| first.is_some_and(|first| lane.is_of(first)));
+        if let Some((session, lane)) = warm.zip(its_lane) {
+            lane.start_with(session);
         }
         let mut lanes = JoinSet::new();
         for lane in ready {
@@ -100,13 +109,20 @@ impl<C: Connector> Watched<C> {
         lanes
     }
 
-    fn ready(&self, health: &Arc<Health>, memory: TargetMemory) -> Vec<Lane<C>> {
-        let lane = |connections| Lane::new(&self.env, &self.spec, health, &self.cancel, connections);
-        let split = Split::of(self.spec.plan.streams());
+    /// The lanes of one reader: up to three for the catalogue's streams, one for a user's statements.
+    fn ready(&self, reader: &Arc<Reader>, health: &Arc<Health>, memory: &TargetMemory) -> Vec<Lane<C>> {
+        let lane = |connections| {
+            let place = Place {
+                spec: Arc::clone(&self.spec),
+                reader: Arc::clone(reader),
+            };
+            Lane::new(&self.env, place, health, &self.cancel, connections)
+        };
+        let split = Split::of(&reader.plan);
         let mut lanes = Vec::new();
         for streams in [split.fast, split.slow] {
             if !streams.is_empty() {
-                lanes.push(lane(1).of_server(&streams, &memory));
+                lanes.push(lane(1).of_server(&streams, memory));
             }
         }
         if !split.databases.is_empty() {
@@ -119,21 +135,22 @@ impl<C: Connector> Watched<C> {
 /// Which lane reads which stream.
 #[derive(Default)]
 struct Split {
-    fast: Vec<Arc<PlannedStream>>,
-    slow: Vec<Arc<PlannedStream>>,
-    databases: Vec<Arc<PlannedStream>>,
+    fast: Vec<Planned>,
+    slow: Vec<Planned>,
+    databases: Vec<Planned>,
 }
 
 impl Split {
-    fn of(streams: &[Arc<PlannedStream>]) -> Self {
+    fn of(plan: &ReaderPlan) -> Self {
         let mut split = Self::default();
-        for planned in streams {
-            let lane = match planned.stream.scope {
+        let one_lane = matches!(plan, ReaderPlan::Sql(_));
+        for planned in plan.planned() {
+            let lane = match planned.scope() {
                 Scope::Database => &mut split.databases,
-                Scope::Server if planned.interval < FAST => &mut split.fast,
+                Scope::Server if planned.interval() < FAST && !one_lane => &mut split.fast,
                 Scope::Server => &mut split.slow,
             };
-            lane.push(Arc::clone(planned));
+            lane.push(planned);
         }
         split
     }

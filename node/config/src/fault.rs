@@ -83,6 +83,28 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// Something worth knowing about a configuration that is valid: `FILE:LINE:COL: note: ...`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note(pub(crate) Fault);
+
+impl Note {
+    /// What it is about.
+    pub fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// What is worth knowing. Never holds a secret.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: note: {}", self.0.place, self.0.message)
+    }
+}
+
 /// What a check of the settings found, before its place in the files is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -91,15 +113,37 @@ pub struct Complaint {
     pub path: Vec<String>,
     /// What is wrong, and what to do. A name in it stands in backticks; no secret stands in it.
     pub message: String,
+    /// The keys that lead to what was looked at: where a part of it is faulty, the complaint is only a consequence.
+    pub(crate) scope: Vec<String>,
+    /// Whether the text at `path` goes before the message.
+    pub(crate) quotes: bool,
 }
 
 impl Complaint {
     /// A complaint about what stands at `path`.
     pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, message: impl Into<String>) -> Self {
+        let path: Vec<String> = path.into_iter().map(Into::into).collect();
         Self {
-            path: path.into_iter().map(Into::into).collect(),
+            scope: path.clone(),
+            path,
             message: message.into(),
+            quotes: false,
         }
+    }
+
+    /// The complaint about a text: the text goes before the message, as it is written in the file. What came into it by
+    /// substitution is not shown, nor what the message quotes of that.
+    #[must_use]
+    pub fn quoting(mut self) -> Self {
+        self.quotes = true;
+        self
+    }
+
+    /// The complaint about several keys of the section that `path` leads to: a fault in any of them goes before it.
+    #[must_use]
+    pub fn within(mut self, path: &[String]) -> Self {
+        self.scope = path.to_vec();
+        self
     }
 
     /// A complaint about a name that is not among `known`; `what` says what it should name, such as `metric`.
@@ -118,13 +162,32 @@ impl Complaint {
 
 /// How many known keys are worth listing where none of them is near.
 const FEW: usize = 10;
+/// Longer words are not compared: nobody means a key by them, and comparing takes as long as both together.
+const LONGEST_WORD: usize = 256;
+/// How many known words a word is compared with.
+const MOST_WORDS: usize = 1000;
 
 /// The known word that was probably meant.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = |candidate: &str| strsim::damerau_levenshtein(&word.to_lowercase(), candidate);
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
+    let lower = word.to_lowercase();
     let limit = (word.chars().count() / 3).max(1);
-    let best = known.iter().copied().min_by_key(|candidate| near(candidate))?;
-    if near(best) <= limit {
+    let near = |candidate: &&str| {
+        let apart = candidate.len().abs_diff(lower.len());
+        let comparable = candidate.len() <= LONGEST_WORD && apart <= limit * 4;
+        comparable.then(|| strsim::damerau_levenshtein(&lower, candidate))
+    };
+    let known = known.get(..MOST_WORDS).unwrap_or(known);
+    let best = known
+        .iter()
+        .copied()
+        .filter_map(|candidate| Some((near(&candidate)?, candidate)))
+        .min_by_key(|(distance, _)| *distance);
+    if let Some((distance, best)) = best
+        && distance <= limit
+    {
         return Some(best);
     }
     let long_enough = word.len() >= 3;

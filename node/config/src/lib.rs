@@ -9,8 +9,11 @@
 //! schema that substitutes and types, the settings, and the checks that need all of them.
 
 mod checks;
+mod environment;
 mod fault;
+mod generate;
 mod load;
+mod read;
 mod reference;
 pub mod scalar;
 mod schema;
@@ -25,10 +28,11 @@ mod veil;
 mod walk;
 mod yaml;
 
-pub use fault::{Complaint, Fault, Faults, Place};
-pub use load::{Request, load};
+pub use fault::{Complaint, Fault, Faults, Note, Place};
+pub use generate::{ENVIRONMENTS, generate};
+pub use load::{Loaded, Look, Request, load, load_noted, load_text};
 pub use reference::reference;
-pub use scalar::{Duration, Endpoint, Secret};
+pub use scalar::{Datasource, DatasourceTls, Duration, Endpoint, Secret, TlsMode};
 pub use schema::schema;
 pub use settings::Settings;
 pub use show::show;

@@ -1,17 +1,17 @@
 //! From files to settings.
 
-use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::Settings;
 use crate::checks::{self, Declared};
-use crate::fault::{Complaint, Fault, Faults, Place};
-use crate::set;
-use crate::shape::{self, Want};
+use crate::environment;
+use crate::fault::{Complaint, Fault, Faults, Note, quote};
+use crate::read::{self, Read};
+use crate::shape;
 use crate::substitute::Sources;
 use crate::tree::{Body, Key, Node};
-use crate::walk::Walk;
-use crate::yaml;
+use crate::walk::{Path, Walk};
 
 /// What to load.
 pub struct Request<'a> {
@@ -23,19 +23,65 @@ pub struct Request<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// What a caller looks for in settings.
+pub type Look<'a> = &'a dyn Fn(&Settings) -> Vec<Complaint>;
+
+/// Settings, and what is worth knowing about them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings, which are valid.
+    pub settings: Settings,
+    /// What is valid and still hardly meant, sorted by place.
+    pub notes: Vec<Note>,
+}
+
+/// More complaints than these help nobody, and are not made into faults.
+const MOST_COMPLAINTS: usize = 1000;
+
 /// Reads, checks and types a configuration. `extra` adds the caller's own checks; it may see settings in which
 /// stand-ins take the place of faulty values, and what it says of those is left out.
 ///
 /// # Errors
 /// All faults, sorted by place. When a file cannot be read or is not YAML, only faults of that sort.
-pub fn load(request: &Request<'_>, extra: &dyn Fn(&Settings) -> Vec<Complaint>) -> Result<Settings, Faults> {
-    let sources = Sources { env: request.env };
+pub fn load(request: &Request<'_>, extra: Look<'_>) -> Result<Settings, Faults> {
+    load_noted(request, extra, &|_| Vec::new()).map(|loaded| loaded.settings)
+}
+
+/// The same as [`load()`], and besides what is worth knowing about a valid configuration; `hints` adds to it.
+///
+/// # Errors
+/// As [`load()`].
+pub fn load_noted(request: &Request<'_>, extra: Look<'_>, hints: Look<'_>) -> Result<Loaded, Faults> {
+    let sources = Sources::new(request.env);
     let want = shape::settings();
-    let (root, mut faults) = read(request, &sources, &want)?;
-    let mut walk = Walk::new(&sources);
-    let value = walk.root(&root, &want);
+    let read = read::files(request.files, request.sets, &sources, &want)?;
+    typed(read, &sources, &want, extra, hints)
+}
+
+/// A configuration that is at hand as text, called `name` in faults. Nothing is read from files, also not for
+/// `${file:...}`: any text may be given, and none makes it panic or run for long.
+///
+/// # Errors
+/// As [`load()`].
+pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Faults> {
+    let sources = Sources::without_files(env);
+    let want = shape::settings();
+    let read = read::text(name, text, &sources)?;
+    typed(read, &sources, &want, &|_| Vec::new(), &|_| Vec::new())
+}
+
+fn typed(
+    read: Read,
+    sources: &Sources<'_>,
+    want: &shape::Want,
+    extra: Look<'_>,
+    hints: Look<'_>,
+) -> Result<Loaded, Faults> {
+    let Read { root, mut faults } = read;
+    let mut walk = Walk::new(sources);
+    let value = walk.root(&root, want);
     faults.append(&mut walk.faults);
-    let settings: Settings = match serde_json::from_value(value) {
+    let mut settings: Settings = match serde_json::from_value(value) {
         Ok(settings) => settings,
         Err(_) if !faults.is_empty() => return Err(Faults::new(faults)),
         Err(_) => {
@@ -47,38 +93,106 @@ pub fn load(request: &Request<'_>, extra: &dyn Fn(&Settings) -> Vec<Complaint>) 
             }]));
         }
     };
+    environment::settle(&mut settings, sources);
     let mut complaints = checks::all(&settings, &declared(&root, &walk));
     complaints.extend(extra(&settings));
-    let news = complaints
-        .into_iter()
-        .filter(|complaint| !walk.broken.iter().any(|path| related(path, &complaint.path)));
-    faults.extend(news.map(|complaint| place(&root, &walk, complaint)));
-    if faults.is_empty() {
-        Ok(settings)
-    } else {
-        Err(Faults::new(faults))
+    let broken = Broken::new(&walk.broken);
+    complaints.retain(|complaint| !broken.touches(&complaint.scope));
+    let places = Places::new(&root, &walk);
+    complaints.truncate(places.most());
+    faults.extend(complaints.into_iter().map(|complaint| places.place(complaint)));
+    if !faults.is_empty() {
+        return Err(Faults::new(faults));
+    }
+    let mut found = checks::notes(&settings);
+    found.extend(hints(&settings));
+    let mut notes: Vec<Note> = found.into_iter().map(|note| Note(places.place(note))).collect();
+    notes.sort();
+    notes.dedup();
+    Ok(Loaded { settings, notes })
+}
+
+/// Where something stands in for a faulty value.
+struct Broken(BTreeSet<Path>);
+
+impl Broken {
+    fn new(paths: &[Path]) -> Self {
+        Self(paths.iter().cloned().collect())
+    }
+
+    /// Whether one of the paths leads to `path`, or `path` to one of them.
+    fn touches(&self, path: &[String]) -> bool {
+        let above =
+            (0..=path.len()).any(|length| path.get(..length).is_some_and(|above| self.0.contains(above)));
+        above
+            || self
+                .0
+                .range(path.to_vec()..)
+                .next()
+                .is_some_and(|next| next.starts_with(path))
     }
 }
 
-/// Whether one of the paths leads to the other.
-fn related(a: &[String], b: &[String]) -> bool {
-    a.iter().zip(b).all(|(a, b)| a == b)
+/// Tells where complaints stand, and shows what came by substitution as it was written.
+struct Places<'a> {
+    root: &'a Node,
+    walk: &'a Walk<'a>,
+    /// Names of components that came by substitution, as they became and as they were written.
+    substituted: Vec<(&'a str, &'a str)>,
 }
 
-/// The complaint with its place, and with what came by substitution shown as it was written.
-fn place(root: &Node, walk: &Walk<'_>, complaint: Complaint) -> Fault {
-    let (place, mut written) = root.locate(&complaint.path);
-    written.extend(walk.written.get(&complaint.path).cloned());
-    let mut message = complaint.message;
-    for (value, shown) in written {
-        message = message.replace(&format!("`{value}`"), &format!("`{shown}`"));
-    }
-    for section in SECTIONS {
-        for key in keys(root, section).filter(|key| key.name != key.shown) {
-            message = message.replace(&key.name, &key.shown);
+impl<'a> Places<'a> {
+    fn new(root: &'a Node, walk: &'a Walk<'a>) -> Self {
+        let components = SECTIONS.into_iter().flat_map(|section| keys(root, section));
+        let substituted = components
+            .filter(|key| key.name != key.shown)
+            .map(|key| (key.name.as_str(), key.shown.as_str()))
+            .collect();
+        Self {
+            root,
+            walk,
+            substituted,
         }
     }
-    Fault { place, message }
+
+    /// How many complaints are made into faults: each is searched for every name that came by substitution.
+    fn most(&self) -> usize {
+        (1_000_000 / (self.substituted.len() + 1)).clamp(10, MOST_COMPLAINTS)
+    }
+
+    fn place(&self, complaint: Complaint) -> Fault {
+        let (place, mut written) = self.root.locate(&complaint.path);
+        let own = self.walk.written.get(&complaint.path);
+        written.extend(own.cloned());
+        let mut message = complaint.message;
+        for (value, shown) in written {
+            message = message.replace(&format!("`{value}`"), &format!("`{shown}`"));
+        }
+        for (name, shown) in &self.substituted {
+            message = message.replace(name, shown);
+        }
+        if let Some(text) = self.root.text_at(&complaint.path).filter(|_| complaint.quotes) {
+            if let Some((_, shown)) = own {
+                message = without_foreign(&message, shown);
+            }
+            let text = if text.substituted { "..." } else { text.text.trim() };
+            message = format!("{}: {message}", quote(text));
+        }
+        Fault { place, message }
+    }
+}
+
+/// The message with what it quotes only where it stands in `shown`.
+fn without_foreign(message: &str, shown: &str) -> String {
+    let pieces = message.split('`').enumerate().map(|(index, piece)| {
+        let quoted = index % 2 == 1;
+        if quoted && !shown.contains(piece) {
+            "..."
+        } else {
+            piece
+        }
+    });
+    pieces.collect::<Vec<_>>().join("`")
 }
 
 /// The sections that hold components.
@@ -105,68 +219,4 @@ fn declared(root: &Node, walk: &Walk<'_>) -> Declared {
         exporters,
         extensions,
     }
-}
-
-/// All files and `--set`s as one tree, and the faults that do not keep it from being checked.
-fn read(request: &Request<'_>, sources: &Sources<'_>, want: &Want) -> Result<(Node, Vec<Fault>), Faults> {
-    let mut root: Option<Node> = None;
-    let mut unreadable = Vec::new();
-    let mut faults = Vec::new();
-    for (order, path) in request.files.iter().enumerate() {
-        match read_file(order, path) {
-            Ok(mut node) => {
-                if node.is_null() {
-                    node = Node::empty(node.place);
-                }
-                sources.settle_keys(&mut node, &mut faults);
-                match &mut root {
-                    Some(base) => base.merge(node),
-                    None => root = Some(node),
-                }
-            }
-            Err(fault) => unreadable.push(fault),
-        }
-    }
-    let none = Place::File {
-        order: 0,
-        line: 1,
-        column: 1,
-        name: Arc::from("--config"),
-    };
-    let mut root = root.unwrap_or_else(|| Node::empty(none.clone()));
-    if request.files.is_empty() {
-        unreadable.push(Fault {
-            place: none,
-            message: "no configuration file is given".into(),
-        });
-    }
-    for (order, argument) in request.sets.iter().enumerate() {
-        unreadable.extend(set::apply(&mut root, want, order, argument).err());
-    }
-    if unreadable.is_empty() {
-        Ok((root, faults))
-    } else {
-        Err(Faults::new(unreadable))
-    }
-}
-
-fn read_file(order: usize, path: &FilePath) -> Result<Node, Fault> {
-    let name: Arc<str> = Arc::from(path.to_string_lossy().as_ref());
-    let fault = |line, column, message| Fault {
-        place: Place::File {
-            order,
-            line,
-            column,
-            name: Arc::clone(&name),
-        },
-        message,
-    };
-    let bytes = std::fs::read(path).map_err(|error| fault(1, 1, format!("cannot be read: {error}")))?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let before =
-            String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default()).into_owned();
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        fault(before.matches('\n').count() + 1, column, "not UTF-8".into())
-    })?;
-    yaml::parse(order, &name, text)
 }

@@ -151,11 +151,17 @@ fn shape(schema: &Value, kind: &str, defs: &Map<String, Value>) -> Shape {
         "array" => Shape::List(Box::new(want(schema.get("items").unwrap_or(&Value::Null), defs))),
         "boolean" => Shape::Bool,
         "integer" => {
-            let limit = |key| schema.get(key).and_then(|limit| limit.as_u64().map(i128::from));
-            let min = limit("minimum").unwrap_or(0);
+            let limit = |key| {
+                let limit = schema.get(key)?;
+                limit
+                    .as_i64()
+                    .map(i128::from)
+                    .or_else(|| limit.as_u64().map(i128::from))
+            };
+            let (min, max) = widest(schema);
             Shape::Int {
-                min,
-                max: limit("maximum").unwrap_or_else(|| widest(schema)),
+                min: limit("minimum").unwrap_or(min),
+                max: limit("maximum").unwrap_or(max),
             }
         }
         "number" => {
@@ -176,12 +182,13 @@ fn shape(schema: &Value, kind: &str, defs: &Map<String, Value>) -> Shape {
     }
 }
 
-/// The largest number of the type, where no range is set.
-fn widest(schema: &Value) -> i128 {
-    if text_at(schema, "format") == Some("uint32") {
-        u32::MAX.into()
-    } else {
-        u64::MAX.into()
+/// The smallest and the largest number of the type, where no range is set.
+fn widest(schema: &Value) -> (i128, i128) {
+    match text_at(schema, "format") {
+        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+        Some("int64") => (i64::MIN.into(), i64::MAX.into()),
+        Some("uint32") => (0, u32::MAX.into()),
+        _ => (0, u64::MAX.into()),
     }
 }
 
@@ -244,6 +251,7 @@ impl Shape {
             Self::Text(Format::Component) => "the name of a component, `type` or `type/name`".into(),
             Self::Int { min, max } if *max >= i128::from(u32::MAX) => format!("a whole number from {min}"),
             Self::Int { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Float { min, max } if *max >= f64::MAX && *min <= f64::MIN => "a number".into(),
             Self::Float { min, max } if *max >= f64::MAX => format!("a number from {min}"),
             Self::Float { min, max } => format!("a number from {min} to {max}"),
             Self::Bool => "true or false".into(),
@@ -268,8 +276,8 @@ impl Shape {
             Self::Text(Format::Duration) => json!("1s"),
             Self::Text(Format::Endpoint) => json!("unknown:1"),
             Self::Text(_) => json!("unknown"),
-            Self::Int { min, .. } => u64::try_from(*min).map_or(Value::Null, Into::into),
-            Self::Float { min, .. } => json!(min),
+            Self::Int { min, max } => i64::try_from(0.clamp(*min, *max)).map_or(Value::Null, Into::into),
+            Self::Float { min, max } => json!(0.0_f64.clamp(*min, *max)),
             Self::Bool | Self::Scalar => json!(false),
         }
     }
@@ -301,7 +309,8 @@ mod tests {
             found,
             [
                 ".processors.resource.attributes.value",
-                ".processors.attributes.actions.value"
+                ".processors.attributes.actions.value",
+                ".processors.adaptive_sampler.rules.conditions.value"
             ]
         );
     }

@@ -1,6 +1,8 @@
 //! Substitution: `${env:NAME}`, `${NAME}`, `${NAME:default}`, `${file:/path}` and `$$`.
 
 use std::collections::HashSet;
+use std::io::Read as _;
+use std::path::Path;
 
 use crate::fault::{Fault, quote};
 use crate::tree::{Body, Node};
@@ -12,10 +14,17 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("OTEL_QUEUE_SIZE", "5000"),
 ];
 
+/// The largest file that is put in, in bytes: a secret, or a list.
+const LARGEST_FILE: u64 = 1024 * 1024;
+/// No variable has a longer name.
+const LONGEST_NAME: usize = 256;
+/// More failing substitutions of one text are not told.
+const MOST_WRONG: usize = 100;
+
 /// Where substituted text comes from.
 pub(crate) struct Sources<'a> {
-    /// The environment.
-    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    files: bool,
 }
 
 /// A text after substitution.
@@ -29,7 +38,22 @@ pub(crate) enum Expanded {
     Embedded(String),
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    /// The environment that `env` knows, and files.
+    pub(crate) fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { env, files: true }
+    }
+
+    /// The environment that `env` knows; no file is read.
+    pub(crate) fn without_files(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { env, files: false }
+    }
+
+    /// A variable of the environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.env)(name)
+    }
+
     /// Substitutes in `text`.
     ///
     /// # Errors
@@ -57,7 +81,8 @@ impl Sources<'_> {
                 match self.lookup(&after[..end]) {
                     Ok(value) if whole => return Ok(Expanded::Whole(value)),
                     Ok(value) => out.push_str(&value),
-                    Err(message) => wrong.push(message),
+                    Err(message) if wrong.len() < MOST_WRONG => wrong.push(message),
+                    Err(_) => {}
                 }
                 rest = &after[end + 1..];
             } else {
@@ -74,7 +99,10 @@ impl Sources<'_> {
 
     fn lookup(&self, inner: &str) -> Result<String, String> {
         if let Some(path) = inner.strip_prefix("file:") {
-            return read_file(path);
+            return match self.files {
+                true => read_file(path),
+                false => Err(format!("the file {} is not read here", quote(path))),
+            };
         }
         let inner = inner.strip_prefix("env:").unwrap_or(inner);
         let (name, default) = match inner.split_once(':') {
@@ -82,7 +110,8 @@ impl Sources<'_> {
             None => (inner, None),
         };
         let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let short = name.len() <= LONGEST_NAME;
+        if !short || !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(
                 "`${...}` without the name of a variable; write `${env:NAME}`, `${NAME:default}`, \
                         `${file:/path}`, or `$$` for a plain `$`"
@@ -147,8 +176,11 @@ impl Sources<'_> {
 
 /// The file's text without one newline at its end.
 fn read_file(path: &str) -> Result<String, String> {
-    let mut text = std::fs::read_to_string(path)
-        .map_err(|error| format!("the file {} cannot be read: {error}", quote(path)))?;
+    let cannot = |error: &dyn std::fmt::Display| format!("the file {} cannot be read: {error}", quote(path));
+    let bytes = bounded(Path::new(path), LARGEST_FILE)
+        .map_err(|error| cannot(&error))?
+        .ok_or_else(|| cannot(&"it is larger than 1 MiB"))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| cannot(&"it is not UTF-8"))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -156,6 +188,18 @@ fn read_file(path: &str) -> Result<String, String> {
         }
     }
     Ok(text)
+}
+
+/// The content of a file, or nothing where it is larger than `most` bytes. A device that never ends is too large.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn bounded(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(most + 1)
+        .read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 #[cfg(test)]
@@ -169,7 +213,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        Sources { env: &env }.expand(text)
+        Sources::new(&env).expand(text)
     }
 
     #[test]

@@ -75,6 +75,21 @@ impl Node {
         }
     }
 
+    /// The scalar that `path` leads to, if it leads to one.
+    pub(crate) fn text_at(&self, path: &[String]) -> Option<&Text> {
+        let mut node = self;
+        for step in path {
+            node = match &node.body {
+                Body::List(items) => step.parse().ok().and_then(|index: usize| items.get(index))?,
+                _ => &node.get(step)?.value,
+            };
+        }
+        match &node.body {
+            Body::Scalar(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Lays `over` on this: maps merge, lists and scalars replace.
     pub(crate) fn merge(&mut self, over: Self) {
         match (&mut self.body, over.body) {

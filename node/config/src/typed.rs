@@ -61,9 +61,10 @@ pub(crate) fn typed(resolved: &Resolved, shape: &Shape) -> Result<Value, String>
             _ => Err(wrong()),
         },
         Shape::Int { min, max } => match resolved.typed() {
-            Plain::Int(value) if (*min..=*max).contains(&value) => {
-                u64::try_from(value).map(Into::into).map_err(|_| wrong())
-            }
+            Plain::Int(value) if (*min..=*max).contains(&value) => u64::try_from(value)
+                .map(Value::from)
+                .or_else(|_| i64::try_from(value).map(Value::from))
+                .map_err(|_| wrong()),
             _ => Err(wrong()),
         },
         Shape::Float { min, max } => float(&resolved.typed())

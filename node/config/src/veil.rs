@@ -21,18 +21,27 @@ pub(crate) fn veil(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 64);
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, from) = rest.split_at(at + 1);
-        out.push_str(before);
-        let end = from
-            .find(['}', '\n', '"', '\''])
-            .filter(|end| from[*end..].starts_with('}'));
-        let (inner, after) = from.split_at(end.map_or(0, |end| end + 1));
-        out.extend(inner.chars().map(|c| swap(c, |(plain, veil)| (plain, veil))));
-        rest = after;
+    let mut done = 0;
+    // Where the next character is at which a `${...}` may end; found once for all that begin before it.
+    let mut end = 0;
+    while let Some(at) = text[done..].find("${") {
+        let inside = done + at + 1;
+        out.push_str(&text[done..inside]);
+        done = inside;
+        if end < inside {
+            let next = text[inside..].find(['}', '\n', '"', '\'']);
+            end = next.map_or(text.len(), |next| inside + next);
+        }
+        if text[end..].starts_with('}') {
+            out.extend(
+                text[inside..=end]
+                    .chars()
+                    .map(|c| swap(c, |(plain, veil)| (plain, veil))),
+            );
+            done = end + 1;
+        }
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     Cow::Owned(out)
 }
 

@@ -15,6 +15,9 @@ use crate::yaml;
 /// A path of keys, as in [`crate::Complaint`].
 pub(crate) type Path = Vec<String>;
 
+/// More faults than these help nobody, and are not told.
+const MOST_FAULTS: usize = 1000;
+
 /// The walk, and what it found.
 pub(crate) struct Walk<'a> {
     sources: &'a Sources<'a>,
@@ -90,11 +93,16 @@ impl<'a> Walk<'a> {
     }
 
     fn fault(&mut self, place: &Place, message: impl Into<String>) {
+        self.broken.push(self.path.clone());
+        let message = match self.faults.len() {
+            0..MOST_FAULTS => message.into(),
+            MOST_FAULTS => "further faults are not told; mend those first".into(),
+            _ => return,
+        };
         self.faults.push(Fault {
             place: place.clone(),
-            message: message.into(),
+            message,
         });
-        self.broken.push(self.path.clone());
     }
 
     fn inside<T>(&mut self, step: &str, work: impl FnOnce(&mut Self) -> T) -> T {

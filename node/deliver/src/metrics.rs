@@ -4,9 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::queue::Queue;
+use crate::status::CircuitState;
 use crate::{DeliverError, Signal};
 
 /// Bounds of the latency histogram in seconds.
@@ -107,6 +108,46 @@ impl SendMetrics {
             Signal::Metrics => &self.points,
             Signal::Logs => &self.records,
         }
+    }
+}
+
+/// The metrics of an exporter's circuit.
+#[derive(Clone, Debug)]
+pub(crate) struct CircuitMetrics {
+    state: IntGauge,
+    rate_limited: IntCounter,
+}
+
+impl CircuitMetrics {
+    /// Makes and registers those of the exporter `name`.
+    pub(crate) fn register(name: &str, registry: &Registry) -> Result<Self, DeliverError> {
+        let register = || {
+            let state = IntGauge::with_opts(opts(
+                name,
+                "ringwatch_exporter_circuit_state",
+                "Whether the exporter sends to its backend: 0 it does, 1 it holds back, 2 one request decides for all",
+            ))?;
+            let rate_limited = IntCounter::with_opts(opts(
+                name,
+                "ringwatch_exporter_rate_limited_total",
+                "Attempts after which the backend asked for rest",
+            ))?;
+            registry.register(Box::new(state.clone()))?;
+            registry.register(Box::new(rate_limited.clone()))?;
+            prometheus::Result::Ok(Self { state, rate_limited })
+        };
+        register().map_err(|source| DeliverError::Metrics {
+            exporter: name.to_owned(),
+            source,
+        })
+    }
+
+    pub(crate) fn set_state(&self, state: CircuitState) {
+        self.state.set(state.code());
+    }
+
+    pub(crate) fn rate_limited(&self) {
+        self.rate_limited.inc();
     }
 }
 

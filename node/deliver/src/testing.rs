@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use ringwatch_catalogue::model::{Event, EventAttribute, Metric, MetricKind, MetricValue, Point};
+use ringwatch_catalogue::model::{
+    Aggregation, Event, EventAttribute, Metric, MetricKind, MetricValue, Point,
+};
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_frame::{
     Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, TargetId,
@@ -55,6 +57,7 @@ pub(crate) fn projections() -> Arc<Projections> {
             .iter()
             .map(|(key, value)| ((*key).into(), (*value).into()))
             .collect(),
+        only: None,
     };
     let metric = |name: &str, unit: &str, kind, monotonic, value, points| Metric {
         name: name.into(),
@@ -65,6 +68,8 @@ pub(crate) fn projections() -> Arc<Projections> {
         value,
         enabled: true,
         start: None,
+        timestamp: None,
+        aggregation: Aggregation::Cumulative,
         points,
         attributes: [("user.name".to_owned(), "who".to_owned())].into(),
     };
@@ -88,7 +93,7 @@ pub(crate) fn projections() -> Arc<Projections> {
                 vec![point(Some(0.5), &[])],
             ),
         ],
-        event: Some(Event {
+        events: vec![Event {
             name: "people.seen".into(),
             description: "Somebody".into(),
             constants: [("db.system.name".to_owned(), "postgresql".to_owned())].into(),
@@ -100,7 +105,11 @@ pub(crate) fn projections() -> Arc<Projections> {
                 null: None,
             }],
             trace_parent: None,
-        }),
+            body: None,
+            severity_text: None,
+            severity_number: None,
+            timestamp: None,
+        }],
     };
     let mut projections = Projections::default();
     projections.insert("postgresql", "people", projection);

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 pub enum DropReason {
     /// The memory limiter refused the frame.
     MemoryLimit,
+    /// The sampler kept it back.
+    Sampled,
+    /// It was beyond a limit of rows a second or a minute.
+    RateLimited,
     /// The pipeline's input was full: processors or exporters were too slow.
     PipelineFull,
     /// The exporter's queue was full.
@@ -30,8 +34,10 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::MemoryLimit,
+        Self::Sampled,
+        Self::RateLimited,
         Self::PipelineFull,
         Self::QueueFull,
         Self::QueueAge,
@@ -47,6 +53,8 @@ impl DropReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MemoryLimit => "memory_limit",
+            Self::Sampled => "sampled",
+            Self::RateLimited => "rate_limited",
             Self::PipelineFull => "pipeline_full",
             Self::QueueFull => "queue_full",
             Self::QueueAge => "queue_age",

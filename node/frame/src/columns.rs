@@ -11,15 +11,43 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 /// Field metadata: what a column is to those who do not know the stream.
 pub const ROLE_KEY: &str = "ringwatch.role";
-/// The role of a column that a processor added as an attribute of every point and record of its row.
-pub const ROLE_ATTRIBUTE: &str = "attribute";
+
+/// What a column that a processor added is to exporters, without their knowing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// An attribute of every point and record of its row.
+    Attribute,
+    /// The body of its row's record.
+    Body,
+    /// The severity of its row's record, as text.
+    SeverityText,
+    /// The severity of its row's record, as OpenTelemetry numbers it.
+    SeverityNumber,
+}
+
+impl Role {
+    /// How field metadata name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attribute => "attribute",
+            Self::Body => "body",
+            Self::SeverityText => "severity_text",
+            Self::SeverityNumber => "severity_number",
+        }
+    }
+}
+
+/// The role of a column that a processor added; `None` for columns as they were read.
+pub fn role_of(field: &Field) -> Option<Role> {
+    let role = field.metadata().get(ROLE_KEY)?;
+    [Role::Attribute, Role::Body, Role::SeverityText, Role::SeverityNumber]
+        .into_iter()
+        .find(|known| known.as_str() == role)
+}
 
 /// Whether `field` was added by a processor as an attribute, so that exporters project it without knowing it.
 pub fn is_attribute(field: &Field) -> bool {
-    field
-        .metadata()
-        .get(ROLE_KEY)
-        .is_some_and(|role| role == ROLE_ATTRIBUTE)
+    role_of(field) == Some(Role::Attribute)
 }
 
 /// What a column holds. There are no others in a frame.
@@ -63,7 +91,12 @@ impl ColumnType {
 
     /// A nullable field of this type that exporters project as an attribute.
     pub fn attribute_field(self, name: &str) -> Field {
-        let role = HashMap::from([(ROLE_KEY.to_owned(), ROLE_ATTRIBUTE.to_owned())]);
+        self.role_field(name, Role::Attribute)
+    }
+
+    /// A nullable field of this type with a role.
+    pub fn role_field(self, name: &str, role: Role) -> Field {
+        let role = HashMap::from([(ROLE_KEY.to_owned(), role.as_str().to_owned())]);
         self.field(name).with_metadata(role)
     }
 }

@@ -18,15 +18,17 @@ mod frame;
 mod identity;
 pub mod ipc;
 mod memory;
+mod place;
 mod resource;
 mod tick;
 
 pub use batch::Batch;
 pub use books::{Books, BooksSnapshot, DropReason};
 pub use clock::Clock;
-pub use columns::{Cell, ColumnType, Columns, ColumnsError, ROLE_ATTRIBUTE, ROLE_KEY, is_attribute};
+pub use columns::{Cell, ColumnType, Columns, ColumnsError, ROLE_KEY, Role, is_attribute, role_of};
 pub use frame::{Frame, FrameMeta, Receipt};
 pub use identity::{Epoch, FrameId, StreamId, TargetId};
 pub use memory::{PendingFrame, StreamMemory, TargetMemory};
+pub use place::Place;
 pub use resource::{Resource, Value};
 pub use tick::{Schedule, ScheduleError, Tick};

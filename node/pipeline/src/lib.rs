@@ -8,23 +8,35 @@
 //! It does no I/O but looking at the memory of its own process, and knows no receiver, exporter or database.
 
 mod actions;
+pub mod adaptive_sampler;
 pub mod attributes;
 pub mod batch;
+pub mod circuit_breaker;
+mod covered;
 mod error;
 pub mod memory_limiter;
 mod metrics;
 mod processor;
+pub mod rate_limiter;
 pub mod resource;
 mod runner;
+pub mod store;
 #[cfg(test)]
 mod testing;
 mod throttle;
+pub mod transform;
+mod usual;
 
+pub use adaptive_sampler::{AdaptiveSampler, SamplerControl, SamplerMetrics, SamplerStatus};
 pub use attributes::{AttributesProcessor, Resolver};
 pub use batch::BatchProcessor;
+pub use circuit_breaker::CircuitBreakerProcessor;
+pub use covered::CoveredTarget;
 pub use error::PipelineError;
 pub use memory_limiter::MemoryLimiter;
 pub use metrics::PipelineMetrics;
 pub use processor::{Outlet, Processor};
+pub use rate_limiter::RateLimiterProcessor;
 pub use resource::ResourceProcessor;
 pub use runner::{PipelineHandle, PipelineInput, start_pipeline};
+pub use transform::TransformProcessor;

@@ -6,6 +6,9 @@ const BATCH_ROWS: [f64; 14] = [
     10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 8_192.0, 16_384.0, 32_768.0, 65_536.0,
     131_072.0,
 ];
+const BATCH_SECONDS: [f64; 12] = [
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
 const SECONDS: [f64; 10] = [
     0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0,
 ];
@@ -20,11 +23,22 @@ pub struct PipelineMetrics {
     pub(crate) batch_timeouts: IntCounterVec,
     pub(crate) batch_fills: IntCounterVec,
     pub(crate) batch_rows: HistogramVec,
+    pub(crate) batch_seconds: HistogramVec,
     pub(crate) refused: IntCounterVec,
     pub(crate) limit: IntGaugeVec,
+    pub(crate) transform_faults: IntCounterVec,
 }
 
 impl PipelineMetrics {
+    /// How many rows have come to a processor of a pipeline so far, and how many it passed on.
+    pub fn rows(&self, processor: &str, pipeline: &str) -> (u64, u64) {
+        let labels = [processor, pipeline];
+        (
+            self.incoming.with_label_values(&labels).get(),
+            self.outgoing.with_label_values(&labels).get(),
+        )
+    }
+
     /// Registers them.
     ///
     /// # Errors
@@ -83,12 +97,23 @@ impl PipelineMetrics {
                 "processor",
                 &BATCH_ROWS,
             )?,
+            batch_seconds: histogram(
+                "otelcol_processor_batch_latency_seconds",
+                "How long the oldest frame of a batch waited in it",
+                "processor",
+                &BATCH_SECONDS,
+            )?,
             refused: counter(
                 "ringwatch_memory_limiter_refused_rows_total",
                 "Rows that were refused",
                 &["processor"],
             )?,
             limit,
+            transform_faults: counter(
+                "ringwatch_transform_faults_total",
+                "Statements and conditions that could not be carried out on what came",
+                &["processor"],
+            )?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ringwatch_config::Endpoint;
+use ringwatch_config::{Duration, Endpoint};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +14,8 @@ Examples:
   ringwatch catalogue show postgresql.statements -o json
   ringwatch cluster members
   ringwatch cluster drain ringwatch-0 --address ringwatch-1:7947
+  ringwatch breaker list
+  ringwatch sql --engine mysql statement.sql
 
 Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
 
@@ -78,6 +80,48 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be r
         #[command(subcommand)]
         what: ClusterCommand,
     },
+    /// The circuit breakers of the databases: which are open, and to open or reset one by hand
+    #[command(after_help = "\
+Examples:
+  ringwatch breaker list
+  ringwatch breaker list -o json
+  ringwatch breaker reset postgresql://db1.internal:5432
+  ringwatch breaker open production --for 10m
+
+Any node can be asked: it passes a question about one database on to the node that reads it.
+A database is named by its target id, or by the name that its circuit has in the metrics.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Breaker {
+        /// What to do.
+        #[command(subcommand)]
+        what: BreakerCommand,
+    },
+    /// What the samplers of a node do, and to set their rate until the node ends
+    #[command(after_help = "\
+Examples:
+  ringwatch sampler show
+  ringwatch sampler set-rate 5
+  ringwatch sampler set-rate 5 --name adaptive_sampler/logs --cache-size 20000
+
+It is about the node that is asked, and no other.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Sampler {
+        /// What to do.
+        #[command(subcommand)]
+        what: SamplerCommand,
+    },
+    /// Normalised text, fingerprint, tables, commands and comment tags of a statement
+    #[command(after_help = "\
+Examples:
+  ringwatch sql statement.sql
+  echo \"SELECT * FROM users WHERE id = 1\" | ringwatch sql
+  ringwatch sql --engine mysql -o json slow.sql
+  ringwatch sql --jsonl < statements.jsonl
+
+With --jsonl each line is an object with `text` (and, if it differs, `engine`) or a string, and each line of
+output is the answer, in the same order; a line that cannot be read is answered with `error`.
+Literals are in none of the answers but `comments`, which are shown as they stand in the text.")]
+    Sql(SqlInput),
     /// Print the completion script of a shell
     #[command(after_help = "Example:\n  ringwatch completions bash > /etc/bash_completion.d/ringwatch")]
     Completions {
@@ -104,6 +148,34 @@ pub(crate) enum ConfigCommand {
     Show(ConfigFiles),
     /// The JSON Schema of the file
     Schema,
+}
+
+/// What `ringwatch sql` reads, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SqlInput {
+    /// The file to read; standard input without one, or for -
+    pub(crate) file: Option<PathBuf>,
+    /// Whose SQL it is
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: Engine,
+    /// Many texts, one JSON value a line, and one answer a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// How to print one answer [default: table on a terminal, else json]
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
+}
+
+/// Whose SQL a text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// PostgreSQL
+    #[default]
+    Postgresql,
+    /// MySQL
+    Mysql,
+    /// MariaDB
+    Mariadb,
 }
 
 /// `ringwatch catalogue ...`
@@ -156,6 +228,58 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         client: Client,
     },
+}
+
+/// `ringwatch breaker ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakerCommand {
+    /// The circuits of all databases
+    List(Client),
+    /// Close a circuit, and forget how often it opened
+    Reset {
+        /// The database: its target id, or the name of its circuit
+        target: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Open a circuit: not one query is sent until it closes
+    Open {
+        /// The database: its target id, or the name of its circuit
+        target: String,
+        /// For how long; without it, until it is reset
+        #[arg(long = "for", value_name = "TIME")]
+        time: Option<Duration>,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// `ringwatch sampler ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SamplerCommand {
+    /// What each sampler does at this moment
+    Show(Client),
+    /// Set the rate of rows that no rule matches
+    SetRate {
+        /// The rate, in percent
+        #[arg(value_parser = parse_percent)]
+        rate: f64,
+        /// The sampler; without it, all
+        #[arg(long)]
+        name: Option<String>,
+        /// How many fingerprints it may remember
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        cache_size: Option<u64>,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// A rate in percent.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let rate = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok();
+    rate.filter(|rate| (0.0..=100.0).contains(rate))
+        .ok_or_else(|| format!("`{text}` is not a rate: write a number from 0 to 100, in percent"))
 }
 
 /// Whom to ask, and how to print the answer.

@@ -1,7 +1,9 @@
 //! `ringwatch`: the node, and what one does with its configuration.
 
+mod circuits;
 mod cli;
 mod commands;
+mod extensions;
 mod grpc;
 mod health;
 mod own_metrics;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
         Command::Config { what } => commands::config(&what),
         Command::Catalogue { what } => commands::catalogue(&what),
         Command::Cluster { what } => commands::cluster(&what),
+        Command::Breaker { what } => commands::breaker(&what),
+        Command::Sampler { what } => commands::sampler(&what),
+        Command::Sql(input) => commands::sql(&input),
         Command::Completions { shell } => commands::completions(shell),
     };
     match done {

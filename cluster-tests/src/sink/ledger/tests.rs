@@ -24,6 +24,7 @@ fn enter_value(ledger: &mut Ledger, seconds: u64, value: i64) {
         kind,
         time: seconds * 1_000_000_000,
         point,
+        resource: Attributes::default(),
     });
 }
 
@@ -76,6 +77,10 @@ fn statement(query: &str, calls: i64) -> Record {
         target: "db:1".into(),
         event: "db.server.top_query".into(),
         time: 5,
+        observed: 5,
+        body: None,
+        severity: (String::new(), 0),
+        resource: Attributes::default(),
         attributes: BTreeMap::from([
             ("postgresql.queryid".into(), Value::Text(query.into())),
             ("postgresql.calls".into(), Value::Int(calls)),

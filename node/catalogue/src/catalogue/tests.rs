@@ -71,6 +71,28 @@ fn the_sound_file_is_accepted() {
     );
 }
 
+#[test]
+fn what_only_some_streams_need_is_accepted_too() {
+    for (from, to) in [
+        (
+            "        start: since\n",
+            "        aggregation: delta\n        timestamp: since\n",
+        ),
+        (
+            "{ column: weight, scale: 0.001 }",
+            "{ column: weight, only: { column: kind, equals: a } }, { column: things, only: { column: kind, equals: b } }",
+        ),
+        (
+            "trace_parent: label",
+            "body: doing\n      severity_text: label\n      severity_number: calls\n      timestamp: begun",
+        ),
+    ] {
+        let changed = SOUND.replacen(from, to, 1);
+        assert_ne!(changed, SOUND, "`{from}` is not in the sound file");
+        parse("sound.yaml", &changed).expect(to);
+    }
+}
+
 /// What is replaced in the sound file, by what, the entry that is blamed, and what is said.
 type Break = (&'static str, &'static str, &'static str, &'static str);
 
@@ -323,7 +345,31 @@ const OUTPUT_BREAKS: &[Break] = &[
         "        start: since\n",
         "",
         "postgresql.things",
-        "a sum has a start if and only if it is monotonic",
+        "a cumulative sum has a start if and only if it is monotonic",
+    ),
+    (
+        "start: since",
+        "start: since\n        timestamp: things",
+        "postgresql.things",
+        "timestamp names column `things`, which is Int and must be time",
+    ),
+    (
+        "unit: g\n        kind: gauge",
+        "unit: g\n        kind: gauge\n        aggregation: delta",
+        "postgresql.weight",
+        "only a sum has the aggregation `delta`",
+    ),
+    (
+        "{ column: weight, scale: 0.001 }",
+        "{ column: weight, only: { column: color, equals: red } }",
+        "postgresql.weight",
+        "`only` of a point names column `color`, which the stream does not have",
+    ),
+    (
+        "{ column: weight, scale: 0.001 }",
+        "{ column: weight, only: { column: kind, equals: a } }, { column: weight, only: { column: since, equals: b } }",
+        "postgresql.weight",
+        "two points of a row have the same attributes",
     ),
     (
         "kind: sum",
@@ -396,6 +442,18 @@ const OUTPUT_BREAKS: &[Break] = &[
         "scale: 0.5, text: true",
         "doing",
         "an attribute that is scaled is not text",
+    ),
+    (
+        "trace_parent: label",
+        "body: words",
+        "doing",
+        "body names column `words`, which the stream does not have",
+    ),
+    (
+        "trace_parent: label",
+        "severity_number: label",
+        "doing",
+        "severity_number names column `label`, which is Text and must be int",
     ),
     (
         "trace_parent: label",

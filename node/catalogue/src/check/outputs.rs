@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::columns::{Columns, Names, Wanted, present, refuse};
 use crate::error::Fault;
-use crate::model::{Event, Kind, Metric, MetricKind, MetricValue, Point};
+use crate::model::{Aggregation, Event, Kind, Metric, MetricKind, MetricValue, Point};
 
 pub(super) fn check_metric(metric: &Metric, columns: &Columns<'_>) -> Result<(), Fault> {
     present("the description", !metric.description.is_empty())?;
@@ -15,12 +15,17 @@ pub(super) fn check_metric(metric: &Metric, columns: &Columns<'_>) -> Result<(),
         "a gauge is not monotonic and has no start",
         !sum && (metric.monotonic || metric.start.is_some()),
     )?;
+    let delta = metric.aggregation == Aggregation::Delta;
+    refuse("only a sum has the aggregation `delta`", delta && !sum)?;
     refuse(
-        "a sum has a start if and only if it is monotonic",
-        sum && metric.monotonic != metric.start.is_some(),
+        "a cumulative sum has a start if and only if it is monotonic",
+        sum && !delta && metric.monotonic != metric.start.is_some(),
     )?;
     if let Some(column) = &metric.start {
         columns.need("start", column, Wanted::Instant)?;
+    }
+    if let Some(column) = &metric.timestamp {
+        columns.need("timestamp", column, Wanted::Instant)?;
     }
     for column in metric.attributes.values() {
         columns.need("an attribute", column, Wanted::Text)?;
@@ -37,6 +42,9 @@ fn check_point(metric: &Metric, point: &Point, columns: &Columns<'_>) -> Result<
         MetricValue::Double => Wanted::Number,
     };
     columns.need("a point", &point.column, wanted)?;
+    if let Some(only) = &point.only {
+        columns.need("`only` of a point", &only.column, Wanted::Anything)?;
+    }
     refuse(
         "a whole number is not scaled",
         metric.value == MetricValue::Int && point.scale.is_some(),
@@ -50,10 +58,14 @@ fn check_point(metric: &Metric, point: &Point, columns: &Columns<'_>) -> Result<
 
 /// The points of a row differ in the values of the same attributes, so that no two are one series.
 fn check_series(metric: &Metric) -> Result<(), Fault> {
-    let series: BTreeSet<_> = metric.points.iter().map(|point| &point.attributes).collect();
+    let one_series = |(at, point): (usize, &Point)| {
+        let before = metric.points.iter().take(at);
+        let mut same = before.filter(|other| other.attributes == point.attributes);
+        same.any(|other| !exclude(other, point))
+    };
     refuse(
         "two points of a row have the same attributes",
-        series.len() != metric.points.len(),
+        metric.points.iter().enumerate().any(one_series),
     )?;
     let keys: BTreeSet<Vec<_>> = metric
         .points
@@ -64,6 +76,12 @@ fn check_series(metric: &Metric) -> Result<(), Fault> {
         "the points of a row have not the same attribute names",
         keys.len() != 1,
     )
+}
+
+/// Whether no row gives both points.
+fn exclude(a: &Point, b: &Point) -> bool {
+    let both = a.only.as_ref().zip(b.only.as_ref());
+    both.is_some_and(|(a, b)| a.column == b.column && a.equals != b.equals)
 }
 
 pub(super) fn check_event(event: &Event, columns: &Columns<'_>) -> Result<(), Fault> {
@@ -94,6 +112,17 @@ pub(super) fn check_event(event: &Event, columns: &Columns<'_>) -> Result<(), Fa
             "an instant leaves as text: set `text`",
             kind == Kind::Time && !text,
         )?;
+    }
+    let places = [
+        ("body", &event.body, Wanted::Anything),
+        ("severity_text", &event.severity_text, Wanted::Text),
+        ("severity_number", &event.severity_number, Wanted::Whole),
+        ("timestamp", &event.timestamp, Wanted::Instant),
+    ];
+    for (place, column, wanted) in places {
+        column
+            .as_ref()
+            .map_or(Ok(Kind::Text), |column| columns.need(place, column, wanted))?;
     }
     if let Some(column) = &event.trace_parent {
         columns.need("trace_parent", column, Wanted::Text)?;

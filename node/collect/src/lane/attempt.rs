@@ -1,6 +1,7 @@
 //! One tick: from the question whether it may be read to its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringwatch_frame::{Epoch, TargetId, Tick};
 use tokio::time::Instant;
@@ -10,7 +11,9 @@ use tracing::Instrument;
 use super::Lane;
 use super::entry::enter;
 use crate::fault::{Fault, FaultKind};
+use crate::guard::ReadingEnd;
 use crate::guarded::{ASK_AGAIN, GuardedSession, not_held};
+use crate::leave::Leave;
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Refusal};
 use crate::reading::Reading;
@@ -24,6 +27,15 @@ enum Passed {
     Missed(Outcome),
     /// The target is being left: the tick is that of whoever goes on with it.
     Left,
+}
+
+/// A reading that was made.
+struct Made {
+    reading: Reading,
+    /// The server's version.
+    version: u32,
+    /// From the first question to the last answer.
+    took: Duration,
 }
 
 impl<C: Connector> Lane<C> {
@@ -60,8 +72,10 @@ impl<C: Connector> Lane<C> {
             if track.held.is_some_and(|until| Instant::now() < until) {
                 return Err(Passed::Missed(Outcome::Error));
             }
+            let mut leave = self.leave(at, tick).await?;
             let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
-            let open = self.sessions.has(&track.database);
+            let asked = Instant::now();
+            let open = self.sessions.has(&self.tracks[at].database);
             let late = || Passed::Missed(health.down().unwrap_or(Outcome::Late));
             let entry = tokio::select! {
                 biased;
@@ -69,11 +83,28 @@ impl<C: Connector> Lane<C> {
                 () = env.clock.sleep_until(successor) => Err(late()),
                 () = self.cancel.cancelled() => Err(Passed::Left),
             }?;
+            if asked.elapsed() > Duration::ZERO {
+                // While it waited for its place, a breaker may have opened.
+                drop(leave);
+                leave = self.leave(at, tick).await?;
+            }
             let lateness = tick.lateness(env.clock.now());
+            let asked = Instant::now();
             let read = self.read(at).await;
             drop(entry);
+            match &read {
+                Ok(Made { reading, took, .. }) => leave.end(&ReadingEnd::Read {
+                    took: *took,
+                    rows: &reading.rows,
+                }),
+                Err(fault) if fault.kind == FaultKind::NotHeld => drop(leave),
+                Err(fault) => leave.end(&ReadingEnd::Failed {
+                    took: asked.elapsed(),
+                    kind: fault.kind,
+                }),
+            }
             match read {
-                Ok((reading, version)) => {
+                Ok(Made { reading, version, .. }) => {
                     let epoch = self.confirmation(at, tick, epoch).await?;
                     health.meters().began(&self.tracks[at].id, lateness);
                     self.fine(at, reading, version, tick, epoch);
@@ -82,6 +113,16 @@ impl<C: Connector> Lane<C> {
                 Err(fault) if fault.kind == FaultKind::NotHeld => self.linger(Some(successor)).await?,
                 Err(fault) => return Err(Passed::Missed(self.fault(at, &fault, tick))),
             }
+        }
+    }
+
+    /// Leave of breakers and limits to read the tick.
+    async fn leave(&mut self, at: usize, tick: Tick) -> Result<Leave, Passed> {
+        let track = &self.tracks[at];
+        let interval = track.planned.interval();
+        match Leave::ask(&self.env.guard, &self.spec.id, &track.id, tick, interval) {
+            Ok(leave) => Ok(leave),
+            Err(refusal) => Err(self.refused(refusal).await),
         }
     }
 
@@ -118,7 +159,8 @@ impl<C: Connector> Lane<C> {
     }
 
     async fn refused(&mut self, refusal: Refusal) -> Passed {
-        if refusal == Refusal::NotOwned {
+        // What nobody may ask over need not stay open, least of all at a server that suffers.
+        if matches!(refusal, Refusal::NotOwned | Refusal::BreakerOpen) {
             self.sessions.keep(|_| false).await;
         }
         Passed::Missed(refusal.into())
@@ -141,7 +183,7 @@ impl<C: Connector> Lane<C> {
 
     /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
     /// is no longer valid, so one that proves broken is replaced once.
-    async fn read(&mut self, at: usize) -> Result<(Reading, u32), Fault> {
+    async fn read(&mut self, at: usize) -> Result<Made, Fault> {
         let database = Arc::clone(&self.tracks[at].database);
         if let Some(open) = self.sessions.take(&database) {
             match self.read_with(at, open, &database).await {
@@ -158,27 +200,34 @@ impl<C: Connector> Lane<C> {
         at: usize,
         mut open: Open<GuardedSession<C::Session>>,
         database: &Arc<str>,
-    ) -> Result<(Reading, u32), Fault> {
+    ) -> Result<Made, Fault> {
         let started = Instant::now();
         let track = &mut self.tracks[at];
+        open.session
+            .limit(self.env.guard.deadline(&self.spec.id, &track.id));
         let result = tokio::select! {
             biased;
             result = track.read(&mut open.session, &self.env.cleaner) => result,
             // It rests in the middle, and nobody will say any more that it may go on.
             () = given_up(&self.cancel, &*self.env.ownership, &self.spec.id) => Err(not_held()),
         };
+        let took = started.elapsed();
         let fault = match &result {
             Ok(reading) => reading.fault.as_ref(),
             Err(fault) => Some(fault),
         };
         if fault.is_none_or(|fault| fault.kind != FaultKind::NotHeld) {
-            self.health.meters().took(&track.id, started.elapsed());
+            self.health.meters().took(&track.id, took);
         }
         let version = open.session.version();
         if open.session.is_whole() && !fault.is_some_and(|fault| fault.kind.loses_connection()) {
             self.sessions.put(database, open);
         }
-        Ok((result?, version))
+        Ok(Made {
+            reading: result?,
+            version,
+            took,
+        })
     }
 
     /// Opens a connection to `database`, unless the target is being left.
@@ -189,7 +238,7 @@ impl<C: Connector> Lane<C> {
         self.sessions.make_room().await;
         let session = tokio::select! {
             biased;
-            session = self.env.connector.connect(&self.spec, database) => session?,
+            session = self.env.connector.connect(&self.spec, &self.reader, database) => session?,
             () = self.cancel.cancelled() => return Err(not_held()),
         };
         Ok(Open::new(session, &self.health))

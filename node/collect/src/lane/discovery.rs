@@ -11,7 +11,8 @@ use super::Lane;
 use super::entry::enter;
 use crate::fault::{Fault, FaultKind, Scene, advice};
 use crate::guarded::GuardedSession;
-use crate::plan::PlannedStream;
+use crate::plan::Planned;
+use crate::reader::ReaderPlan;
 use crate::report::Reporter;
 use crate::session::{Connector, Session};
 use crate::sessions::Open;
@@ -29,14 +30,14 @@ const DISCOVERY: &str = "discovery";
 
 /// What is read in each database, and when databases are looked for next.
 pub(super) struct Discovery {
-    streams: Vec<Arc<PlannedStream>>,
+    streams: Vec<Planned>,
     at: Instant,
     reporter: Reporter,
 }
 
 impl Discovery {
     /// Looks at once.
-    pub(super) fn new(streams: Vec<Arc<PlannedStream>>) -> Self {
+    pub(super) fn new(streams: Vec<Planned>) -> Self {
         Self {
             streams,
             at: Instant::now(),
@@ -45,7 +46,7 @@ impl Discovery {
     }
 
     /// Looks in a while.
-    pub(super) fn later(streams: Vec<Arc<PlannedStream>>) -> Self {
+    pub(super) fn later(streams: Vec<Planned>) -> Self {
         Self {
             at: Instant::now() + LEISURE,
             ..Self::new(streams)
@@ -93,10 +94,13 @@ impl<C: Connector> Lane<C> {
     }
 
     /// The databases that are remembered of these streams and that the receiver's lists still let in.
-    pub(super) fn remembered_databases(&self, streams: &[Arc<PlannedStream>]) -> BTreeSet<String> {
-        let settings = self.spec.plan.settings();
+    pub(super) fn remembered_databases(&self, streams: &[Planned]) -> BTreeSet<String> {
+        let ReaderPlan::Engine(plan) = &self.reader.plan else {
+            return BTreeSet::new();
+        };
+        let settings = plan.settings();
         let (only, except) = (&settings.databases, &settings.exclude_databases);
-        let read = |id: &StreamId| streams.iter().any(|planned| planned.stream.name == id.name());
+        let read = |id: &StreamId| streams.iter().any(|planned| planned.name() == id.name());
         let named = self.remembered.keys().filter(|id| read(id));
         let names: BTreeSet<&str> = named.filter_map(StreamId::database).collect();
         let wanted = |name: &&str| {
@@ -111,11 +115,18 @@ impl<C: Connector> Lane<C> {
         let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
         let id = StreamId::of_server(DISCOVERY);
         env.ownership.ask(&self.spec.id, &id, env.clock.now()).ok()?;
+        if !env.guard.at_ease(&self.spec.id) {
+            return None;
+        }
         let open = !self.sessions.is_empty();
         let _entry = tokio::select! {
             entry = enter(&env.gate, &health, open) => entry.ok()?,
             () = self.cancel.cancelled() => return None,
         };
+        // While it waited for its place, a breaker may have opened.
+        if !env.guard.at_ease(&self.spec.id) {
+            return None;
+        }
         match self.list().await {
             Ok(names) => {
                 health.answered();
@@ -161,7 +172,7 @@ impl<C: Connector> Lane<C> {
         }
         let (now, home) = (Instant::now(), self.home());
         let scene = Scene {
-            role: &self.spec.plan.settings().username,
+            role: self.reader.plan.username(),
             database: &home,
             extension: None,
         };

@@ -6,10 +6,9 @@ use ringwatch_frame::{Epoch, Frame, FrameId, FrameMeta, Resource, Tick, Value};
 use tokio::time::Instant;
 
 use super::Lane;
-use crate::delta::Baseline;
 use crate::fault::{Fault, Scene, advice};
 use crate::meters::Outcome;
-use crate::reading::Reading;
+use crate::reading::{Kept, Reading};
 use crate::session::Connector;
 
 impl<C: Connector> Lane<C> {
@@ -27,10 +26,10 @@ impl<C: Connector> Lane<C> {
         };
         let meta = FrameMeta {
             id,
-            source: Arc::clone(&self.spec.source),
+            source: Arc::clone(&self.reader.source),
             resource,
         };
-        let baseline = reading.baseline.as_ref().map(Baseline::to_batch);
+        let baseline = reading.baseline.as_ref().and_then(Kept::to_batch);
         track.collected(reading.baseline);
         // Before the frame goes: whoever is told of its end must know it.
         let receipt = self.env.succession.collected(&meta, &reading.rows, baseline);
@@ -52,11 +51,17 @@ impl<C: Connector> Lane<C> {
     pub(super) fn fault(&mut self, at: usize, fault: &Fault, tick: Tick) -> Outcome {
         let track = &mut self.tracks[at];
         let scene = Scene {
-            role: &self.spec.plan.settings().username,
+            role: self.reader.plan.username(),
             database: &track.database,
             extension: None,
         };
-        let home = *track.database == *self.spec.plan.settings().connect_database;
+        // What one receiver's login is refused says nothing of the others'.
+        let first = self
+            .spec
+            .readers
+            .first()
+            .is_some_and(|first| Arc::ptr_eq(first, &self.reader));
+        let home = first && *track.database == *self.reader.plan.database();
         if fault.kind.is_of_target(home, self.health.has_connections()) {
             self.health.failed(fault, scene, Instant::now());
         } else {
@@ -71,11 +76,11 @@ impl<C: Connector> Lane<C> {
     fn tell(&mut self, at: usize, fault: &Fault, tick: Tick) {
         let track = &mut self.tracks[at];
         if let Some(times) = track.reporter.fault(fault.kind, Instant::now()) {
-            let role = &self.spec.plan.settings().username;
+            let role = self.reader.plan.username();
             let scene = Scene {
                 role,
                 database: &track.database,
-                extension: track.planned.stream.extension(),
+                extension: track.planned.extension(),
             };
             let advice = advice(fault.kind, scene);
             tracing::warn!(
@@ -88,15 +93,15 @@ impl<C: Connector> Lane<C> {
 
     /// The target's resource, with the server's version where it is wanted.
     fn resource(&mut self, version: u32) -> Arc<Resource> {
-        if !self.spec.plan.attribute_on("db.system.version", false) {
-            return Arc::clone(&self.spec.resource);
+        if !self.reader.plan.attribute_on("db.system.version", false) {
+            return Arc::clone(&self.reader.resource);
         }
         if let Some((known, resource)) = &self.versioned
             && *known == version
         {
             return Arc::clone(resource);
         }
-        let mut resource = Resource::clone(&self.spec.resource);
+        let mut resource = Resource::clone(&self.reader.resource);
         resource.set(
             "db.system.version",
             Value::from(format!("{}.{}", version / 10_000, version % 10_000)),

@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use self::discovery::Discovery;
 use crate::clean::Cleaner;
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::guarded::{Guarded, GuardedSession};
 use crate::health::Health;
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Sink, Succession};
-use crate::plan::PlannedStream;
+use crate::plan::Planned;
+use crate::reader::Reader;
 use crate::session::Connector;
 use crate::sessions::{Open, Sessions};
 use crate::target::TargetSpec;
@@ -34,6 +36,7 @@ pub(crate) struct Env<C: Connector> {
     pub(crate) clock: Clock,
     pub(crate) books: Arc<Books>,
     pub(crate) ownership: Arc<dyn Ownership>,
+    pub(crate) guard: Arc<dyn Guard>,
     pub(crate) succession: Arc<dyn Succession>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) gate: Gate,
@@ -42,10 +45,19 @@ pub(crate) struct Env<C: Connector> {
     pub(crate) warm: Warm<GuardedSession<C::Session>>,
 }
 
+/// Whose lane it is.
+pub(crate) struct Place {
+    /// The target.
+    pub(crate) spec: Arc<TargetSpec>,
+    /// Which of its readers.
+    pub(crate) reader: Arc<Reader>,
+}
+
 /// One lane.
 pub(crate) struct Lane<C: Connector> {
     env: Arc<Env<C>>,
     spec: Arc<TargetSpec>,
+    reader: Arc<Reader>,
     health: Arc<Health>,
     cancel: CancellationToken,
     tracks: Vec<Track>,
@@ -64,14 +76,15 @@ impl<C: Connector> Lane<C> {
     /// A lane without streams that keeps up to `connections` open.
     pub(crate) fn new(
         env: &Arc<Env<C>>,
-        spec: &Arc<TargetSpec>,
+        place: Place,
         health: &Arc<Health>,
         cancel: &CancellationToken,
         connections: usize,
     ) -> Self {
         Self {
             env: Arc::clone(env),
-            spec: Arc::clone(spec),
+            spec: place.spec,
+            reader: place.reader,
             health: Arc::clone(health),
             cancel: cancel.clone(),
             tracks: Vec::new(),
@@ -84,10 +97,10 @@ impl<C: Connector> Lane<C> {
     }
 
     /// Reads these streams of the whole server, and goes on with those that are remembered.
-    pub(crate) fn of_server(mut self, streams: &[Arc<PlannedStream>], memory: &TargetMemory) -> Self {
+    pub(crate) fn of_server(mut self, streams: &[Planned], memory: &TargetMemory) -> Self {
         let database = self.home();
         for planned in streams {
-            let id = StreamId::of_server(&planned.stream.name);
+            let id = StreamId::of_server(planned.name());
             let memory = memory.get(&id).cloned();
             self.add(planned, id, &database, memory);
         }
@@ -95,9 +108,11 @@ impl<C: Connector> Lane<C> {
     }
 
     /// Reads these streams in every database that it finds. Those that are remembered begin at once.
-    pub(crate) fn of_databases(mut self, streams: Vec<Arc<PlannedStream>>, memory: TargetMemory) -> Self {
-        self.remembered = memory;
-        self.remembered.retain(|id, _| id.database().is_some());
+    pub(crate) fn of_databases(mut self, streams: Vec<Planned>, memory: &TargetMemory) -> Self {
+        let of_database = memory.iter().filter(|(id, _)| id.database().is_some());
+        self.remembered = of_database
+            .map(|(id, memory)| (id.clone(), memory.clone()))
+            .collect();
         let names = self.remembered_databases(&streams);
         for name in &names {
             self.add_database(&streams, name);
@@ -108,6 +123,11 @@ impl<C: Connector> Lane<C> {
             Discovery::later(streams)
         });
         self
+    }
+
+    /// Whether it is a lane of this reader.
+    pub(crate) fn is_of(&self, reader: &Arc<Reader>) -> bool {
+        Arc::ptr_eq(&self.reader, reader)
     }
 
     /// Begins with a connection to the database that the receiver connects to.
@@ -144,21 +164,15 @@ impl<C: Connector> Lane<C> {
 
     /// The database that the receiver connects to.
     fn home(&self) -> Arc<str> {
-        self.spec.plan.settings().connect_database.as_str().into()
+        self.reader.plan.database().into()
     }
 
-    fn add(
-        &mut self,
-        planned: &Arc<PlannedStream>,
-        id: StreamId,
-        database: &Arc<str>,
-        memory: Option<StreamMemory>,
-    ) {
+    fn add(&mut self, planned: &Planned, id: StreamId, database: &Arc<str>, memory: Option<StreamMemory>) {
         let (target, now) = (&self.spec.id, self.env.clock.now());
         let mut track = match Track::new(target, planned, id, database, now) {
             Ok(track) => track,
             Err(error) => {
-                tracing::error!(%target, stream = planned.stream.name, %error, "the stream is not read");
+                tracing::error!(%target, stream = planned.name(), %error, "the stream is not read");
                 return;
             }
         };
@@ -171,10 +185,10 @@ impl<C: Connector> Lane<C> {
     }
 
     /// Begins the streams of one database.
-    fn add_database(&mut self, streams: &[Arc<PlannedStream>], database: &str) {
+    fn add_database(&mut self, streams: &[Planned], database: &str) {
         let name: Arc<str> = database.into();
         for planned in streams {
-            let id = StreamId::of_database(&planned.stream.name, database);
+            let id = StreamId::of_database(planned.name(), database);
             let memory = self.remembered.remove(&id);
             self.add(planned, id, &name, memory);
         }

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
+use ringwatch_config::settings::PostgresqlReceiver;
+use ringwatch_config::{Datasource, DatasourceTls, Endpoint, Secret, TlsMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Executor};
 
 use super::error::fault_of;
 use crate::fault::{Fault, FaultKind};
-use crate::target::TargetSpec;
+use crate::reader::{Reader, ReaderPlan};
 
 /// The name under which the server shows our sessions.
 const APPLICATION: &str = "ringwatch";
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 32;
 
-/// Opens a connection to `database` of `target`.
-pub(super) async fn connect(target: &TargetSpec, database: &str) -> Result<PgConnection, Fault> {
-    let options = options(target, database)?;
+/// Opens a connection.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
     let mut connection = options.connect().await.map_err(|e| fault_of(&e))?;
     // From 14 on, and not on every system: it frees the server sooner when this side is gone, and nothing needs it.
     let soft = connection
@@ -28,59 +29,78 @@ pub(super) async fn connect(target: &TargetSpec, database: &str) -> Result<PgCon
     }
 }
 
-fn options(target: &TargetSpec, database: &str) -> Result<PgConnectOptions, Fault> {
-    let settings = target.plan.settings();
-    let tls = &settings.tls;
-    if tls.server_name_override.is_some() {
-        let message = "`server_name_override` is not supported for PostgreSQL: use the certificate's name as the endpoint's host";
-        return Err(Fault::new(FaultKind::Tls, message));
+/// How a session of `reader` is opened.
+pub(super) fn options(
+    endpoint: &Endpoint,
+    reader: &Reader,
+    database: &str,
+) -> Result<PgConnectOptions, Fault> {
+    match &reader.plan {
+        ReaderPlan::Engine(plan) => of_engine(endpoint, plan.settings(), database),
+        ReaderPlan::Sql(plan) => Ok(of_login(plan.login(), plan.timeout())),
     }
-    let mode = if tls.insecure {
-        PgSslMode::Disable
-    } else if tls.insecure_skip_verify {
-        PgSslMode::Require
-    } else {
-        PgSslMode::VerifyFull
+}
+
+fn of_engine(
+    endpoint: &Endpoint,
+    settings: &PostgresqlReceiver,
+    database: &str,
+) -> Result<PgConnectOptions, Fault> {
+    let login = Datasource {
+        endpoint: endpoint.clone(),
+        username: settings.username.clone(),
+        password: settings.password.clone(),
+        database: database.to_owned(),
+        tls: DatasourceTls::of(&settings.tls).map_err(|e| Fault::new(FaultKind::Tls, &e))?,
     };
-    let limit = statement_timeout(*settings.timeout).as_millis();
+    // Our role has rights that others want: nothing of theirs may be called in place of the server's own.
+    let path = [("search_path", "pg_catalog")];
+    Ok(of_login(&login, *settings.timeout).options(path))
+}
+
+/// The statements of users find what they name where the role finds it: the search path stays.
+fn of_login(login: &Datasource, timeout: Duration) -> PgConnectOptions {
+    let mode = match login.tls.mode {
+        TlsMode::Disable => PgSslMode::Disable,
+        TlsMode::Prefer => PgSslMode::Prefer,
+        TlsMode::Require => PgSslMode::Require,
+        TlsMode::VerifyCa => PgSslMode::VerifyCa,
+        TlsMode::VerifyFull => PgSslMode::VerifyFull,
+    };
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&target.endpoint.host)
-        .port(target.endpoint.port)
-        .username(&settings.username)
-        .password(
-            settings
-                .password
-                .as_ref()
-                .map_or("", |password| password.expose()),
-        )
-        .database(database)
+        .host(&login.endpoint.host)
+        .port(login.endpoint.port)
+        .username(&login.username)
+        .password(login.password.as_ref().map_or("", Secret::expose))
+        .database(&login.database)
         .application_name(APPLICATION)
         .ssl_mode(mode)
         .statement_cache_capacity(STATEMENTS)
         .options([
             ("default_transaction_read_only", "on".to_owned()),
-            // Our role has rights that others want: nothing of theirs may be called in place of the server's own.
-            ("search_path", "pg_catalog".to_owned()),
-            ("statement_timeout", format!("{limit}ms")),
+            (
+                "statement_timeout",
+                format!("{}ms", statement_timeout(timeout).as_millis()),
+            ),
             ("lock_timeout", "100ms".to_owned()),
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
             ("jit", "off".to_owned()),
         ])
         .disable_statement_logging();
-    if let Some(file) = &tls.ca_file {
+    if let Some(file) = &login.tls.ca_file {
         options = options.ssl_root_cert(file);
     }
-    if let Some(file) = &tls.cert_file {
+    if let Some(file) = &login.tls.cert_file {
         options = options.ssl_client_cert(file);
     }
-    if let Some(file) = &tls.key_file {
+    if let Some(file) = &login.tls.key_file {
         options = options.ssl_client_key(file);
     }
-    Ok(options)
+    options
 }
 
 /// When the server itself stops: a little before this side gives up, so that the answer tells why.
-fn statement_timeout(deadline: Duration) -> Duration {
+pub(super) fn statement_timeout(deadline: Duration) -> Duration {
     (deadline * 9 / 10).max(Duration::from_millis(10))
 }
 
@@ -90,10 +110,28 @@ mod tests {
 
     use super::*;
     use crate::plan::tests::plan_of_yaml;
-    use crate::target::targets_of;
+    use crate::sqlquery::tests::sql_plan;
+    use crate::target::{TargetSpec, targets_of};
 
     fn target(yaml: &str) -> Arc<TargetSpec> {
         targets_of(&plan_of_yaml(&format!("username: u\nendpoint: db1:5433\n{yaml}")))[0].clone()
+    }
+
+    fn options(target: &TargetSpec, database: &str) -> Result<PgConnectOptions, Fault> {
+        super::options(&target.endpoint, &target.readers[0], database)
+    }
+
+    #[test]
+    fn statements_of_users_run_read_only_where_their_role_looks() {
+        let plan = sql_plan("sqlquery", "postgresql://u:p@db1:5433/app?sslmode=require");
+        let options = options(&targets_of(&plan)[0], "app").unwrap();
+        let text = options.get_options().unwrap();
+        for part in ["default_transaction_read_only=on", "statement_timeout=4500ms"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!text.contains("search_path"), "{text}");
+        assert_eq!((options.get_host(), options.get_port()), ("db1", 5433));
+        assert_eq!(format!("{:?}", options.get_ssl_mode()), "Require");
     }
 
     #[test]

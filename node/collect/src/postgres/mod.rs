@@ -2,24 +2,29 @@
 
 mod connect;
 mod error;
+mod parameter;
+mod query;
 mod rows;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, TimestampNanosecondType};
 use futures::TryStreamExt;
 use ringwatch_frame::ColumnType;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Postgres as Sql};
 
 use self::error::fault_of;
+use self::query::Shape;
 use self::rows::Rows;
 use crate::fault::{Fault, FaultKind};
-use crate::plan::ReceiverPlan;
-use crate::session::{Arg, Connector, Expected, Extension, Question, Session};
+use crate::reader::{Reader, ReaderPlan};
+use crate::session::{Arg, Connector, Described, Expected, Extension, Query, Question, Refused, Session};
+use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
 /// The databases that can be connected to, after the receiver's lists.
@@ -33,6 +38,9 @@ const EXTENSION: &str = "SELECT e.extversion::text, pg_catalog.quote_ident(n.nsp
 /// Those of the roles whose rights we have.
 const ROLES: &str = "SELECT r.rolname::text FROM pg_catalog.pg_roles r \
     WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(r.oid, 'USAGE')";
+/// When the server started, in microseconds since the Unix epoch.
+const STARTED: &str =
+    "SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8";
 /// The longest that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -44,16 +52,27 @@ pub(crate) struct Postgres;
 pub(crate) struct PgSession {
     connection: PgConnection,
     version: u32,
-    plan: Arc<ReceiverPlan>,
+    plan: ReaderPlan,
+    /// How long the server itself lets a statement run, as it was told last.
+    limit: Duration,
+    /// What is known of users' statements.
+    shapes: HashMap<Arc<str>, Arc<Shape>>,
+    /// When the server started, once that was asked.
+    started: Option<Option<i64>>,
 }
 
 impl Connector for Postgres {
     type Session = PgSession;
 
-    async fn connect(&self, target: &TargetSpec, database: &str) -> Result<PgSession, Fault> {
-        let plan = Arc::clone(&target.plan);
-        let deadline = *plan.settings().timeout;
-        let connection = within(deadline, Box::pin(connect::connect(target, database))).await?;
+    async fn connect(
+        &self,
+        target: &TargetSpec,
+        reader: &Reader,
+        database: &str,
+    ) -> Result<PgSession, Fault> {
+        let options = connect::options(&target.endpoint, reader, database)?;
+        let connect = Box::pin(connect::connect(&options));
+        let connection = within(reader.plan.timeout(), connect).await?;
         let version = connection.server_version_num().ok_or_else(|| {
             Fault::new(
                 FaultKind::Version,
@@ -63,7 +82,10 @@ impl Connector for Postgres {
         Ok(PgSession {
             connection,
             version,
-            plan,
+            plan: reader.plan.clone(),
+            limit: connect::statement_timeout(reader.plan.timeout()),
+            shapes: HashMap::new(),
+            started: None,
         })
     }
 }
@@ -74,7 +96,7 @@ impl Session for PgSession {
     }
 
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
-        let deadline = *self.plan.settings().timeout;
+        let deadline = self.plan.timeout();
         within(deadline, ask(&mut self.connection, question)).await
     }
 
@@ -93,12 +115,43 @@ impl Session for PgSession {
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
-        let settings = self.plan.settings();
+        let ReaderPlan::Engine(plan) = &self.plan else {
+            return Ok(Vec::new());
+        };
+        let settings = plan.settings();
         let args = [
             Arg::Texts(settings.databases.clone()),
             Arg::Texts(settings.exclude_databases.clone()),
         ];
         self.names(DATABASES, &args).await
+    }
+
+    async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
+        query::ask(self, query).await
+    }
+
+    async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
+        query::describe(self, query).await
+    }
+
+    async fn started(&mut self) -> Result<Option<i64>, Fault> {
+        if let Some(known) = self.started {
+            return Ok(known);
+        }
+        let columns = [Expected {
+            name: "started",
+            kind: ColumnType::Time,
+        }];
+        let question = Question {
+            sql: &STARTED.into(),
+            args: &[],
+            columns: &columns,
+        };
+        let batch = self.read(&question).await?;
+        let column = batch.column(0).as_primitive_opt::<TimestampNanosecondType>();
+        let started = column.and_then(|column| column.iter().next().flatten());
+        self.started = Some(started);
+        Ok(started)
     }
 
     async fn close(self) {
@@ -160,12 +213,12 @@ async fn ask(connection: &mut PgConnection, question: &Question<'_>) -> Result<R
 }
 
 /// What comes of `work`, unless it takes longer than `deadline`.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+async fn within<T, E: From<Fault>>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     match tokio::time::timeout(deadline, work).await {
         Ok(done) => done,
-        Err(_) => Err(Fault::new(
-            FaultKind::Deadline,
-            &format!("no answer within {deadline:?}"),
-        )),
+        Err(_) => Err(Fault::new(FaultKind::Deadline, &format!("no answer within {deadline:?}")).into()),
     }
 }

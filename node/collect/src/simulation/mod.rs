@@ -3,6 +3,8 @@
 mod guard;
 mod keeper;
 mod plan;
+mod readers;
+mod sentry;
 mod succession;
 mod tests;
 mod warming;
@@ -16,16 +18,22 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use prometheus::Registry;
-use ringwatch_frame::{Books, Cell, Clock, Columns, Epoch, Frame, FrameId, StreamId, TargetId, Tick};
+use ringwatch_frame::{
+    Books, Cell, Clock, ColumnType, Columns, Epoch, Frame, FrameId, StreamId, TargetId, Tick,
+};
 use tokio::sync::watch;
 
 use self::keeper::Keeper;
 use self::plan::{plan, specs};
+use self::sentry::Sentry;
 use crate::collector::{Collector, CollectorParts, start_with};
 use crate::fault::{Fault, FaultKind};
+use crate::guard::Guard;
 use crate::ownership::{Ownership, Refusal, Sink, Succession};
 use crate::plan::ReceiverPlan;
-use crate::session::{Connector, Extension, Question, Session};
+use crate::reader::Reader;
+use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
+use crate::sqlquery::{Answer, Answered};
 use crate::target::{TargetSpec, Targets};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -84,6 +92,7 @@ struct World {
     most_open: BTreeMap<String, usize>,
     /// What the statements of each server have counted: more at each reading.
     calls: BTreeMap<String, i64>,
+    tracked: Vec<Option<String>>,
     /// Set while this node does not hold its targets.
     lost: Option<Arc<AtomicBool>>,
     /// How often something was sent nevertheless.
@@ -139,6 +148,20 @@ impl Servers {
         self.with(|world| world.calls.get(host).copied().unwrap_or(0))
     }
 
+    /// Counts on, and says how far.
+    fn count(&self, host: &str) -> i64 {
+        self.with(|world| {
+            let calls = world.calls.entry(host.to_owned()).or_insert(1000);
+            *calls += 5;
+            *calls
+        })
+    }
+
+    /// What the tracking columns were asked from.
+    pub(super) fn tracked(&self) -> Vec<Option<String>> {
+        self.with(|world| world.tracked.clone())
+    }
+
     fn send(&self, host: &str, what: &str) -> Behaviour {
         self.with(|world| {
             if world
@@ -157,14 +180,19 @@ impl Servers {
 impl Connector for Servers {
     type Session = FakeSession;
 
-    async fn connect(&self, target: &TargetSpec, database: &str) -> Result<FakeSession, Fault> {
+    async fn connect(
+        &self,
+        target: &TargetSpec,
+        reader: &Reader,
+        database: &str,
+    ) -> Result<FakeSession, Fault> {
         let host = target.endpoint.host.clone();
         let behaviour = self.send(&host, "connect");
         if behaviour.refuse.contains(&database) {
             return Err(Fault::new(FaultKind::Login, "no entry in pg_hba.conf"));
         }
         if behaviour.hangs {
-            tokio::time::sleep(*target.plan.settings().timeout).await;
+            tokio::time::sleep(reader.plan.timeout()).await;
             return Err(Fault::new(FaultKind::Deadline, "no answer"));
         }
         tokio::time::sleep(behaviour.connects_in).await;
@@ -198,13 +226,10 @@ impl Drop for FakeSession {
     }
 }
 
-impl Session for FakeSession {
-    fn version(&self) -> u32 {
-        150_004
-    }
-
-    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
-        let behaviour = self.servers.send(&self.host, question.sql);
+impl FakeSession {
+    /// Takes its time, and answers or not.
+    async fn answers(&mut self, sql: &str) -> Result<(), Fault> {
+        let behaviour = self.servers.send(&self.host, sql);
         assert!(!self.under_way, "the rest of what was broken off would be sent");
         self.under_way = true;
         if behaviour.breaks && self.readings > 0 {
@@ -222,17 +247,24 @@ impl Session for FakeSession {
         }
         self.readings += 1;
         self.under_way = false;
-        if let Some(kind) = behaviour.faults.get(&**question.sql) {
-            return Err(Fault::new(*kind, "as told"));
-        }
+        let fault = behaviour.faults.get(sql).copied();
+        fault.map_or(Ok(()), |kind| Err(Fault::new(kind, "as told")))
+    }
+}
+
+impl Session for FakeSession {
+    fn version(&self) -> u32 {
+        150_004
+    }
+
+    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+        self.answers(question.sql).await?;
         let mut columns = Columns::new(question.columns.iter().map(|column| (column.name, column.kind)));
-        let calls = self.servers.with(|world| {
-            let calls = world.calls.entry(self.host.clone()).or_insert(1000);
-            if &**question.sql == "calls" {
-                *calls += 5;
-            }
-            *calls
-        });
+        let calls = if &**question.sql == "calls" {
+            self.servers.count(&self.host)
+        } else {
+            0
+        };
         let cell = |name: &str| Cell::Int(if name == "calls" { calls } else { 1 });
         let cells: Vec<_> = question.columns.iter().map(|column| cell(column.name)).collect();
         columns.push(&cells).unwrap();
@@ -254,6 +286,26 @@ impl Session for FakeSession {
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
         let behaviour = self.servers.send(&self.host, "databases");
         Ok(behaviour.databases.into_iter().map(str::to_owned).collect())
+    }
+
+    async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
+        self.answers(query.sql).await?;
+        if let Some(tracking) = query.tracking {
+            self.servers
+                .with(|world| world.tracked.push(tracking.map(str::to_owned)));
+        }
+        let calls = self.servers.count(&self.host);
+        let mut answer = Answer::new(query, &[("a".to_owned(), ColumnType::Int)])?;
+        answer.push(&[Cell::Int(calls)])?;
+        Ok(answer.finish()?)
+    }
+
+    async fn describe(&mut self, _: &Query<'_>) -> Result<Described, Refused> {
+        Ok(vec![("a".to_owned(), ColumnType::Int)])
+    }
+
+    async fn started(&mut self) -> Result<Option<i64>, Fault> {
+        Ok(Some(1))
     }
 
     async fn close(self) {
@@ -350,6 +402,7 @@ impl Ownership for Owner {
 pub(super) struct Scene {
     pub(super) servers: Servers,
     pub(super) owner: Arc<Owner>,
+    pub(super) sentry: Arc<Sentry>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) catcher: Arc<Catcher>,
     pub(super) registry: Registry,
@@ -376,13 +429,14 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
         frames: Mutex::default(),
         deltas: AtomicI64::new(0),
     });
-    let plan = plan();
+    let (plan, sentry) = (plan(), Arc::new(Sentry::default()));
     let (targets, receiver) = watch::channel(specs(&plan, hosts));
     let parts = CollectorParts {
         clock: clock.clone(),
         books: Arc::clone(&books),
         registry: registry.clone(),
         ownership: Arc::clone(&owner) as Arc<dyn Ownership>,
+        guard: Arc::clone(&sentry) as Arc<dyn Guard>,
         succession: Arc::clone(&keeper) as Arc<dyn Succession>,
         sink: Arc::clone(&catcher) as Arc<dyn Sink>,
         targets: receiver,
@@ -391,6 +445,7 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
     Scene {
         servers,
         owner,
+        sentry,
         keeper,
         catcher,
         registry,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ringwatch_catalogue::model::Engine;
 
 use crate::plan::{ReceiverPlan, Wants};
+use crate::reader::ReaderPlan;
 use crate::target::{Targets, targets_of};
 
 /// The targets at these hosts.
 pub(super) fn specs(plan: &Arc<ReceiverPlan>, hosts: &[&str]) -> Targets {
-    let all = targets_of(plan);
+    let all = targets_of(&ReaderPlan::Engine(Arc::clone(plan)));
     let of = |host: &&str| {
         all.iter()
             .find(|spec| spec.endpoint.host == **host)

@@ -199,6 +199,7 @@ async fn another_node_goes_on() {
         books: Arc::clone(&dead.books),
         registry: Registry::new(),
         ownership: Arc::clone(&dead.owner) as Arc<dyn Ownership>,
+        guard: Arc::new(crate::guard::NoGuard),
         succession: Arc::clone(&dead.keeper) as Arc<dyn Succession>,
         sink: Arc::clone(&dead.catcher) as Arc<dyn Sink>,
         targets: receiver,

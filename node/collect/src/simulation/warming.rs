@@ -115,7 +115,7 @@ async fn few_connections_wait() {
             endpoint: format!("many:{port}").parse().unwrap(),
             labels: BTreeMap::default(),
         };
-        let spec = Arc::new(TargetSpec::new(&scene.plan, &target));
+        let spec = Arc::new(TargetSpec::new(&Arc::clone(&scene.plan).into(), &target));
         scene.collector.warm(&spec).await.unwrap();
     }
     assert_eq!(scene.servers.open_in_all(), 256);

@@ -1,6 +1,6 @@
 //! Processors, exporters, and where the node's own telemetry goes.
 
-use super::{at, component, otlp_endpoint, positive, tls};
+use super::{at, breaker, component, limiter, otlp_endpoint, positive, sampler, statements, tls};
 use crate::Settings;
 use crate::fault::Complaint;
 use crate::settings::{
@@ -16,6 +16,20 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
             Processor::Resource(resource) => actions(&at(&path, "attributes"), &resource.attributes, found),
             Processor::Attributes(attributes) => actions(&at(&path, "actions"), &attributes.actions, found),
             Processor::Batch(batch) => size(&path, batch, found),
+            Processor::Transform(transform) => statements::check(&path, transform, found),
+            Processor::AdaptiveSampler(sampler) => sampler::check(&path, sampler, found),
+            Processor::CircuitBreaker(breaker) => breaker::check(&path, breaker, found),
+            Processor::RateLimiter(limiter) => limiter::check(&path, limiter, found),
+            Processor::PlanExtractor(plans) => positive(&path, "plan_timeout", plans.plan_timeout, found),
+            Processor::Verification(verification) => {
+                let path = at(&path, "auto_tuning");
+                positive(
+                    &path,
+                    "learning_window",
+                    verification.auto_tuning.learning_window,
+                    found,
+                );
+            }
         }
     }
     for (id, exporter) in &settings.exporters {
@@ -102,7 +116,7 @@ fn actions(path: &[String], actions: &[AttributeAction], found: &mut Vec<Complai
             (false, (_, true)) => ("from_attribute", "`delete` and `hash` take no `from_attribute`"),
             _ => continue,
         };
-        found.push(Complaint::new(at(&path, key), message));
+        found.push(Complaint::new(at(&path, key), message).within(&path));
     }
 }
 

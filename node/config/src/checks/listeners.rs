@@ -1,5 +1,7 @@
 //! No two parts of the node listen on one address.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{at, component};
 use crate::Settings;
 use crate::fault::Complaint;
@@ -8,19 +10,57 @@ use crate::settings::{Exporter, Extension, MetricLevel};
 
 pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
     let listeners = listeners(settings);
+    let mut ports: HashMap<u16, Port> = HashMap::new();
     for (index, (path, endpoint)) in listeners.iter().enumerate() {
-        let before = listeners
-            .iter()
-            .take(index)
-            .find(|(_, other)| clash(endpoint, other));
-        if let Some((other, _)) = before {
-            let message = format!(
-                "`{}` and `{}` are the same address; give each its own port",
-                path.join("."),
-                other.join(".")
-            );
-            found.push(Complaint::new(path.clone(), message));
+        if endpoint.port == 0 {
+            continue;
         }
+        let port = ports.entry(endpoint.port).or_insert_with(|| Port::new(index));
+        let Some((other, _)) = port.take(endpoint, index).and_then(|first| listeners.get(first)) else {
+            continue;
+        };
+        let message = format!(
+            "`{}` and `{}` are the same address; give each its own port",
+            path.join("."),
+            other.join(".")
+        );
+        found.push(Complaint::new(path.clone(), message));
+    }
+}
+
+/// Who listens on one port: the first of all, the first on every address, and the first on each address.
+struct Port {
+    first: usize,
+    everywhere: Option<usize>,
+    hosts: HashMap<String, usize>,
+}
+
+impl Port {
+    fn new(first: usize) -> Self {
+        Self {
+            first,
+            everywhere: None,
+            hosts: HashMap::new(),
+        }
+    }
+
+    /// Takes the address for `index`, and tells the first that has it already.
+    fn take(&mut self, endpoint: &Endpoint, index: usize) -> Option<usize> {
+        let host = endpoint.host.to_lowercase();
+        let host = if host == "localhost" {
+            "127.0.0.1".into()
+        } else {
+            host
+        };
+        let everywhere = matches!(endpoint.host.as_str(), "0.0.0.0" | "::");
+        let same = self.hosts.get(&host).copied();
+        let any = (everywhere && self.first != index).then_some(self.first);
+        let clash = [same, any, self.everywhere].into_iter().flatten().min();
+        self.hosts.entry(host).or_insert(index);
+        if everywhere {
+            self.everywhere.get_or_insert(index);
+        }
+        clash
     }
 }
 
@@ -38,33 +78,25 @@ fn listeners(settings: &Settings) -> Vec<(Vec<String>, &Endpoint)> {
             &metrics.address,
         ));
     }
-    for (id, extension) in &settings.extensions {
-        let Extension::HealthCheck(health) = extension;
-        if settings.service.extensions.contains(id) {
-            all.push((at(&component("extensions", id), "endpoint"), &health.endpoint));
-        }
+    let running: HashSet<_> = settings.service.extensions.iter().collect();
+    for (id, extension) in settings.extensions.iter().filter(|(id, _)| running.contains(id)) {
+        all.push((at(&component("extensions", id), "endpoint"), address(extension)));
     }
-    for (id, exporter) in &settings.exporters {
-        let used = settings
-            .service
-            .pipelines
-            .values()
-            .any(|pipeline| pipeline.exporters.contains(id));
-        if let (Exporter::Prometheus(prometheus), true) = (exporter, used) {
+    let pipelines = settings.service.pipelines.values();
+    let used: HashSet<_> = pipelines.flat_map(|pipeline| &pipeline.exporters).collect();
+    for (id, exporter) in settings.exporters.iter().filter(|(id, _)| used.contains(id)) {
+        if let Exporter::Prometheus(prometheus) = exporter {
             all.push((at(&component("exporters", id), "endpoint"), &prometheus.endpoint));
         }
     }
     all
 }
 
-fn clash(a: &Endpoint, b: &Endpoint) -> bool {
-    let every = |host: &str| matches!(host, "0.0.0.0" | "::");
-    let name = |host: &str| {
-        if host == "localhost" {
-            "127.0.0.1".to_owned()
-        } else {
-            host.to_lowercase()
-        }
-    };
-    a.port == b.port && a.port != 0 && (every(&a.host) || every(&b.host) || name(&a.host) == name(&b.host))
+/// Where an extension listens.
+pub(super) fn address(extension: &Extension) -> &Endpoint {
+    match extension {
+        Extension::HealthCheck(health) => &health.endpoint,
+        Extension::Pprof(pprof) => &pprof.endpoint,
+        Extension::Zpages(zpages) => &zpages.endpoint,
+    }
 }

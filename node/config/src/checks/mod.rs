@@ -1,11 +1,22 @@
 //! What the types cannot say: checks over several keys. Each finds what is wrong and where; none quotes a value,
 //! since it may be a secret or come by substitution, except names of components.
 
+mod breaker;
 mod cluster;
 mod components;
+mod limiter;
 mod listeners;
+mod notes;
 mod pipelines;
 mod receivers;
+mod sampler;
+mod sqlquery;
+mod state;
+mod statements;
+
+use std::collections::HashSet;
+
+pub(crate) use notes::notes;
 
 use crate::Settings;
 use crate::fault::Complaint;
@@ -14,10 +25,10 @@ use crate::settings::Tls;
 
 /// The names of components that the files declare, by section; nothing where the section itself is faulty.
 pub(crate) struct Declared {
-    pub(crate) receivers: Option<Vec<String>>,
-    pub(crate) processors: Option<Vec<String>>,
-    pub(crate) exporters: Option<Vec<String>>,
-    pub(crate) extensions: Option<Vec<String>>,
+    pub(crate) receivers: Option<HashSet<String>>,
+    pub(crate) processors: Option<HashSet<String>>,
+    pub(crate) exporters: Option<HashSet<String>>,
+    pub(crate) extensions: Option<HashSet<String>>,
 }
 
 /// All that is wrong with the settings as a whole.
@@ -26,9 +37,25 @@ pub(crate) fn all(settings: &Settings, declared: &Declared) -> Vec<Complaint> {
     pipelines::check(settings, declared, &mut found);
     receivers::check(settings, &mut found);
     components::check(settings, &mut found);
+    state::check(settings, &mut found);
     cluster::check(&settings.cluster, &mut found);
+    admin(settings, &mut found);
     listeners::check(settings, &mut found);
     found
+}
+
+/// A token that anyone has guarded nothing.
+fn admin(settings: &Settings, found: &mut Vec<Complaint>) {
+    if settings
+        .admin
+        .token
+        .as_ref()
+        .is_some_and(|token| token.expose().is_empty())
+    {
+        let message =
+            "`token` is empty; give one, such as `${file:/run/secrets/admin}`, or leave the key out";
+        found.push(Complaint::new(["admin", "token"], message));
+    }
 }
 
 /// `path` and one key more.

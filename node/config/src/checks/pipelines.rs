@@ -7,6 +7,9 @@ use crate::Settings;
 use crate::fault::{Complaint, advice};
 use crate::settings::{ComponentId, Exporter, Pipeline};
 
+/// From so many complaints on, no nearest name is looked for.
+const MANY: usize = 100;
+
 /// The kinds of pipelines.
 const KINDS: [&str; 2] = ["metrics", "logs"];
 
@@ -17,7 +20,7 @@ pub(super) fn check(settings: &Settings, declared: &Declared, found: &mut Vec<Co
         &extensions,
         "extension",
         &settings.service.extensions,
-        declared.extensions.as_deref(),
+        declared.extensions.as_ref(),
         found,
     );
     let pipelines = at(&service, "pipelines");
@@ -59,21 +62,21 @@ fn one(path: &[String], pipeline: &Pipeline, declared: &Declared, found: &mut Ve
         &at(path, "receivers"),
         "receiver",
         &pipeline.receivers,
-        declared.receivers.as_deref(),
+        declared.receivers.as_ref(),
         found,
     );
     references(
         &at(path, "processors"),
         "processor",
         &pipeline.processors,
-        declared.processors.as_deref(),
+        declared.processors.as_ref(),
         found,
     );
     references(
         &at(path, "exporters"),
         "exporter",
         &pipeline.exporters,
-        declared.exporters.as_deref(),
+        declared.exporters.as_ref(),
         found,
     );
 }
@@ -83,16 +86,22 @@ fn references(
     path: &[String],
     what: &str,
     ids: &[ComponentId],
-    declared: Option<&[String]>,
+    declared: Option<&HashSet<String>>,
     found: &mut Vec<Complaint>,
 ) {
     let Some(declared) = declared else { return };
-    let known: Vec<&str> = declared.iter().map(String::as_str).collect();
     let mut seen = HashSet::new();
     for (index, id) in ids.iter().enumerate() {
         let path = at(path, &index.to_string());
         let name = id.to_string();
-        if !known.contains(&name.as_str()) {
+        if !declared.contains(&name) {
+            // Comparing with all that is declared takes its time, and nobody reads so many complaints.
+            let mut known: Vec<&str> = if found.len() < MANY {
+                declared.iter().map(String::as_str).collect()
+            } else {
+                Vec::new()
+            };
+            known.sort_unstable();
             let message = format!(
                 "{what} `{name}` is not defined under `{what}s`{}",
                 advice(&name, &known)

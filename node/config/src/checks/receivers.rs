@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::sqlquery::{self, Used};
 use super::{at, component, positive, tls};
 use crate::Settings;
 use crate::fault::Complaint;
@@ -20,10 +21,21 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
             .filter(|(id, _)| kind.is_none_or(|kind| id.kind == kind));
         pipelines.flat_map(|(_, pipeline)| &pipeline.receivers).collect()
     };
-    let (anywhere, in_logs) = (used(None), used(Some("logs")));
+    let (anywhere, in_metrics, in_logs) = (used(None), used(Some("metrics")), used(Some("logs")));
     let mut read: HashMap<&Endpoint, String> = HashMap::new();
-    for (id, Receiver::Postgresql(receiver)) in &settings.receivers {
+    for (id, receiver) in &settings.receivers {
         let path = component("receivers", id);
+        let receiver = match receiver {
+            Receiver::Postgresql(receiver) => receiver,
+            Receiver::Sqlquery(receiver) => {
+                let used = Used {
+                    metrics: in_metrics.contains(id),
+                    logs: in_logs.contains(id),
+                };
+                sqlquery::check(&path, id, receiver, &used, found);
+                continue;
+            }
+        };
         one(&path, receiver, found);
         let mut own = HashMap::new();
         let seen = if anywhere.contains(id) {
@@ -83,7 +95,7 @@ fn one(path: &[String], receiver: &PostgresqlReceiver, found: &mut Vec<Complaint
 }
 
 /// Ticks are whole milliseconds.
-fn interval(path: &[String], key: &str, interval: Duration, found: &mut Vec<Complaint>) {
+pub(super) fn interval(path: &[String], key: &str, interval: Duration, found: &mut Vec<Complaint>) {
     let whole = interval.subsec_nanos().is_multiple_of(1_000_000);
     if !whole || interval < SHORTEST || interval > LONGEST {
         let message = format!("`{key}` must be from 100ms to 24h, in whole milliseconds");

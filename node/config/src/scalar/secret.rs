@@ -17,6 +17,11 @@ impl Secret {
         Self(text.into())
     }
 
+    /// Whether it is what is printed in the place of a secret.
+    pub fn is_redacted(&self) -> bool {
+        self.0 == REDACTED
+    }
+
     /// The secret itself, for the one call that needs it.
     pub fn expose(&self) -> &str {
         &self.0

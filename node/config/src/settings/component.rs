@@ -8,8 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    AttributesProcessor, Batch, DebugExporter, HealthCheck, MemoryLimiter, OtlpExporter, PostgresqlReceiver,
-    PrometheusExporter, ResourceProcessor,
+    AdaptiveSampler, AttributesProcessor, Batch, CircuitBreaker, DebugExporter, HealthCheck, MemoryLimiter,
+    OtlpExporter, PlanExtractor, PostgresqlReceiver, Pprof, PrometheusExporter, RateLimiter,
+    ResourceProcessor, SqlqueryReceiver, TransformProcessor, Verification, Zpages,
 };
 
 /// The name of a component: its type, and a name of its own where there are several of the type.
@@ -86,6 +87,8 @@ impl JsonSchema for ComponentId {
 pub enum Receiver {
     /// Reads PostgreSQL servers, 14 to 18.
     Postgresql(Box<PostgresqlReceiver>),
+    /// Asks a database questions of your own.
+    Sqlquery(Box<SqlqueryReceiver>),
 }
 
 /// A processor. Which one it is, is said by the component's type.
@@ -98,6 +101,18 @@ pub enum Processor {
     Resource(ResourceProcessor),
     /// Changes attributes, which are columns of the row.
     Attributes(AttributesProcessor),
+    /// Changes rows by statements.
+    Transform(TransformProcessor),
+    /// Keeps what matters and a share of the rest.
+    AdaptiveSampler(Box<AdaptiveSampler>),
+    /// Stops asking a database that suffers.
+    CircuitBreaker(Box<CircuitBreaker>),
+    /// Limits what each target is asked for.
+    RateLimiter(RateLimiter),
+    /// Takes attributes out of execution plans.
+    PlanExtractor(PlanExtractor),
+    /// Checks rows before they leave.
+    Verification(Verification),
     /// Puts frames together into larger requests.
     Batch(Batch),
 }
@@ -120,4 +135,8 @@ pub enum Exporter {
 pub enum Extension {
     /// Answers whether the node is well.
     HealthCheck(HealthCheck),
+    /// Offers CPU profiles of the process.
+    Pprof(Pprof),
+    /// Shows the node's latest traces.
+    Zpages(Zpages),
 }

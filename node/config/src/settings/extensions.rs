@@ -23,3 +23,41 @@ impl Default for HealthCheck {
         }
     }
 }
+
+/// Offers CPU profiles of the process in the form of pprof, on `/debug/pprof/profile?seconds=30`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pprof {
+    /// Where to listen.
+    pub endpoint: Endpoint,
+}
+
+impl Default for Pprof {
+    fn default() -> Self {
+        Self {
+            endpoint: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 1777,
+            },
+        }
+    }
+}
+
+/// Shows the node's latest and slowest traces on `/debug/tracez`, and its pipelines on `/debug/pipelinez`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Zpages {
+    /// Where to listen.
+    pub endpoint: Endpoint,
+}
+
+impl Default for Zpages {
+    fn default() -> Self {
+        Self {
+            endpoint: Endpoint {
+                host: "127.0.0.1".into(),
+                port: 55679,
+            },
+        }
+    }
+}

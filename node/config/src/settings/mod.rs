@@ -1,34 +1,59 @@
 //! The settings: one type for each section of the file. The doc comments here are the documentation that
 //! `docs/configuration.md` and `ringwatch config schema` show.
 
+mod admin;
+mod breaker;
 mod cluster;
 mod component;
 mod exporters;
 mod extensions;
+mod limiter;
 mod postgresql;
 mod processors;
+mod sampler;
 mod service;
+mod sqlquery;
+mod transform;
+mod understanding;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use admin::Admin;
+pub use breaker::{
+    AdaptiveTimeouts, BackendIntegration, BreakerHealing, Circuit, CircuitBreaker, CircuitOverride,
+    LoadPrediction,
+};
 pub use cluster::{Cluster, Gossip, Grpc};
 pub use component::{ComponentId, Exporter, Extension, Processor, Receiver};
 pub use exporters::{
     Compression, DebugExporter, OtlpExporter, PrometheusExporter, RetryOnFailure, SendingQueue, Verbosity,
 };
-pub use extensions::HealthCheck;
+pub use extensions::{HealthCheck, Pprof, Zpages};
+pub use limiter::{AdaptiveLimit, DatabaseLimit, Limit, RateLimiter, ScheduledLimit};
 pub use postgresql::{Activity, PostgresqlReceiver, Statements, Switch, Target};
 pub use processors::{
     AttributeAction, AttributeActionKind, AttributesProcessor, Batch, MemoryLimiter, ResourceProcessor,
     Scalar,
 };
+pub use sampler::{
+    AdaptiveRate, AdaptiveSampler, RuleCondition, RuleOperator, SamplerOverride, SamplingRule, StateBackend,
+};
 pub use service::{
     LogEncoding, LogLevel, LogTelemetry, MetricLevel, MetricTelemetry, OtlpProtocol, OtlpTelemetry,
     PeriodicReader, Pipeline, ReaderEntry, Service, SpanBatch, SpanProcessorEntry, Telemetry,
     TelemetryExporter, TraceTelemetry,
+};
+
+pub use sqlquery::{
+    Driver, RowCondition, SqlAggregation, SqlDataType, SqlLog, SqlMetric, SqlQuery, SqlValueType,
+    SqlqueryReceiver,
+};
+pub use transform::{ErrorMode, StatementContext, StatementGroup, TransformProcessor};
+pub use understanding::{
+    AutoTuning, HealthMonitoring, PiiDetection, PlanExtractor, QualityValidation, SelfHealing, Verification,
 };
 
 use crate::scalar::Secret;
@@ -55,6 +80,9 @@ pub struct Settings {
     #[serde(default)]
     #[schemars(extend("x-components" = "extensions"))]
     pub extensions: BTreeMap<ComponentId, Extension>,
+    /// Who may change a running node.
+    #[serde(default)]
+    pub admin: Admin,
     /// Which of the above run, and how they are connected.
     pub service: Service,
 }

@@ -58,6 +58,9 @@ pub struct LogTelemetry {
     pub encoding: LogEncoding,
     /// Where it is written: `stdout`, `stderr` or a file's path.
     pub output_paths: Vec<String>,
+    /// Where errors are written besides: `stdout`, `stderr` or a file's path. What is among `output_paths` too gets
+    /// each line once.
+    pub error_output_paths: Vec<String>,
     /// Fields of every line.
     pub initial_fields: BTreeMap<String, String>,
 }
@@ -68,6 +71,7 @@ impl Default for LogTelemetry {
             level: LogLevel::Info,
             encoding: LogEncoding::Console,
             output_paths: vec!["stderr".into()],
+            error_output_paths: Vec::new(),
             initial_fields: BTreeMap::new(),
         }
     }

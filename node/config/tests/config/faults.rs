@@ -46,7 +46,7 @@ service:
             "0.yaml:5:5: unknown key `usrname`; did you mean `username`?",
             "0.yaml:6:26: `collection_interval` needs a duration, such as 500ms, 10s, 5m or 1h30m, not `10`",
             "0.yaml:8:39: `enabled` needs true or false, not `yes`",
-            "0.yaml:9:3: unknown type of receiver in `mysql`; available: postgresql",
+            "0.yaml:9:3: unknown type of receiver in `mysql`; available: postgresql, sqlquery",
             "0.yaml:13:15: the variable `PG_USER` is not set; set it, or write `${PG_USER:default}`",
             "0.yaml:14:5: duplicate key `username`",
             "0.yaml:15:14: `timeout` must be longer than 0s",
@@ -345,6 +345,41 @@ fn a_complaint_of_the_caller_gets_its_place_unless_something_is_wrong_there_alre
         [
             "0.yaml:6:7: unknown metric `${M}`; did you mean `postgresql.backends`?",
             "0.yaml:7:14: `timeout` needs a duration, such as 500ms, 10s, 5m or 1h30m, not `soon`",
+        ]
+    );
+}
+
+#[test]
+fn a_complaint_about_a_text_quotes_it_as_it_is_written() {
+    use ringwatch_config::Complaint;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("0.yaml");
+    let sampler = "processors:
+  adaptive_sampler:
+    rules:
+      - { name: a, condition: \"x >\\n 1 ${TAIL}\" }
+      - { name: b, condition: \"${TAIL}\" }
+      - { name: c, condition: y > 1 }
+";
+    std::fs::write(&file, format!("{SMALL}{sampler}")).unwrap();
+    let env = |name: &str| (name == "TAIL").then(|| "canary 7".to_owned());
+    let request = ringwatch_config::Request {
+        files: &[file],
+        sets: &[],
+        env: &env,
+    };
+    let extra = |_: &ringwatch_config::Settings| {
+        let path =
+            |rule: &str| ["processors", "adaptive_sampler", "rules", rule, "condition"].map(str::to_owned);
+        let of = |rule| Complaint::new(path(rule), "`canary` is no `x`; write a number").quoting();
+        vec![of("0"), of("1"), of("2")]
+    };
+    assert_eq!(
+        lines(ringwatch_config::load(&request, &extra)),
+        [
+            "0.yaml:15:31: `x >\\n 1 ${TAIL}`: `...` is no `x`; write a number",
+            "0.yaml:16:31: `${TAIL}`: `...` is no `...`; write a number",
+            "0.yaml:17:31: `y > 1`: `canary` is no `x`; write a number",
         ]
     );
 }

@@ -13,7 +13,9 @@ fn receiver(settings: &Settings) -> serde_json::Value {
 #[test]
 fn what_is_left_out_has_its_default() {
     let settings = good(SMALL, &[]);
-    let Receiver::Postgresql(receiver) = settings.receivers.values().next().unwrap();
+    let Some(Receiver::Postgresql(receiver)) = settings.receivers.values().next() else {
+        panic!()
+    };
     assert_eq!(receiver.collection_interval.to_string(), "10s");
     assert!(matches!(
         settings.exporters.values().next().unwrap(),
@@ -73,7 +75,9 @@ service: {{ pipelines: {{ metrics: {{ receivers: [postgresql], exporters: [debug
         serde_json::json!(["app", "1.0", "${DB}"])
     );
     assert_eq!(read["metrics"]["postgresql.backends"]["enabled"], true);
-    let Receiver::Postgresql(typed) = settings.receivers.values().next().unwrap();
+    let Some(Receiver::Postgresql(typed)) = settings.receivers.values().next() else {
+        panic!()
+    };
     assert_eq!(typed.password.as_ref().unwrap().expose(), "0123");
     let processors = &json(&settings)["processors"];
     assert_eq!(processors["memory_limiter"]["memory_limiter"]["limit_mib"], 512);

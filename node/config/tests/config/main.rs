@@ -3,8 +3,14 @@
 mod cluster;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+mod deciding;
 mod docs;
 mod faults;
+mod hostile;
 mod loading;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod reference_block;
+mod sqlquery;

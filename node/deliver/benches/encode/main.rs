@@ -1,6 +1,7 @@
 //! Rows to a frame's columns, and a frame to OTLP bytes: rows a second, and allocations a row.
 #![expect(clippy::print_stdout, reason = "a benchmark reports")]
 
+mod statements;
 mod wide;
 
 use std::hint::black_box;
@@ -49,6 +50,36 @@ fn frame_to_otlp(c: &mut Criterion) {
     }
 }
 
+/// Two text attributes, one of them long and its own in every row, and three points a row.
+fn statements_to_otlp(c: &mut Criterion) {
+    let projections = statements::projections();
+    let mut group = c.benchmark_group("statements_to_metrics");
+    for rows in ROWS {
+        let batch = statements::batch(rows);
+        let mut bytes = Vec::new();
+        encode_metrics(&batch, &projections, "1.0.0", &mut bytes);
+        println!("statements_to_metrics/{rows}: {} bytes a row", bytes.len() / rows);
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(rows.to_string(), |b| {
+            b.iter(|| {
+                let mut bytes = Vec::new();
+                black_box(encode_metrics(&batch, &projections, "1.0.0", &mut bytes));
+                bytes
+            });
+        });
+        group.bench_function(format!("{rows}, buffer kept"), |b| {
+            b.iter(|| {
+                bytes.clear();
+                encode_metrics(&batch, &projections, "1.0.0", &mut bytes)
+            });
+        });
+        report("statements_to_metrics", rows, || {
+            black_box(encode_metrics(&batch, &projections, "1.0.0", &mut Vec::new()));
+        });
+        batch.deliver();
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn report(name: &str, rows: usize, run: impl FnOnce()) {
     let seen = allocation_counter::measure(run);
@@ -59,5 +90,5 @@ fn report(name: &str, rows: usize, run: impl FnOnce()) {
     );
 }
 
-criterion_group!(benches, rows_to_frame, frame_to_otlp);
+criterion_group!(benches, rows_to_frame, frame_to_otlp, statements_to_otlp);
 criterion_main!(benches);

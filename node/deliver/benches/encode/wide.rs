@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ringwatch_catalogue::model::{Event, EventAttribute, Metric, MetricKind, MetricValue, Point};
+use ringwatch_catalogue::model::{
+    Aggregation, Event, EventAttribute, Metric, MetricKind, MetricValue, Point,
+};
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_frame::{
     Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Resource, StreamId, TargetId,
@@ -46,9 +48,14 @@ pub(crate) fn texts() -> Vec<String> {
 
 /// One frame of so many rows.
 pub(crate) fn batch(rows: usize) -> Batch {
+    frame("wide", columns(rows, &names(), &texts())).into()
+}
+
+/// A frame of these columns.
+pub(crate) fn frame(stream: &str, columns: RecordBatch) -> Frame {
     let id = FrameId {
         target: TargetId::new("postgresql", "db1:5432"),
-        stream: StreamId::of_server("wide"),
+        stream: StreamId::of_server(stream),
         tick: Tick::from_unix_nanos(1_763_683_200_000_000_000),
         epoch: Epoch(1),
     };
@@ -58,36 +65,40 @@ pub(crate) fn batch(rows: usize) -> Batch {
         source: "postgresql".into(),
         resource: Arc::new(resource),
     };
-    Frame::collected(
-        &Arc::new(Books::default()),
-        meta,
-        columns(rows, &names(), &texts()),
-    )
-    .into()
+    Frame::collected(&Arc::new(Books::default()), meta, columns)
 }
 
-/// Three points a row, or a record with all columns.
-pub(crate) fn projections() -> Projections {
-    let point = |column: &str| Point {
-        column: column.into(),
-        scale: None,
-        attributes: [].into(),
-    };
-    let metric = |name: &str, column: &str| Metric {
+/// A counter of one point a row.
+pub(crate) fn metric(name: &str, column: &str, value: MetricValue, attributes: &[(&str, &str)]) -> Metric {
+    Metric {
         name: name.into(),
         description: "A counter".into(),
         unit: "1".into(),
         kind: MetricKind::Sum,
         monotonic: true,
-        value: MetricValue::Int,
+        value,
         enabled: true,
         start: None,
-        points: vec![point(column)],
-        attributes: TEXTS
+        timestamp: None,
+        aggregation: Aggregation::Cumulative,
+        points: vec![Point {
+            column: column.into(),
+            scale: None,
+            attributes: [].into(),
+            only: None,
+        }],
+        attributes: attributes
             .iter()
-            .map(|name| (format!("db.{name}"), (*name).to_owned()))
+            .map(|(key, column)| ((*key).to_owned(), (*column).to_owned()))
             .collect(),
-    };
+    }
+}
+
+/// Three points a row, or a record with all columns.
+pub(crate) fn projections() -> Projections {
+    let keys = TEXTS.map(|name| (format!("db.{name}"), name));
+    let keys: Vec<(&str, &str)> = keys.iter().map(|(key, name)| (key.as_str(), *name)).collect();
+    let metric = |name: &str, column: &str| metric(name, column, MetricValue::Int, &keys);
     let columns = TEXTS.iter().map(|name| (*name).to_owned()).chain(names());
     let attributes = columns.map(|column| EventAttribute {
         key: format!("db.{column}"),
@@ -102,6 +113,10 @@ pub(crate) fn projections() -> Projections {
         constants: [].into(),
         attributes: attributes.collect(),
         trace_parent: None,
+        body: None,
+        severity_text: None,
+        severity_number: None,
+        timestamp: None,
     };
     let metrics = vec![metric("a", "n1"), metric("b", "n2"), metric("c", "n3")];
     let mut projections = Projections::default();
@@ -111,7 +126,7 @@ pub(crate) fn projections() -> Projections {
         Projection {
             scope: "ringwatch.postgresql".into(),
             metrics,
-            event: Some(event),
+            events: vec![event],
         },
     );
     projections

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use ringwatch_catalogue::Projections;
 use ringwatch_config::settings::{DebugExporter, Verbosity};
-use ringwatch_frame::{Batch, Frame};
+use ringwatch_frame::{Batch, Cell, Frame};
 use tokio::time::Instant;
 
 use crate::Signal;
 use crate::admit::{Admission, projection};
-use crate::project::{Number, Plain, for_each_point, for_each_record};
+use crate::project::{Number, Plain, Shape, for_each_point, for_each_record};
+use crate::queue::QueueState;
+use crate::status::{Activity, CircuitState, ExporterStatus};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,6 +27,7 @@ struct Inner {
     verbosity: Verbosity,
     sampler: Mutex<Sampler>,
     admission: Admission,
+    activity: Activity,
 }
 
 /// The exporter `name`.
@@ -34,6 +37,7 @@ pub fn debug(name: &str, settings: &DebugExporter, projections: Arc<Projections>
         verbosity: settings.verbosity,
         sampler: Mutex::new(Sampler::new(settings)),
         admission: Admission::new(projections),
+        activity: Activity::default(),
     }))
 }
 
@@ -52,6 +56,14 @@ impl DebugHandle {
             self.0.write(signal, &batch);
         }
         batch.deliver();
+        self.0.activity.attempted(true);
+    }
+
+    /// How it stands. What it takes is written at once.
+    pub fn status(&self) -> ExporterStatus {
+        self.0
+            .activity
+            .status(QueueState::without_end(), CircuitState::Closed)
     }
 }
 
@@ -87,28 +99,50 @@ impl Inner {
             return;
         };
         let (exporter, id) = (&self.name, frame.id());
-        match (signal, &projection.event) {
-            (Signal::Metrics, _) => for_each_point(frame, projection, |metric, value, attributes| {
-                let (metric, attributes) = (&metric.name, text(attributes));
-                let value = match value {
+        match signal {
+            Signal::Metrics => for_each_point(frame, projection, |spot| {
+                let (metric, attributes) = (&spot.metric.name, text(spot.attributes));
+                let value = match spot.value {
                     Number::Int(int) => int.to_string(),
                     Number::Double(double) => double.to_string(),
                 };
+                let time = spot.metric.timestamp.as_ref().map(|_| rfc3339(spot.time));
                 tracing::info!(
                     target: "ringwatch::debug",
-                    exporter, target_id = %id.target, tick = %id.tick, metric, value, attributes, "point"
+                    exporter, target_id = %id.target, tick = %id.tick, metric, value, time, attributes, "point"
                 );
             }),
-            (Signal::Logs, Some(event)) => for_each_record(frame, event, |attributes| {
-                let (event, attributes) = (&event.name, text(attributes));
-                tracing::info!(
-                    target: "ringwatch::debug",
-                    exporter, target_id = %id.target, tick = %id.tick, event, attributes, "record"
-                );
-            }),
-            (Signal::Logs, None) => {}
+            Signal::Logs => {
+                for event in &projection.events {
+                    for_each_record(frame, event, |places, row, attributes| {
+                        let name = Some(&event.name).filter(|name| !name.is_empty());
+                        let time = event.timestamp.as_ref().map(|_| rfc3339(places.time(row)));
+                        let number = Some(places.severity_number(row)).filter(|number| *number > 0);
+                        let severity = places.severity_text(row).map(|text| text.to_string());
+                        let body = places.body(row).map(|body| body.to_string());
+                        let attributes = text(attributes);
+                        tracing::info!(
+                            target: "ringwatch::debug",
+                            exporter, target_id = %id.target, tick = %id.tick, event = name, time, severity,
+                            severity_number = number, body, attributes, "record"
+                        );
+                    });
+                }
+            }
         }
     }
+}
+
+/// Nanoseconds since the Unix epoch as an instant.
+fn rfc3339(nanos: u64) -> String {
+    let instant = i64::try_from(nanos).unwrap_or(i64::MAX);
+    let shape = Shape {
+        text: true,
+        ..Shape::default()
+    };
+    shape
+        .apply(Cell::Time(instant))
+        .map_or_else(String::new, |text| text.to_string())
 }
 
 /// `a="x" b=2`, with texts quoted and escaped.

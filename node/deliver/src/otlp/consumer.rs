@@ -10,15 +10,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
+use super::circuit::Outcome;
 use super::client::{Client, Reply};
 use super::connect::chain;
 use super::encode::{Encoded, encode_logs, encode_metrics};
+use super::gate::Gate;
+use super::rate_limit;
 use super::verdict::{Verdict, judge};
 use crate::Signal;
 use crate::admit::Admission;
 use crate::metrics::SendMetrics;
 use crate::queue::{Lease, Queue};
 use crate::retry::Backoff;
+use crate::status::Activity;
 use crate::throttle::{Throttle, clean};
 
 /// A larger request is halved before it is sent: 4 MiB is what gRPC servers take unless they are told otherwise, and
@@ -38,6 +42,10 @@ pub(super) struct Sender {
     pub(super) admission: Arc<Admission>,
     pub(super) version: String,
     pub(super) metrics: SendMetrics,
+    pub(super) gate: Gate,
+    /// Whether words of the backend count as a limit, besides the codes of the protocol.
+    pub(super) detect_rate_limits: bool,
+    pub(super) activity: Arc<Activity>,
     /// Cancelled when the node stops: nobody waits long any more.
     pub(super) stopping: CancellationToken,
     pub(super) log: Logs,
@@ -138,11 +146,19 @@ impl Sender {
     async fn send_until_answered<L: Lease>(&self, signal: Signal, body: Bytes, lease: &L) -> End {
         let mut backoff = Backoff::new(&self.retry, Instant::now());
         loop {
+            let Some(pass) = self.gate.pass(lease.time_left()).await else {
+                return End::Lost(DropReason::QueueAge);
+            };
             let status = match self.attempt(signal, body.clone()).await {
-                Ok(reply) => return End::Taken(reply),
+                Ok(reply) => {
+                    pass.ended(Outcome::Alive);
+                    return End::Taken(reply);
+                }
                 Err(status) => status,
             };
-            let pause = match judge(&status) {
+            let verdict = judge(&status);
+            pass.ended(rate_limit::outcome(&status, verdict, self.detect_rate_limits));
+            let pause = match verdict {
                 Verdict::TooLarge => return End::Halve,
                 Verdict::Permanent => {
                     self.tell_lost(&status);
@@ -170,6 +186,7 @@ impl Sender {
         self.metrics.seconds.observe(start.elapsed().as_secs_f64());
         let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
         self.metrics.attempts.with_label_values(&[code_name(code)]).inc();
+        self.activity.attempted(answer.is_ok());
         answer
     }
 

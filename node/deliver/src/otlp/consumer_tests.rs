@@ -2,6 +2,7 @@ use ringwatch_config::settings::{Compression, Headers, OtlpExporter, SendingQueu
 use ringwatch_frame::Books;
 
 use super::*;
+use crate::metrics::CircuitMetrics;
 use crate::otlp::connect;
 use crate::queue::{MemoryLease, MemoryQueue, QueueState, Room};
 use crate::testing::{batch, projections};
@@ -97,14 +98,20 @@ fn sender() -> Arc<Sender> {
         retry_on_failure: RetryOnFailure::default(),
         sending_queue: SendingQueue::default(),
     };
+    let registry = prometheus::Registry::new();
+    let stopping = CancellationToken::new();
+    let circuit = CircuitMetrics::register("otlp", &registry).unwrap();
     Arc::new(Sender {
         name: "otlp".into(),
         client: connect::client("otlp", &settings).unwrap(),
+        gate: Gate::new("otlp", &settings.retry_on_failure, circuit, stopping.clone()),
         retry: settings.retry_on_failure,
+        detect_rate_limits: true,
+        activity: Arc::default(),
         admission: Arc::new(Admission::new(projections())),
         version: "1".into(),
-        metrics: SendMetrics::register("otlp", &prometheus::Registry::new()).unwrap(),
-        stopping: CancellationToken::new(),
+        metrics: SendMetrics::register("otlp", &registry).unwrap(),
+        stopping,
         log: Logs::default(),
     })
 }

@@ -1,9 +1,12 @@
 //! Exporter `otlp`: OTLP over gRPC, by the book.
 
+mod circuit;
 mod client;
 mod connect;
 mod consumer;
 mod encode;
+mod gate;
+mod rate_limit;
 mod unverified;
 mod verdict;
 
@@ -20,11 +23,13 @@ use tokio_util::task::TaskTracker;
 pub use encode::{Encoded, encode_logs, encode_metrics};
 
 use crate::admit::Admission;
-use crate::metrics::{SendMetrics, register_queue};
+use crate::metrics::{CircuitMetrics, SendMetrics, register_queue};
 use crate::queue::{MemoryQueue, Queue, Room};
+use crate::status::{Activity, ExporterStatus};
 use crate::throttle::Throttle;
 use crate::{DeliverError, Signal};
 use consumer::{Logs, Sender};
+use gate::Gate;
 
 /// A started `otlp` exporter. Its two signals share one queue and its consumers.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub struct OtlpHandle {
     name: Arc<str>,
     refused: Arc<Throttle>,
     queue: MemoryQueue,
-    admission: Arc<Admission>,
+    sender: Arc<Sender>,
     stopping: CancellationToken,
     /// Ends the consumers at once.
     give_up: CancellationToken,
@@ -48,34 +53,57 @@ pub struct OtlpOutlet {
     signal: Signal,
     queue: MemoryQueue,
     admission: Arc<Admission>,
+    activity: Arc<Activity>,
     refused: Arc<Throttle>,
 }
 
-/// Starts the exporter `name`. It does not wait for the backend; the connection is made with the first request.
-/// `version` is that of the instrumentation scope. Must be called within a tokio runtime.
+/// What an `otlp` exporter is made of.
+#[derive(Clone, Debug)]
+pub struct OtlpParts<'a> {
+    /// Its name in the configuration.
+    pub name: &'a str,
+    /// Its settings.
+    pub settings: &'a OtlpExporter,
+    /// What frames become.
+    pub projections: Arc<Projections>,
+    /// The version of the instrumentation scope.
+    pub version: &'a str,
+    /// Where its own metrics go.
+    pub registry: &'a Registry,
+    /// Whether words of the backend such as `429` or `rate limit` count as a wish for rest, besides the codes that the
+    /// protocol has for it.
+    pub detect_rate_limits: bool,
+}
+
+/// Starts an exporter. It does not wait for the backend; the connection is made with the first request. Must be called
+/// within a tokio runtime.
 ///
 /// # Errors
 /// When the endpoint, a header or a file of `tls` cannot be used.
-pub fn start_otlp(
-    name: &str,
-    settings: &OtlpExporter,
-    projections: Arc<Projections>,
-    version: &str,
-    registry: &Registry,
-) -> Result<OtlpHandle, DeliverError> {
+pub fn start_otlp(parts: OtlpParts<'_>) -> Result<OtlpHandle, DeliverError> {
+    let OtlpParts {
+        name,
+        settings,
+        registry,
+        ..
+    } = parts;
     let client = connect::client(name, settings)?;
     let metrics = SendMetrics::register(name, registry)?;
     let queue = queue(&settings.sending_queue);
     register_queue(name, queue.clone(), registry)?;
-    let admission = Arc::new(Admission::new(projections));
+    let circuit = CircuitMetrics::register(name, registry)?;
+    let retry = &settings.retry_on_failure;
     let stopping = CancellationToken::new();
     let sender = Arc::new(Sender {
         name: name.to_owned(),
         client,
-        retry: settings.retry_on_failure.clone(),
-        admission: Arc::clone(&admission),
-        version: version.to_owned(),
+        retry: retry.clone(),
+        admission: Arc::new(Admission::new(parts.projections)),
+        version: parts.version.to_owned(),
         metrics,
+        gate: Gate::new(name, retry, circuit, stopping.clone()),
+        detect_rate_limits: parts.detect_rate_limits,
+        activity: Arc::default(),
         stopping: stopping.clone(),
         log: Logs::default(),
     });
@@ -89,7 +117,7 @@ pub fn start_otlp(
         name: name.into(),
         refused: Arc::default(),
         queue,
-        admission,
+        sender,
         stopping,
         _guard: give_up.clone().drop_guard(),
         give_up,
@@ -113,7 +141,8 @@ impl OtlpHandle {
             name: Arc::clone(&self.name),
             signal,
             queue: self.queue.clone(),
-            admission: Arc::clone(&self.admission),
+            admission: Arc::clone(&self.sender.admission),
+            activity: Arc::clone(&self.sender.activity),
             refused: Arc::clone(&self.refused),
         }
     }
@@ -121,6 +150,12 @@ impl OtlpHandle {
     /// Whether the queue would take a batch now.
     pub fn accepts(&self) -> bool {
         self.queue.state().accepts
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> ExporterStatus {
+        let sender = &self.sender;
+        sender.activity.status(self.queue.state(), sender.gate.state())
     }
 
     /// Takes no further batches, delivers until `deadline` what is there, and drops the rest for `shutdown`. No
@@ -149,6 +184,7 @@ impl OtlpOutlet {
         if batch.is_empty() {
             return;
         }
+        self.activity.accepted();
         if let Some(reason) = self.queue.push(self.signal, batch)
             && let Some(held_back) = self.refused.pass()
         {

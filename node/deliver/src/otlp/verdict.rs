@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 /// A backend that asks for a longer pause is asked again after this one: it may be well long before. `max_age` of the
 /// queue shortens any pause, too.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What to do after an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ fn is_about_size(message: &str) -> bool {
 }
 
 /// The pause that `google.rpc.RetryInfo` in the details asks for: `None` without one, `Some(None)` when it names no time.
-fn retry_info(details: &[u8]) -> Option<Option<Duration>> {
+pub(super) fn retry_info(details: &[u8]) -> Option<Option<Duration>> {
     let status = RpcStatus::decode(details).ok()?;
     let any = status
         .details

@@ -64,6 +64,18 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// How many rows have a value, as far as the column tells without being read.
+    pub(crate) fn valid(self) -> usize {
+        let array: &dyn Array = match self {
+            Self::Int(array) => array,
+            Self::Double(array) => array,
+            Self::Text { keys, .. } => keys,
+            Self::Bool(array) => array,
+            Self::Time(array) => array,
+        };
+        array.len() - array.null_count()
+    }
+
     /// Whether this is the very column that `other` is.
     pub(crate) fn is(self, other: Self) -> bool {
         match (self, other) {

@@ -2,7 +2,9 @@
 
 mod column;
 mod number;
+mod only;
 mod points;
+mod record;
 mod trace_parent;
 mod value;
 
@@ -11,7 +13,9 @@ use ringwatch_frame::{Frame, is_attribute};
 
 pub(crate) use column::Column;
 pub(crate) use number::{Number, scaled};
-pub(crate) use points::{for_each_point, for_each_record, record_columns, record_constants};
+pub(crate) use only::Keep;
+pub(crate) use points::{Spot, for_each_point, for_each_record};
+pub(crate) use record::{RecordPlaces, own_time, record_columns, record_constants};
 pub(crate) use trace_parent::TraceParent;
 pub(crate) use value::{Plain, Shape};
 

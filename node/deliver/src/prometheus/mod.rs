@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::DeliverError;
 use crate::admit::{Admission, projection};
+use crate::queue::QueueState;
+use crate::status::{Activity, CircuitState, ExporterStatus};
 use series::Store;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,6 +40,7 @@ pub struct PrometheusHandle {
 pub struct PrometheusOutlet {
     store: Arc<Store>,
     admission: Arc<Admission>,
+    activity: Arc<Activity>,
 }
 
 /// Starts the exporter `name`: from now on `/metrics` answers on its endpoint. `clock` says when a series expires.
@@ -86,6 +89,7 @@ pub async fn start_prometheus(
     let outlet = PrometheusOutlet {
         store,
         admission: Arc::new(Admission::new(projections)),
+        activity: Arc::default(),
     };
     Ok(PrometheusHandle {
         outlet,
@@ -104,6 +108,13 @@ impl PrometheusHandle {
     /// Where it listens, which is of interest when the endpoint's port is 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How it stands. What it takes is written at once.
+    pub fn status(&self) -> ExporterStatus {
+        self.outlet
+            .activity
+            .status(QueueState::without_end(), CircuitState::Closed)
     }
 
     /// Stops listening; answers that are under way have until `deadline`.
@@ -125,5 +136,6 @@ impl PrometheusOutlet {
             }
         }
         batch.deliver();
+        self.activity.attempted(true);
     }
 }

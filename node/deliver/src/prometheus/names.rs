@@ -183,7 +183,7 @@ pub(super) fn escape(text: &str, quotes: bool, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringwatch_catalogue::model::MetricValue;
+    use ringwatch_catalogue::model::{Aggregation, MetricValue};
 
     fn metric(name: &str, unit: &str, kind: MetricKind, monotonic: bool) -> Metric {
         Metric {
@@ -195,6 +195,8 @@ mod tests {
             value: MetricValue::Int,
             enabled: true,
             start: None,
+            timestamp: None,
+            aggregation: Aggregation::Cumulative,
             points: Vec::new(),
             attributes: BTreeMap::new(),
         }

@@ -1,16 +1,17 @@
 //! The last points of every stream, and their text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ringwatch_catalogue::Projection;
+use ringwatch_catalogue::model::{Aggregation, Metric, MetricKind};
 use ringwatch_config::settings::PrometheusExporter;
 use ringwatch_frame::{Clock, Epoch, Frame, Resource, StreamId, TargetId, Tick};
 
 use super::names::{Labels, escape, is_counter, metric_name};
-use crate::project::{Number, Plain, for_each_point};
+use crate::project::{Number, Plain, Spot, for_each_point};
 
 const TARGET_INFO: &str = "target_info";
 
@@ -20,6 +21,8 @@ pub(super) struct Store {
     settings: PrometheusExporter,
     clock: Clock,
     streams: Mutex<Streams>,
+    /// Metrics of which was said that they are left out. There are as many as the configuration names.
+    left_out: Mutex<HashSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +43,7 @@ struct Entry {
 /// The series of one frame.
 #[derive(Debug)]
 struct Part {
+    /// The tick in milliseconds since the Unix epoch.
     millis: i64,
     /// Labels that all series share, as text.
     common: String,
@@ -53,8 +57,16 @@ struct Family {
     name: String,
     help: String,
     counter: bool,
-    /// Labels, without those in common, and value.
-    samples: Vec<(Box<str>, Number)>,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug)]
+struct Sample {
+    /// Without those in common.
+    labels: Box<str>,
+    value: Number,
+    /// Its instant in milliseconds since the Unix epoch.
+    millis: i64,
 }
 
 impl Store {
@@ -63,6 +75,7 @@ impl Store {
             settings,
             clock,
             streams: Mutex::default(),
+            left_out: Mutex::default(),
         }
     }
 
@@ -130,7 +143,11 @@ impl Store {
         let (common, info) = self.shared_labels(frame);
         let mut families: Vec<Family> = Vec::new();
         let mut last = None;
-        for_each_point(frame, projection, |metric, value, attributes| {
+        for_each_point(frame, projection, |spot: Spot<'_, '_>| {
+            let metric = spot.metric;
+            if is_delta(metric) {
+                return self.tell_left_out(&metric.name);
+            }
             if last != Some(std::ptr::from_ref(metric)) {
                 last = Some(std::ptr::from_ref(metric));
                 families.push(Family {
@@ -141,11 +158,15 @@ impl Store {
                 });
             }
             let mut labels = Labels::default();
-            for (key, value) in attributes {
+            for (key, value) in spot.attributes {
                 labels.add(key, &value.to_string());
             }
             if let Some(family) = families.last_mut() {
-                family.samples.push((labels.text(&common).into(), value));
+                family.samples.push(Sample {
+                    labels: labels.text(&common).into(),
+                    value: spot.value,
+                    millis: i64::try_from(spot.time / 1_000_000).unwrap_or(i64::MAX),
+                });
             }
         });
         let millis = frame.id().tick.unix_nanos().div_euclid(1_000_000);
@@ -154,6 +175,17 @@ impl Store {
             common: common.text(&Labels::default()),
             info,
             families,
+        }
+    }
+
+    fn tell_left_out(&self, metric: &str) {
+        let mut told = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(metric) {
+            told.insert(metric.to_owned());
+            tracing::warn!(
+                metric,
+                "a sum of aggregation `delta` is left out of /metrics, where all counters are cumulative: export it with `otlp`"
+            );
         }
     }
 
@@ -184,6 +216,11 @@ impl Store {
     }
 }
 
+/// Whether the values are what was added since the point before, which Prometheus has no type for.
+fn is_delta(metric: &Metric) -> bool {
+    metric.kind == MetricKind::Sum && metric.aggregation == Aggregation::Delta
+}
+
 /// `service.name`, after `service.namespace` if there is one.
 fn job(resource: &Resource) -> Option<String> {
     let name = resource.get("service.name")?;
@@ -203,17 +240,12 @@ fn write_families(parts: &[Arc<Part>], timestamps: bool, page: &mut String) {
         }
     }
     for (name, members) in families {
-        let mut samples: Vec<_> = members
+        let mut samples: Vec<(&str, &Sample)> = members
             .iter()
-            .flat_map(|(part, family)| {
-                family
-                    .samples
-                    .iter()
-                    .map(move |(own, value)| (&part.common, own, part, value))
-            })
+            .flat_map(|(part, family)| family.samples.iter().map(|own| (part.common.as_str(), own)))
             .collect();
-        samples.sort_by(|a, b| (a.0, a.1, b.2.millis).cmp(&(b.0, b.1, a.2.millis)));
-        samples.dedup_by(|a, b| (a.0, a.1) == (b.0, b.1));
+        samples.sort_by(|a, b| (a.0, &a.1.labels, b.1.millis).cmp(&(b.0, &b.1.labels, a.1.millis)));
+        samples.dedup_by(|a, b| (a.0, &a.1.labels) == (b.0, &b.1.labels));
         let Some((_, first)) = members.first() else {
             continue;
         };
@@ -223,16 +255,17 @@ fn write_families(parts: &[Arc<Part>], timestamps: bool, page: &mut String) {
             if first.counter { "counter" } else { "gauge" },
             page,
         );
-        for (common, own, part, value) in samples {
+        for (common, sample) in samples {
+            let own = &sample.labels;
             let comma = if common.is_empty() || own.is_empty() {
                 ""
             } else {
                 ","
             };
             let _ = write!(page, "{name}{{{common}{comma}{own}}} ");
-            write_number(*value, page);
+            write_number(sample.value, page);
             if timestamps {
-                let _ = write!(page, " {}", part.millis);
+                let _ = write!(page, " {}", sample.millis);
             }
             page.push('\n');
         }

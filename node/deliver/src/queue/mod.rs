@@ -84,3 +84,13 @@ pub struct QueueState {
     /// Rows of batches that it could not take so far.
     pub refused_rows: u64,
 }
+
+impl QueueState {
+    /// That of an exporter without a queue, which takes everything at once.
+    pub(crate) fn without_end() -> Self {
+        Self {
+            accepts: true,
+            ..Self::default()
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_config::Duration as Setting;
 use ringwatch_config::settings::{Compression, Headers, OtlpExporter, RetryOnFailure, SendingQueue, Tls};
-use ringwatch_deliver::{OtlpHandle, Signal, start_otlp};
+use ringwatch_deliver::{OtlpHandle, OtlpParts, Signal, start_otlp};
 use ringwatch_frame::{Books, BooksSnapshot};
 use tokio::time::Instant;
 
@@ -26,7 +26,15 @@ impl Node {
         let mut settings = settings(&endpoint.to_string());
         change(&mut settings);
         let registry = Registry::new();
-        let exporter = start_otlp("otlp/test", &settings, projections(), "1.2.3", &registry).unwrap();
+        let exporter = start_otlp(OtlpParts {
+            name: "otlp/test",
+            settings: &settings,
+            projections: projections(),
+            version: "1.2.3",
+            registry: &registry,
+            detect_rate_limits: true,
+        })
+        .unwrap();
         Self {
             exporter,
             books: Arc::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_config::settings::{Compression, OtlpExporter, Tls};
 use ringwatch_config::{Duration as Setting, Secret};
-use ringwatch_deliver::{DeliverError, Signal, start_otlp};
+use ringwatch_deliver::{DeliverError, OtlpParts, Signal, start_otlp};
 use ringwatch_frame::{BooksSnapshot, DropReason};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -379,10 +379,20 @@ async fn nothing_is_sent_for_rows_that_give_nothing() {
 
 #[tokio::test]
 async fn faults_of_the_settings_show_at_the_start() {
+    let start_as = |name: &str, settings: &OtlpExporter, registry: &Registry| {
+        start_otlp(OtlpParts {
+            name,
+            settings,
+            projections: projections(),
+            version: "1",
+            registry,
+            detect_rate_limits: true,
+        })
+    };
     let start = |change: &dyn Fn(&mut OtlpExporter)| {
         let mut settings = settings("collector:4317");
         change(&mut settings);
-        start_otlp("otlp", &settings, projections(), "1", &Registry::new())
+        start_as("otlp", &settings, &Registry::new())
             .map(|_| ())
             .unwrap_err()
     };
@@ -407,11 +417,11 @@ async fn faults_of_the_settings_show_at_the_start() {
     assert!(matches!(&error, DeliverError::Tls { .. }), "{error}");
     let registry = Registry::new();
     let settings = settings("collector:4317");
-    let _first = start_otlp("otlp", &settings, projections(), "1", &registry).unwrap();
-    let error = start_otlp("otlp", &settings, projections(), "1", &registry).unwrap_err();
+    let _first = start_as("otlp", &settings, &registry).unwrap();
+    let error = start_as("otlp", &settings, &registry).unwrap_err();
     assert!(matches!(&error, DeliverError::Metrics { .. }), "{error}");
     assert!(
-        start_otlp("otlp/b", &settings, projections(), "1", &registry).is_ok(),
+        start_as("otlp/b", &settings, &registry).is_ok(),
         "each has series of its own"
     );
 }

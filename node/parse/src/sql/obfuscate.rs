@@ -15,22 +15,24 @@ use super::{Dialect, Unlexable};
 /// When the text is not SQL of the dialect. It must then not be shown at all.
 pub fn obfuscate(dialect: Dialect, text: &str) -> Result<String, Unlexable> {
     let mut out = String::with_capacity(text.len());
-    let mut last = Kind::Space;
-    for token in Lexer::new(dialect, text) {
-        let token = token?;
-        if token.kind == Kind::Space {
-            last = Kind::Space;
+    let mut lexer = Lexer::new(dialect, text);
+    let mut last = Kind::Comment;
+    let mut end = 0;
+    while let Some(token) = lexer.next_token()? {
+        let is_apart = token.start > end;
+        end = token.end;
+        if matches!(token.kind, Kind::Comment | Kind::Mark) {
+            last = Kind::Comment;
             continue;
         }
-        let first = out.is_empty();
-        if !first && (last == Kind::Space || parts(last, token.kind)) {
+        if !out.is_empty() && (is_apart || last == Kind::Comment || parts(last, token.kind)) {
             out.push(' ');
         }
         let piece = text
             .get(token.start..token.end)
             .ok_or(Unlexable { at: token.start })?;
         match token.kind {
-            Kind::Literal | Kind::Cut => out.push('?'),
+            kind if is_hidden(kind) => out.push('?'),
             Kind::QuotedName => out.extend(piece.chars().map(|c| if c.is_control() { ' ' } else { c })),
             _ => out.push_str(piece),
         }
@@ -39,10 +41,13 @@ pub fn obfuscate(dialect: Dialect, text: &str) -> Result<String, Unlexable> {
     Ok(out)
 }
 
+fn is_hidden(kind: Kind) -> bool {
+    matches!(kind, Kind::String | Kind::Number | Kind::Cut | Kind::CutComment)
+}
+
 /// Whether a space must stand between two tokens that had none: `DATE'2026-01-01'AND` becomes `DATE ? AND`.
 fn parts(before: Kind, after: Kind) -> bool {
-    let is_hidden = |kind| matches!(kind, Kind::Literal | Kind::Cut);
-    let is_named = |kind| matches!(kind, Kind::Word | Kind::QuotedName | Kind::Parameter);
+    let is_named = |kind| matches!(kind, Kind::Word | Kind::QuotedName | Kind::Parameter | Kind::Variable);
     (is_named(before) && is_hidden(after)) || (is_hidden(before) && (is_named(after) || is_hidden(after)))
 }
 

@@ -2,6 +2,8 @@ use ringwatch_config::settings::AttributeActionKind::{Delete, Hash, Insert, Upda
 use ringwatch_config::settings::{AttributeActionKind, Scalar};
 use ringwatch_frame::{Cell, ColumnType, Columns, is_attribute};
 
+use arrow_array::ArrayRef;
+
 use super::*;
 use crate::actions::{compile, hash};
 use crate::testing::action;

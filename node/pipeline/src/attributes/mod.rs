@@ -6,14 +6,14 @@ mod column;
 use std::sync::Arc;
 
 use ringwatch_config::settings::AttributesProcessor as Settings;
-use ringwatch_frame::{Batch, DropReason};
+use ringwatch_frame::{Batch, DropReason, Place};
 
 use crate::actions::{Action, compile};
 use crate::throttle::Throttle;
 use crate::{PipelineError, Processor};
 
-/// Which column holds an attribute: of receiver, stream and key, as they go out. `None` where no column does.
-pub type Resolver = Arc<dyn Fn(&str, &str, &str) -> Option<Arc<str>> + Send + Sync>;
+/// Which column holds a place of points or records: of receiver, stream and place. `None` where no column does.
+pub type Resolver = Arc<dyn Fn(&str, &str, Place<'_>) -> Option<Arc<str>> + Send + Sync>;
 
 /// Changes the columns of each frame. A key is the name of an attribute as it goes out, else that of a column; a row
 /// has the attribute where the column is not null. Attributes that are constants of points or records have no column.
@@ -52,7 +52,7 @@ impl Processor for AttributesProcessor {
         let mut changed = Batch::default();
         for mut frame in batch.into_frames() {
             let (source, stream) = (&frame.meta().source, frame.id().stream.name());
-            let column_of = |key: &str| (self.resolve)(source, stream, key);
+            let column_of = |key: &str| (self.resolve)(source, stream, Place::Attribute(key));
             let columns = apply::apply(&self.actions, frame.batch(), &column_of);
             match columns.and_then(|columns| Ok(frame.set_columns(columns)?)) {
                 Ok(()) => changed.push(frame),
@@ -82,8 +82,9 @@ mod tests {
     use crate::testing::{action, assert_at_rest, frame};
 
     fn columns() -> Resolver {
-        Arc::new(|source, stream, key| {
-            (source == "postgresql" && stream == "postgresql.activity" && key == "db.n").then(|| "n".into())
+        Arc::new(|source, stream, place| {
+            let is_ours = source == "postgresql" && stream == "postgresql.activity";
+            (is_ours && place == Place::Attribute("db.n")).then(|| "n".into())
         })
     }
 

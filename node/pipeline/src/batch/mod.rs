@@ -25,6 +25,7 @@ pub struct BatchProcessor {
     timeouts: IntCounter,
     fills: IntCounter,
     rows: Histogram,
+    seconds: Histogram,
 }
 
 impl BatchProcessor {
@@ -59,6 +60,7 @@ impl BatchProcessor {
             timeouts: metrics.batch_timeouts.with_label_values(&[name]),
             fills: metrics.batch_fills.with_label_values(&[name]),
             rows: metrics.batch_rows.with_label_values(&[name]),
+            seconds: metrics.batch_seconds.with_label_values(&[name]),
         })
     }
 
@@ -92,7 +94,9 @@ impl BatchProcessor {
         self.rows.observe(self.held_rows as f64);
         out.push(std::mem::take(&mut self.held));
         self.held_rows = 0;
-        self.since = None;
+        if let Some(since) = self.since.take() {
+            self.seconds.observe(since.elapsed().as_secs_f64());
+        }
     }
 }
 
@@ -210,9 +214,10 @@ mod tests {
             (
                 processor.timeouts.get(),
                 processor.fills.get(),
-                processor.rows.get_sample_count()
+                processor.rows.get_sample_count(),
+                processor.seconds.get_sample_sum()
             ),
-            (1, 1, 2)
+            (1, 1, 2, 0.1)
         );
         assert_at_rest(&books);
     }

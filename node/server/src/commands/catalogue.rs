@@ -90,9 +90,10 @@ fn page(sheet: &StreamSheet) -> String {
     for metric in &sheet.metrics {
         let mark = if metric.enabled { '*' } else { ' ' };
         let grows = if metric.monotonic { " monotonic" } else { "" };
+        let delta = metric.aggregation.filter(|way| *way == "delta").map_or("", |_| " delta");
         let _ = writeln!(
             text,
-            "{mark} {} [{}] {}{grows} {}: {}",
+            "{mark} {} [{}] {}{grows}{delta} {}: {}",
             metric.name, metric.unit, metric.kind, metric.value_type, metric.description
         );
         for (name, values) in &metric.attributes {
@@ -106,6 +107,9 @@ fn page(sheet: &StreamSheet) -> String {
     }
     if let Some(event) = &sheet.event {
         let _ = writeln!(text, "\nRecord {}: {}", event.name, event.description);
+        for (place, column) in &event.places {
+            let _ = writeln!(text, "  {place:44} {column}");
+        }
         for attribute in &event.attributes {
             let from = attribute
                 .column

@@ -24,7 +24,9 @@ pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Co
     let metrics: Vec<&str> = engine.metric_names().collect();
     let mut complaints = Vec::new();
     for (id, receiver) in &settings.receivers {
-        let Receiver::Postgresql(receiver) = receiver;
+        let Receiver::Postgresql(receiver) = receiver else {
+            continue;
+        };
         let id = id.to_string();
         let mut check = |section: &str, name: &str, what: &str, known: &[&str]| {
             if !known.contains(&name) {

@@ -1,17 +1,26 @@
 //! The commands that run no node.
 
+mod breaker;
 mod catalogue;
 mod check;
+mod client;
 mod cluster;
+mod sampler;
 mod settings;
+mod sql;
+mod text;
 
 use std::io::{self, Write as _};
 
 use clap::CommandFactory as _;
 
+pub(crate) use breaker::{breaker, breaker_json, breakers_json};
 pub(crate) use catalogue::catalogue;
-pub(crate) use cluster::{Unreachable, cluster};
+pub(crate) use client::Unreachable;
+pub(crate) use cluster::cluster;
+pub(crate) use sampler::sampler;
 pub(crate) use settings::{config, load, validate};
+pub(crate) use sql::sql;
 
 use crate::cli::Cli;
 

@@ -1,4 +1,5 @@
-//! Service `Cluster`: every answer comes from local knowledge, at once.
+//! Service `Cluster`: every answer comes from local knowledge, at once. What the circuits of other members are is asked
+//! of them, and left out where they do not answer soon.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert;
 use super::forward::{self, forward_drain};
+use crate::circuits::Desk;
 
 /// At most this many may watch at the same time.
 const MOST_WATCHERS: usize = 256;
@@ -24,21 +26,24 @@ pub(super) struct ClusterService {
     control: ClusterControl,
     knowledge: watch::Receiver<Arc<Knowledge>>,
     targets: watch::Receiver<Targets>,
+    desk: Desk,
     watchers: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl ClusterService {
-    /// Answers from what `control` shows; `targets` has the labels. Streams end with `stop`.
+    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits. Streams end with `stop`.
     pub(super) fn new(
         control: ClusterControl,
         targets: watch::Receiver<Targets>,
+        desk: Desk,
         stop: CancellationToken,
     ) -> Self {
         Self {
             knowledge: control.knowledge(),
             control,
             targets,
+            desk,
             watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
             stop,
         }
@@ -121,11 +126,11 @@ impl Cluster for ClusterService {
         &self,
         _: Request<v1::ListTargetsRequest>,
     ) -> Result<Response<v1::ListTargetsResponse>, Status> {
-        let (known, labels) = (self.known(), self.labels());
+        let (known, labels, breakers) = (self.known(), self.labels(), self.desk.states().await);
         let targets = known
             .targets
             .iter()
-            .map(|placed| convert::target(placed, &labels));
+            .map(|placed| convert::target(placed, &labels, &breakers));
         Ok(Response::new(v1::ListTargetsResponse {
             targets: targets.collect(),
         }))
@@ -141,9 +146,10 @@ impl Cluster for ClusterService {
             .targets
             .iter()
             .find(|placed| placed.target.as_str() == wanted);
-        found
-            .map(|placed| Response::new(convert::target(placed, &self.labels())))
-            .ok_or_else(|| Status::not_found("no receiver names this target; ListTargets names them all"))
+        let placed = found
+            .ok_or_else(|| Status::not_found("no receiver names this target; ListTargets names them all"))?;
+        let breakers = self.desk.states().await;
+        Ok(Response::new(convert::target(placed, &self.labels(), &breakers)))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {

@@ -19,15 +19,22 @@ const BUILT_IN: [&str; 4] = [
 /// The labels of the configuration, by target.
 pub(super) type Labels = BTreeMap<TargetId, HashMap<String, String>>;
 
-/// The labels of these targets. Of a target that two receivers name, those of the first, which reads it.
+/// The states of the circuits, by target.
+pub(super) type Circuits = BTreeMap<String, &'static str>;
+
+/// The labels of these targets. Where two receivers of a target give one label, the first one's counts.
 pub(super) fn labels<'a>(targets: impl IntoIterator<Item = &'a TargetSpec>) -> Labels {
     let mut all = Labels::new();
     for spec in targets {
-        let labels = spec.resource.iter().filter_map(|(key, value)| match value {
+        let attributes = spec.readers.iter().flat_map(|reader| reader.resource.iter());
+        let labels = attributes.filter_map(|(key, value)| match value {
             Value::Text(text) if !BUILT_IN.contains(&key) => Some((key.to_owned(), text.to_string())),
             _ => None,
         });
-        all.entry(spec.id.clone()).or_insert_with(|| labels.collect());
+        let known = all.entry(spec.id.clone()).or_default();
+        for (key, value) in labels {
+            known.entry(key).or_insert(value);
+        }
     }
     all
 }
@@ -98,7 +105,7 @@ pub(super) fn ring(known: &Knowledge) -> v1::GetRingResponse {
 }
 
 /// One target.
-pub(super) fn target(placed: &Placed, labels: &Labels) -> v1::Target {
+pub(super) fn target(placed: &Placed, labels: &Labels, breakers: &Circuits) -> v1::Target {
     let name = |node: &Option<NodeId>| node.as_ref().map_or_else(String::new, ToString::to_string);
     let id = placed.target.as_str();
     v1::Target {
@@ -111,7 +118,7 @@ pub(super) fn target(placed: &Placed, labels: &Labels) -> v1::Target {
         epoch: placed.epoch,
         weight: 1.0,
         labels: labels.get(&placed.target).cloned().unwrap_or_default(),
-        breaker: String::new(),
+        breaker: breakers.get(id).map_or_else(String::new, |state| (*state).to_owned()),
     }
 }
 

@@ -1,9 +1,11 @@
-//! The gRPC port: cluster, calls between nodes, health and reflection.
+//! The gRPC port: cluster, breakers, samplers, calls between nodes, health and reflection.
 
+mod breakers;
 mod cluster;
 mod convert;
 mod deadline;
-mod forward;
+pub(crate) mod forward;
+mod sampler;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +15,10 @@ use ringwatch_cluster::node::ClusterControl;
 use ringwatch_cluster::peer::PeerService;
 use ringwatch_collect::Targets;
 use ringwatch_config::settings::Grpc;
+use ringwatch_pipeline::SamplerControl;
+use ringwatch_proto::v1::breakers_server::BreakersServer;
 use ringwatch_proto::v1::cluster_server::ClusterServer;
+use ringwatch_proto::v1::sampler_server::SamplerServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,8 +28,11 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use self::breakers::BreakersService;
 use self::cluster::ClusterService;
 use self::deadline::Deadline;
+use self::sampler::SamplerService;
+use crate::circuits::Desk;
 use crate::own_metrics::listen;
 
 /// The longest request of a client that is read; none of ours comes near it.
@@ -36,6 +44,13 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 /// A connection that says nothing is asked whether it lives, so that whoever watches and is gone gives back
 /// its place.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// What health clients may ask for; the first is the node as a whole.
+const SERVICES: [&str; 4] = [
+    "",
+    "ringwatch.v1.Cluster",
+    "ringwatch.v1.Breakers",
+    "ringwatch.v1.Sampler",
+];
 
 /// The port, taken and not served yet: others must be told its address before they can call.
 pub(crate) struct GrpcPort {
@@ -63,29 +78,43 @@ pub(crate) struct GrpcParts {
     pub(crate) control: ClusterControl,
     /// The targets with their labels.
     pub(crate) targets: watch::Receiver<Targets>,
+    /// The circuits of the databases.
+    pub(crate) desk: Desk,
+    /// The samplers of this node.
+    pub(crate) samplers: Vec<SamplerControl>,
     /// Answers other nodes, where there may be any.
     pub(crate) peers: Option<PeerService>,
 }
 
-/// The gRPC server, until it is stopped.
-pub(crate) struct GrpcServer {
-    health: HealthReporter,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
+/// Tells health clients whether the node serves.
+#[derive(Clone)]
+pub(crate) struct GrpcHealth(HealthReporter);
 
-impl GrpcServer {
-    /// Tells health clients whether the node serves.
+impl GrpcHealth {
+    /// From now on it does, or does not.
     pub(crate) async fn set_serving(&self, serving: bool) {
         let status = if serving {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
         };
-        self.health.set_service_status("", status).await;
-        self.health
-            .set_service_status("ringwatch.v1.Cluster", status)
-            .await;
+        for service in SERVICES {
+            self.0.set_service_status(service, status).await;
+        }
+    }
+}
+
+/// The gRPC server, until it is stopped.
+pub(crate) struct GrpcServer {
+    health: GrpcHealth,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl GrpcServer {
+    /// What health clients are told.
+    pub(crate) fn health(&self) -> GrpcHealth {
+        self.health.clone()
     }
 
     /// Takes no new call, ends streams and waits shortly for the calls under way.
@@ -110,8 +139,11 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .build_v1()
         .context("gRPC reflection could not be made")?;
     let stop = CancellationToken::new();
-    let cluster = ClusterService::new(parts.control, parts.targets, stop.clone());
+    let desk = parts.desk.clone();
+    let cluster = ClusterService::new(parts.control, parts.targets, desk, stop.clone());
     let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
+    let breakers = BreakersServer::new(BreakersService(parts.desk)).max_decoding_message_size(LARGEST_REQUEST);
+    let samplers = SamplerServer::new(SamplerService(parts.samplers)).max_decoding_message_size(LARGEST_REQUEST);
     // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on
     // for ever.
     let server = Server::builder()
@@ -121,6 +153,8 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .add_service(Deadline(health_service))
         .add_service(Deadline(reflection))
         .add_service(Deadline(cluster))
+        .add_service(Deadline(breakers))
+        .add_service(Deadline(samplers))
         .add_optional_service(parts.peers)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(port.listener).with_nodelay(Some(true)),
@@ -131,7 +165,7 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
             tracing::error!(%error, "the gRPC server ended");
         }
     });
-    let server = GrpcServer { health, stop, task };
-    server.set_serving(false).await;
-    Ok(server)
+    let health = GrpcHealth(health);
+    health.set_serving(false).await;
+    Ok(GrpcServer { health, stop, task })
 }

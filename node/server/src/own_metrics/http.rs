@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Admin;
+
 /// An HTTP server that runs until it is stopped.
 pub(crate) struct Served {
     stop: CancellationToken,
@@ -58,9 +60,14 @@ pub(crate) async fn listen(endpoint: &Endpoint, setting: &str) -> anyhow::Result
         .with_context(|| format!("cannot listen at {endpoint}; choose another address with `{setting}`"))
 }
 
-/// Starts the server of the node's own metrics.
-pub(crate) async fn start_metrics_server(endpoint: &Endpoint, registry: Registry) -> anyhow::Result<Served> {
+/// Starts the server of the node's own metrics, with what the admin may do.
+pub(crate) async fn start_metrics_server(
+    endpoint: &Endpoint,
+    registry: Registry,
+    admin: &Admin,
+) -> anyhow::Result<Served> {
     let router = Router::new().route("/metrics", get(move || std::future::ready(metrics(&registry))));
+    let router = router.merge(admin.router());
     Served::start(endpoint, "service.telemetry.metrics.address", router).await
 }
 

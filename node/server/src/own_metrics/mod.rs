@@ -1,5 +1,6 @@
 //! The node's own metrics, on `:8888/metrics`.
 
+mod admin;
 mod books;
 mod http;
 mod process;
@@ -7,6 +8,7 @@ mod process;
 use prometheus::Registry;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
+pub(crate) use admin::Admin;
 pub(crate) use books::BooksMetrics;
 pub(crate) use http::{Served, listen, start_metrics_server};
 pub(crate) use process::{ProcessMetrics, cpu_seconds};

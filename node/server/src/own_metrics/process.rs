@@ -9,12 +9,13 @@ use tokio::time::Instant;
 pub(crate) struct ProcessMetrics {
     started: Instant,
     clock: Clock,
+    service: String,
     desc: Vec<Desc>,
 }
 
 impl ProcessMetrics {
-    /// Shows this process, which started at `started`.
-    pub(crate) fn new(started: Instant, clock: &Clock) -> prometheus::Result<Self> {
+    /// Shows this process, which started at `started` and calls itself `service`.
+    pub(crate) fn new(started: Instant, clock: &Clock, service: &str) -> prometheus::Result<Self> {
         let help = "The process";
         let desc = Desc::new(
             "ringwatch_process".into(),
@@ -25,6 +26,7 @@ impl ProcessMetrics {
         Ok(Self {
             started,
             clock: clock.clone(),
+            service: service.to_owned(),
             desc: vec![desc],
         })
     }
@@ -37,7 +39,10 @@ impl Collector for ProcessMetrics {
 
     #[expect(clippy::cast_precision_loss, reason = "bytes and steps far below 2^53")]
     fn collect(&self) -> Vec<MetricFamily> {
-        let one = |name, help, kind, value| super::family(name, help, kind, vec![(vec![], value)]);
+        let of_node = |name, help, kind, value| super::family(name, help, kind, vec![(vec![], value)]);
+        // The Collector says whose process it is.
+        let service = || vec![("service_name", &*self.service)];
+        let one = |name, help, kind, value| super::family(name, help, kind, vec![(service(), value)]);
         let rss = ringwatch_pipeline::memory_limiter::process_rss().unwrap_or(0) as f64;
         vec![
             one(
@@ -58,13 +63,13 @@ impl Collector for ProcessMetrics {
                 MetricType::COUNTER,
                 self.started.elapsed().as_secs_f64(),
             ),
-            one(
+            of_node(
                 "ringwatch_clock_offset_seconds",
                 "How far the system's wall clock is ahead of the node's disciplined one",
                 MetricType::GAUGE,
                 self.clock.offset_seconds(),
             ),
-            one(
+            of_node(
                 "ringwatch_clock_steps_total",
                 "How often the system's clock jumped by more than ten minutes",
                 MetricType::COUNTER,

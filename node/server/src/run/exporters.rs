@@ -8,24 +8,25 @@ use futures::future::join_all;
 use prometheus::Registry;
 use ringwatch_catalogue::Projections;
 use ringwatch_config::Settings;
-use ringwatch_config::settings::{ComponentId, Exporter as ExporterSettings};
+use ringwatch_config::settings::{ComponentId, Exporter as ExporterSettings, Processor};
 use ringwatch_deliver::{
-    DebugHandle, OtlpHandle, OtlpOutlet, PrometheusHandle, PrometheusOutlet, Signal, debug, start_otlp,
-    start_prometheus,
+    DebugHandle, ExporterStatus, OtlpHandle, OtlpOutlet, OtlpParts, PrometheusHandle, PrometheusOutlet,
+    Signal, debug, start_otlp, start_prometheus,
 };
 use ringwatch_frame::{Batch, Clock};
 use ringwatch_pipeline::Outlet;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::health::{Condition, Health};
+use super::watching::{Watching, sole};
+use crate::health::{Figures, Signs, Status, When};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A running exporter.
 enum Exporter {
     Otlp(Arc<OtlpHandle>),
-    Prometheus(PrometheusHandle),
+    Prometheus(Arc<PrometheusHandle>),
     Debug(DebugHandle),
 }
 
@@ -64,7 +65,7 @@ impl Exporters {
     pub(super) async fn stop(self, deadline: Instant) {
         let stop = async |exporter| match exporter {
             Exporter::Otlp(otlp) => otlp.stop(deadline).await,
-            Exporter::Prometheus(prometheus) => prometheus.stop(deadline).await,
+            Exporter::Prometheus(prometheus) => sole(prometheus).await.stop(deadline).await,
             Exporter::Debug(_) => {}
         };
         join_all(self.0.into_values().map(stop)).await;
@@ -77,7 +78,7 @@ pub(super) async fn start_exporters(
     projections: &Arc<Projections>,
     clock: &Clock,
     registry: &Registry,
-    health: &Health,
+    health: &Watching,
 ) -> anyhow::Result<Exporters> {
     let mut started = HashMap::new();
     for id in settings
@@ -97,29 +98,122 @@ pub(super) async fn start_exporters(
         let projections = Arc::clone(projections);
         let exporter = match exporter {
             ExporterSettings::Otlp(otlp) => {
-                let handle = Arc::new(start_otlp(&name, otlp, projections, VERSION, registry)?);
-                watch_queue(health, &name, &handle);
+                let handle = Arc::new(start_otlp(OtlpParts {
+                    name: &name,
+                    settings: otlp,
+                    projections,
+                    version: VERSION,
+                    registry,
+                    detect_rate_limits: detects_rate_limits(settings, id),
+                })?);
+                let status = Arc::clone(&handle);
+                watch(health, clock, &name, move || status.status());
                 Exporter::Otlp(handle)
             }
             ExporterSettings::Prometheus(prometheus) => {
-                Exporter::Prometheus(start_prometheus(&name, prometheus, projections, clock.clone()).await?)
+                let handle = start_prometheus(&name, prometheus, projections, clock.clone()).await?;
+                let handle = Arc::new(handle);
+                let status = Arc::downgrade(&handle);
+                watch(health, clock, &name, move || {
+                    status.upgrade().map(|handle| handle.status()).unwrap_or_default()
+                });
+                Exporter::Prometheus(handle)
             }
-            ExporterSettings::Debug(settings) => Exporter::Debug(debug(&name, settings, projections)),
+            ExporterSettings::Debug(settings) => {
+                let handle = debug(&name, settings, projections);
+                let status = handle.clone();
+                watch(health, clock, &name, move || status.status());
+                Exporter::Debug(handle)
+            }
         };
         started.insert(name, exporter);
     }
     Ok(Exporters(started))
 }
 
-/// An exporter is well while its queue takes batches.
-fn watch_queue(health: &Health, name: &str, handle: &Arc<OtlpHandle>) {
-    let handle = Arc::clone(handle);
+/// Whether a breaker of a pipeline of the exporter says that the backend's words about rate limits count.
+fn detects_rate_limits(settings: &Settings, exporter: &ComponentId) -> bool {
+    let pipelines = settings.service.pipelines.values();
+    let its = pipelines.filter(|pipeline| pipeline.exporters.contains(exporter));
+    let mut processors = its.flat_map(|pipeline| &pipeline.processors);
+    processors.any(|id| match settings.processors.get(id) {
+        Some(Processor::CircuitBreaker(breaker)) => {
+            breaker.newrelic_integration.enabled && breaker.newrelic_integration.detect_rate_limits
+        }
+        _ => false,
+    })
+}
+
+/// An exporter is well while its queue takes batches and its backend takes what waits.
+fn watch(
+    health: &Watching,
+    clock: &Clock,
+    name: &str,
+    status: impl Fn() -> ExporterStatus + Send + Sync + 'static,
+) {
+    let (clock, started) = (clock.clone(), Instant::now());
     health.watch(format!("exporters/{name}"), move || {
-        let accepts = handle.accepts();
-        Condition {
-            healthy: accepts,
-            waiting: None,
-            metrics: json!({ "accepts": accepts }),
+        let status = status();
+        let when = When {
+            clock: &clock,
+            active: status.last_activity,
+            did: status.last_success,
+        };
+        let metrics = json!({
+            "accepts": status.queue.accepts,
+            "queue_size": status.queue.waiting,
+            "circuit_state": status.circuit.code(),
+        });
+        let condition = signs(&status, started).condition(&when, metrics);
+        if status.queue.accepts {
+            condition
+        } else {
+            condition.because(Status::Unhealthy, "the queue takes nothing more")
         }
     });
+}
+
+fn signs(status: &ExporterStatus, started: Instant) -> Signs {
+    let queue = &status.queue;
+    Signs {
+        now: Figures {
+            pending: queue.waiting,
+            capacity: queue.capacity,
+            oldest: (queue.frames > 0).then_some(queue.oldest),
+            ..Figures::default()
+        },
+        undone: status.last_success.unwrap_or(started).elapsed(),
+        recent: (status.failures, status.attempts),
+        ..Signs::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exporter_is_judged_by_what_it_wrote_and_what_waits() {
+        let started = Instant::now();
+        tokio::time::advance(Duration::from_secs(100)).await;
+        let mut status = ExporterStatus {
+            attempts: 10,
+            failures: 1,
+            ..ExporterStatus::default()
+        };
+        status.queue.waiting = 95;
+        status.queue.capacity = 100;
+        status.queue.oldest = Duration::from_secs(70);
+        let idle = signs(&status, started);
+        assert_eq!((idle.now.oldest, idle.undone), (None, Duration::from_secs(100)), "nothing waits");
+        status.queue.frames = 1;
+        assert_eq!(signs(&status, started).now.oldest, Some(Duration::from_secs(70)));
+        status.last_success = Some(Instant::now());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let well = signs(&status, started);
+        assert_eq!((well.undone, well.recent), (Duration::from_secs(3), (1, 10)));
+        assert_eq!((well.now.pending, well.now.capacity), (95, 100));
+    }
 }

@@ -8,9 +8,10 @@ use ringwatch_config::settings::Cluster;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::health::Condition;
+use crate::health::{Condition, Status as Health};
 
 const HELD_DOWN: &str = "the others took this node for dead: it is given targets after `cluster.hold_down`";
+const NO_QUORUM: &str = "no majority of the known nodes is alive: owners go on, and no target moves";
 
 /// How the node stands in its cluster.
 #[derive(Clone)]
@@ -34,12 +35,8 @@ impl Membership {
 
     /// Waits until the node is a member.
     pub(super) async fn joined(&mut self) {
-        while self.waiting().is_some() {
-            let changed = tokio::select! {
-                changed = self.status.changed() => changed,
-                changed = self.knowledge.changed() => changed,
-            };
-            if changed.is_err() {
+        while !self.is_joined() {
+            if !self.changed().await {
                 // The cluster has ended, and nobody joins it any more.
                 std::future::pending::<()>().await;
             }
@@ -51,13 +48,14 @@ impl Membership {
     pub(super) fn condition(&self) -> Condition {
         let known = Arc::clone(&self.knowledge.borrow());
         let waiting = self.waiting();
-        let (status, reason) = match &waiting {
-            Some(reason) => ("joining", Some(reason.clone())),
-            None if !known.quorum => {
-                let reason = "no majority of the known nodes is alive: owners go on, and no target moves";
-                ("degraded", Some(reason.to_owned()))
-            }
-            None => ("member", None),
+        let reason = match &waiting {
+            Some(reason) => Some(reason.clone()),
+            None => (!known.quorum).then(|| NO_QUORUM.to_owned()),
+        };
+        let status = match (&waiting, known.quorum) {
+            (Some(_), _) => "joining",
+            (None, false) => "degraded",
+            (None, true) => "member",
         };
         let me = known.members.iter().find(|member| member.who.node == known.me);
         let alive = known.members.iter().filter(|member| member.state != State::Dead);
@@ -71,11 +69,27 @@ impl Membership {
             "owned_targets": me.map_or(0, |me| me.owned),
             "standby_targets": me.map_or(0, |me| me.standby),
         });
-        Condition {
-            healthy: self.status.borrow().failure.is_none(),
-            waiting,
-            metrics,
+        let condition = Condition::well(metrics);
+        match &self.status.borrow().failure {
+            Some(failure) => condition.because(Health::Unhealthy, failure.to_string()),
+            None if waiting.is_some() => condition.waiting(waiting),
+            None if !known.quorum => condition.because(Health::Degraded, NO_QUORUM),
+            None => condition,
         }
+    }
+
+    /// Whether the node is a member now.
+    pub(super) fn is_joined(&self) -> bool {
+        self.waiting().is_none()
+    }
+
+    /// Waits until something of it may have changed. `false`: the cluster has ended, and nothing will.
+    pub(super) async fn changed(&mut self) -> bool {
+        let changed = tokio::select! {
+            changed = self.status.changed() => changed,
+            changed = self.knowledge.changed() => changed,
+        };
+        changed.is_ok()
     }
 
     /// What the node waits for before it is a member; `None`: it is one.

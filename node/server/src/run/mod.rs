@@ -1,18 +1,26 @@
 //! `ringwatch run`: the parts of a node, started in order and stopped in reverse.
 
+mod activity;
 mod cluster;
+mod columns;
 mod exporters;
+mod flow;
 mod heritage;
 mod identity;
 mod member;
 mod ownership;
 mod parts;
+mod passing;
 mod pipelines;
+mod processors;
+mod protection;
 mod reading;
 mod receivers;
 mod router;
+mod serving;
 mod share;
 mod signals;
+mod watching;
 
 use std::time::Duration;
 
@@ -24,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::cli::ConfigFiles;
 use crate::commands;
+use crate::extensions::span_table;
 use crate::run::parts::{Node, close_books};
 use crate::run::signals::Signals;
 use crate::telemetry::start_telemetry;
@@ -51,9 +60,10 @@ async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
     let started = Instant::now();
     let clock = Clock::system();
     let mut signals = Signals::listen()?;
-    let telemetry = start_telemetry(&settings.service.telemetry, &clock)?;
+    let spans = span_table(&settings);
+    let telemetry = start_telemetry(&settings.service.telemetry, &clock, spans.as_ref())?;
     let node = tokio::select! {
-        node = Node::start(settings, catalogue, &clock, started) => node?,
+        node = Node::start(settings, catalogue, &clock, started, spans) => node?,
         signal = signals.next() => bail!("{signal} came before the node was up"),
     };
     let reason = until_told(&node, started, &mut signals).await;

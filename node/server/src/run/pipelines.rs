@@ -1,26 +1,24 @@
 //! Pipelines: processors in the order of the configuration, between the collector and the exporters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use futures::future::join_all;
-use prometheus::Registry;
-use ringwatch_catalogue::Projections;
 use ringwatch_config::Settings;
-use ringwatch_config::settings::{ComponentId, Processor as ProcessorSettings};
+use ringwatch_config::settings::{ComponentId, Pipeline, Processor as ProcessorSettings};
 use ringwatch_deliver::Signal;
-use ringwatch_frame::Books;
-use ringwatch_pipeline::{
-    AttributesProcessor, BatchProcessor, MemoryLimiter, PipelineHandle, PipelineMetrics, Processor, Resolver,
-    ResourceProcessor, start_pipeline,
-};
-use serde_json::json;
+use ringwatch_pipeline::{PipelineHandle, PipelineInput, start_pipeline};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::exporters::Exporters;
+use super::processors::Processors;
 use super::router::Ways;
-use crate::health::{Condition, Health};
+use super::watching::Watching;
+use crate::circuits::Circuits;
+use crate::extensions::Pipe;
+use crate::health::{Condition, Figures, Status};
 
 /// Frames that wait before the first processor. Processors do not wait, so more would only hide that they are slow.
 pub(super) const INPUT_FRAMES: usize = 1024;
@@ -39,52 +37,156 @@ impl Pipelines {
     }
 }
 
-/// Starts every pipeline. Also gives the ways that frames may take, by receiver.
+/// Starts every pipeline. Also gives the ways that frames may take, by receiver, and the pipelines as pages show them.
 pub(super) fn start_pipelines(
     settings: &Settings,
     exporters: &Exporters,
-    projections: &Arc<Projections>,
-    books: &Arc<Books>,
-    registry: &Registry,
-    health: &Health,
-) -> anyhow::Result<(Pipelines, HashMap<String, Ways>)> {
-    let metrics = PipelineMetrics::new(registry)?;
+    processors: &Processors,
+    health: &mut Watching,
+) -> anyhow::Result<(Pipelines, HashMap<String, Ways>, Vec<Pipe>)> {
     let mut running = Vec::new();
+    let mut pipes = Vec::new();
     let mut ways: HashMap<String, Ways> = HashMap::new();
+    let mut users = Users::new();
     for (id, pipeline) in &settings.service.pipelines {
         let signal = signal_of(id)?;
-        let processors = pipeline
-            .processors
-            .iter()
-            .map(|name| processor(settings, name, projections, books, &metrics))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let outlets = pipeline
-            .exporters
-            .iter()
-            .map(|name| {
-                exporters
-                    .outlet(name, signal)
-                    .with_context(|| format!("exporter `{name}` is not defined"))
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let (input, handle) = start_pipeline(&id.to_string(), processors, outlets, INPUT_FRAMES, &metrics)?;
-        let alive = input.clone();
-        health.watch(format!("pipelines/{id}"), move || {
-            let running = alive.is_running();
-            Condition {
-                healthy: running,
-                waiting: None,
-                metrics: json!({ "waiting_frames": alive.waiting() }),
-            }
-        });
+        let stages = pipeline.processors.iter();
+        let stages = stages.map(|name| processors.processor(settings, name, id, signal));
+        let stages = stages.collect::<anyhow::Result<Vec<_>>>()?;
+        let outlet = |name: &ComponentId| {
+            let outlet = exporters.outlet(name, signal);
+            outlet.with_context(|| format!("exporter `{name}` is not defined"))
+        };
+        let outlets = pipeline.exporters.iter().map(outlet);
+        let outlets = outlets.collect::<anyhow::Result<Vec<_>>>()?;
+        let name = id.to_string();
+        let (input, handle) = start_pipeline(&name, stages, outlets, INPUT_FRAMES, processors.metrics())?;
+        watch_pipeline(health, &name, &input);
         for receiver in &pipeline.receivers {
-            ways.entry(receiver.to_string())
-                .or_default()
-                .add(signal, input.clone());
+            let way = ways.entry(receiver.to_string()).or_default();
+            way.add(signal, input.clone());
         }
+        for processor in &pipeline.processors {
+            let user = (name.clone(), input.clone());
+            users.entry(processor).or_default().push(user);
+        }
+        pipes.push(pipe(&name, pipeline, &input, processors));
         running.push(handle);
     }
-    Ok((Pipelines(running), ways))
+    for (processor, users) in users {
+        watch_processor(health, settings, processors, processor, users);
+    }
+    Ok((Pipelines(running), ways, pipes))
+}
+
+/// The pipelines in which a processor is, by processor.
+type Users<'a> = BTreeMap<&'a ComponentId, Vec<(String, PipelineInput)>>;
+
+fn pipe(name: &str, pipeline: &Pipeline, input: &PipelineInput, processors: &Processors) -> Pipe {
+    let names = |ids: &[ComponentId]| ids.iter().map(ToString::to_string).collect();
+    let input = input.clone();
+    Pipe {
+        name: name.to_owned(),
+        receivers: names(&pipeline.receivers),
+        processors: names(&pipeline.processors),
+        exporters: names(&pipeline.exporters),
+        waiting: Arc::new(move || input.waiting()),
+        metrics: processors.metrics().clone(),
+    }
+}
+
+/// A pipeline is well while it takes frames.
+fn watch_pipeline(health: &Watching, name: &str, input: &PipelineInput) {
+    let input = input.clone();
+    health.watch(format!("pipelines/{name}"), move || {
+        let condition = Condition::well(json!({ "waiting_frames": input.waiting() }));
+        if input.is_running() {
+            condition
+        } else {
+            condition.because(Status::Unhealthy, "the pipeline has ended")
+        }
+    });
+}
+
+/// A processor is well while it takes what waits before it.
+fn watch_processor(
+    health: &mut Watching,
+    settings: &Settings,
+    processors: &Processors,
+    id: &ComponentId,
+    users: Vec<(String, PipelineInput)>,
+) {
+    let name = id.to_string();
+    let metrics = processors.metrics().clone();
+    let rows = move |name: &str, pipelines: &[(String, PipelineInput)]| {
+        let rows = pipelines.iter().map(|(pipeline, _)| metrics.rows(name, pipeline));
+        rows.fold((0, 0), |sum: (u64, u64), (into, out)| (sum.0 + into, sum.1 + out))
+    };
+    let (read, watched, of) = (rows.clone(), users.clone(), name.clone());
+    let track = health.track(move || Figures {
+        done: read(&of, &watched).0,
+        due: watched.iter().any(|(_, input)| input.waiting() > 0).then_some(std::time::Duration::ZERO),
+        ..Figures::default()
+    });
+    let own = own_metrics(settings, processors, id);
+    health.watch(name.clone(), move || {
+        let (rows_in, rows_out) = rows(&name, &users);
+        let mut metrics = json!({ "rows_in": rows_in, "rows_out": rows_out });
+        if let (Value::Object(all), Value::Object(own)) = (&mut metrics, own()) {
+            all.extend(own);
+        }
+        let condition = track.condition(metrics);
+        if users.iter().all(|(_, input)| input.is_running()) {
+            condition
+        } else {
+            condition.because(Status::Unhealthy, "a pipeline of it has ended")
+        }
+    });
+}
+
+/// What a processor says of itself.
+fn own_metrics(
+    settings: &Settings,
+    processors: &Processors,
+    id: &ComponentId,
+) -> Box<dyn Fn() -> Value + Send + Sync> {
+    let name = id.to_string();
+    match settings.processors.get(id) {
+        Some(ProcessorSettings::AdaptiveSampler(_)) => {
+            let sampler = processors.sampler(&name);
+            Box::new(move || {
+                let Some(status) = sampler.as_ref().map(ringwatch_pipeline::SamplerControl::status) else {
+                    return Value::Null;
+                };
+                // A share, as spec 001 shows it; the settings are in percent.
+                json!({
+                    "cache_size": status.cache_size,
+                    "sample_rate": status.current_rate / 100.0,
+                    "state_fault": status.store.and_then(|store| store.fault),
+                })
+            })
+        }
+        Some(ProcessorSettings::CircuitBreaker(_)) => {
+            let breakers = processors.breakers().get(&name).cloned();
+            Box::new(move || {
+                let health = breakers.as_deref().map(Circuits::health).unwrap_or_default();
+                json!({
+                    "circuits": health.circuits,
+                    "open_circuits": health.open_circuits,
+                    "half_open_circuits": health.half_open_circuits,
+                    "total_trips": health.total_trips,
+                })
+            })
+        }
+        Some(ProcessorSettings::RateLimiter(_)) => {
+            let limits = processors.limits().get(&name).cloned();
+            Box::new(move || {
+                let rate = limits.as_ref().map(|limits| limits.rejection_rate(Instant::now()));
+                json!({ "rejection_rate": rate })
+            })
+        }
+        _ => Box::new(|| Value::Null),
+    }
 }
 
 /// What a pipeline of this name carries.
@@ -93,66 +195,5 @@ pub(super) fn signal_of(pipeline: &ComponentId) -> anyhow::Result<Signal> {
         "metrics" => Ok(Signal::Metrics),
         "logs" => Ok(Signal::Logs),
         other => bail!("pipeline `{pipeline}`: `{other}` is no signal"),
-    }
-}
-
-fn processor(
-    settings: &Settings,
-    id: &ComponentId,
-    projections: &Arc<Projections>,
-    books: &Arc<Books>,
-    metrics: &PipelineMetrics,
-) -> anyhow::Result<Box<dyn Processor>> {
-    let name = id.to_string();
-    let found = settings
-        .processors
-        .get(id)
-        .with_context(|| format!("processor `{id}` is not defined"))?;
-    Ok(match found {
-        ProcessorSettings::MemoryLimiter(settings) => {
-            Box::new(MemoryLimiter::new(&name, settings, books, metrics)?)
-        }
-        ProcessorSettings::Resource(settings) => Box::new(ResourceProcessor::new(&name, settings)?),
-        ProcessorSettings::Attributes(settings) => {
-            Box::new(AttributesProcessor::new(&name, settings, resolver(projections))?)
-        }
-        ProcessorSettings::Batch(settings) => Box::new(BatchProcessor::new(&name, settings, metrics)?),
-    })
-}
-
-/// Attributes by the names under which they go out.
-fn resolver(projections: &Arc<Projections>) -> Resolver {
-    let projections = Arc::clone(projections);
-    Arc::new(move |source, stream, key| projections.get(source, stream)?.column_of(key).map(Arc::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use ringwatch_catalogue::{Catalogue, Projection};
-
-    use super::*;
-
-    #[test]
-    fn the_catalogue_s_attributes_are_found_by_the_names_under_which_they_go_out() {
-        let catalogue = Catalogue::embedded().unwrap();
-        let engine = catalogue.engine("postgresql").unwrap();
-        let mut projections = Projections::default();
-        for stream in &engine.streams {
-            let projection = Projection::of(&engine.engine, stream, |_| true);
-            projections.insert("postgresql/a", &stream.name, projection);
-        }
-        let resolve = resolver(&Arc::new(projections));
-        for (source, stream, key, column) in [
-            ("postgresql/a", "statements", "db.query.text", Some("query_text")),
-            ("postgresql/a", "statements", "db.namespace", Some("datname")),
-            ("postgresql/a", "activity", "user.name", Some("usename")),
-            ("postgresql/a", "databases", "db.namespace", Some("datname")),
-            ("postgresql/a", "databases", "db.query.text", None),
-            ("postgresql/a", "nothing", "db.namespace", None),
-            ("postgresql/b", "activity", "user.name", None),
-        ] {
-            let found = resolve(source, &format!("postgresql.{stream}"), key);
-            assert_eq!(found.as_deref(), column, "{source} {stream} {key}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::Registry;
 use ringwatch_cluster::node::{Collecting, Prepared};
-use ringwatch_collect::{Collector, CollectorParts, Fault, FaultKind, start_collector};
+use ringwatch_collect::{Collector, CollectorParts, Fault, FaultKind, Guard, start_collector};
 use ringwatch_frame::{Books, Clock, PendingFrame, TargetId};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +67,7 @@ pub(super) fn start_reading(
     books: &Arc<Books>,
     clock: &Clock,
     registry: &Registry,
+    guard: Arc<dyn Guard>,
 ) -> anyhow::Result<(Arc<Collector>, Arc<Reading>)> {
     let heritage = Heritage::new(books, cluster.memories(), Arc::clone(&router));
     let collector = Arc::new(start_collector(CollectorParts {
@@ -74,6 +75,7 @@ pub(super) fn start_reading(
         books: Arc::clone(books),
         registry: registry.clone(),
         ownership: Arc::new(ByGate(cluster.gate())),
+        guard,
         succession: Arc::new(InMemories(cluster.memories())),
         sink: router,
         targets: share.read(),

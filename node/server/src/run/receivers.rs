@@ -1,10 +1,8 @@
 //! Receivers: what each reads of its targets, and what becomes of it.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use ringwatch_catalogue::{Catalogue, Projections};
-use ringwatch_collect::{ReceiverPlan, Wants, projections_of};
+use ringwatch_collect::{ReaderPlan, ReceiverPlan, SqlPlan, Wants, projections_of};
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Receiver};
 use ringwatch_deliver::Signal;
@@ -14,7 +12,7 @@ use super::pipelines::signal_of;
 /// What the receivers that pipelines name are to do.
 pub(super) struct Receivers {
     /// What is read, by receiver.
-    pub(super) plans: Vec<Arc<ReceiverPlan>>,
+    pub(super) plans: Vec<ReaderPlan>,
     /// What becomes of it.
     pub(super) projections: Projections,
 }
@@ -28,13 +26,23 @@ pub(super) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
         if !wants.metrics && !wants.logs {
             continue;
         }
-        let Receiver::Postgresql(receiver) = receiver;
-        let engine = catalogue
-            .engine("postgresql")
-            .context("the catalogue lacks PostgreSQL")?;
         let source = id.to_string();
-        projections_of(&mut projections, engine, &source, receiver, wants);
-        plans.push(ReceiverPlan::new(engine, &source, receiver, wants));
+        let plan = match receiver {
+            Receiver::Postgresql(receiver) => {
+                let engine = catalogue
+                    .engine("postgresql")
+                    .context("the catalogue lacks PostgreSQL")?;
+                projections_of(&mut projections, engine, &source, receiver, wants);
+                ReceiverPlan::new(engine, &source, receiver, wants).into()
+            }
+            Receiver::Sqlquery(receiver) => {
+                let plan = SqlPlan::new(&source, receiver, wants);
+                let plan = plan.map_err(|error| anyhow::anyhow!("receivers.{source}: {error}"))?;
+                plan.project(&mut projections);
+                plan.into()
+            }
+        };
+        plans.push(plan);
     }
     Ok(Receivers { plans, projections })
 }

@@ -34,7 +34,7 @@ impl Ways {
         } else {
             &self.metrics[..]
         };
-        let logs = if projection.event.is_none() {
+        let logs = if projection.events.is_empty() {
             &[][..]
         } else {
             &self.logs[..]

@@ -22,8 +22,10 @@ struct Inner {
 }
 
 impl Share {
-    /// Nothing yet, of what is `configured`.
-    pub(super) fn of(configured: watch::Receiver<Targets>) -> Self {
+    /// Nothing yet, of what is `configured`. `cover` hears of the targets before anything of them is read.
+    pub(super) fn of(configured: watch::Receiver<Targets>, cover: impl Fn(&Targets) + Send + 'static) -> Self {
+        let now = Arc::clone(&configured.borrow());
+        cover(&now);
         let (names, ids) = watch::channel(names_of(&configured.borrow()));
         let mut changes = configured.clone();
         let inner = Arc::new(Inner {
@@ -36,6 +38,7 @@ impl Share {
         let follow = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 let now = Arc::clone(&changes.borrow_and_update());
+                cover(&now);
                 follows.change(|_| {});
                 names.send_replace(names_of(&now));
             }
@@ -57,7 +60,7 @@ impl Share {
         self.inner.read.subscribe()
     }
 
-    /// The target as the first receiver that names it reads it.
+    /// The target with all receivers that read it.
     pub(super) fn spec(&self, target: &TargetId) -> Option<Arc<TargetSpec>> {
         let configured = self.inner.configured.borrow();
         configured.iter().find(|spec| spec.id == *target).cloned()
@@ -107,7 +110,7 @@ fn names_of(targets: &Targets) -> Arc<[TargetId]> {
 #[cfg(test)]
 mod tests {
     use ringwatch_catalogue::Catalogue;
-    use ringwatch_collect::targets_of;
+    use ringwatch_collect::{Reader, join_targets, targets_of};
     use ringwatch_config::{Request, load};
 
     use super::*;
@@ -135,17 +138,23 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
             .unwrap()
             .plans;
         let mut targets: Vec<_> = plans.iter().flat_map(targets_of).collect();
-        let mut again = TargetSpec::clone(&targets[2]);
-        again.id = targets[0].id.clone();
+        let again = TargetSpec {
+            readers: targets[2].readers.clone(),
+            ..TargetSpec::clone(&targets[0])
+        };
         targets.push(Arc::new(again));
-        targets
+        join_targets(&targets).to_vec()
     }
 
     fn read(share: &Share) -> Vec<String> {
         let read = share.read();
         let read = read.borrow();
         read.iter()
-            .map(|spec| format!("{} {}", spec.source, spec.id))
+            .map(|spec| {
+                let source = |reader: &Arc<Reader>| reader.source.to_string();
+                let sources: Vec<_> = spec.readers.iter().map(source).collect();
+                format!("{} {}", sources.join(","), spec.id)
+            })
             .collect()
     }
 
@@ -153,7 +162,9 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
     async fn what_is_read_follows_the_cluster_and_the_configuration() {
         let all = configured();
         let (list, targets) = watch::channel(all.clone().into());
-        let share = Share::of(targets);
+        let covered = Arc::new(Mutex::new(Vec::new()));
+        let covers = Arc::clone(&covered);
+        let share = Share::of(targets, move |now: &Targets| covers.lock().unwrap().push(now.len()));
         let id = |name: &str| TargetId::from_name(name);
         let (a, b, c) = (
             id("postgresql://a:1"),
@@ -170,12 +181,8 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
         share.add(&c);
         let first = "postgresql/first postgresql://a:1";
         let second = "postgresql/second postgresql://c:1";
-        // Which of two receivers reads a target is the collector's choice.
-        assert_eq!(
-            read(&share),
-            [first, second, "postgresql/second postgresql://a:1"]
-        );
-        assert_eq!(&*share.spec(&a).unwrap().source, "postgresql/first");
+        assert_eq!(read(&share), [first, second], "two receivers cannot both read the catalogue");
+        assert_eq!(share.spec(&a).unwrap().doubles, ["postgresql/second".into()]);
         share.remove(&c);
 
         // The file of targets changes: what was given stays given.
@@ -191,5 +198,6 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
         share.remove(&a);
         share.add(&b);
         assert_eq!(read(&share), ["postgresql/first postgresql://b:1"]);
+        assert_eq!(*covered.lock().unwrap(), [3, 2, 2], "whoever protects them hears of each list");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::io::Write as _;
 
-use ringwatch_frame::Clock;
+use ringwatch_frame::{Clock, Tick};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -116,10 +116,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
     }
 }
 
-/// RFC 3339 with milliseconds, in UTC.
+/// This moment.
 pub(crate) fn timestamp(clock: &Clock) -> String {
-    let nanos = i128::from(clock.now().unix_nanos());
-    jiff::Timestamp::from_nanosecond(nanos)
+    rfc3339(clock.now())
+}
+
+/// RFC 3339 with milliseconds, in UTC.
+pub(crate) fn rfc3339(at: Tick) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.unix_nanos()))
         .map(|at| format!("{at:.3}"))
         .unwrap_or_default()
 }
@@ -128,7 +132,6 @@ pub(crate) fn timestamp(clock: &Clock) -> String {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use ringwatch_frame::Tick;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use ringwatch_config::settings::{LogEncoding, LogLevel, LogTelemetry, Telemetry as Settings};
 use ringwatch_frame::Clock;
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -18,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::json::JsonLog;
 use super::otlp;
+use crate::extensions::SpanTable;
 
 /// The log and the traces of the node, until it stops.
 pub(crate) struct Telemetry {
@@ -35,8 +37,12 @@ impl Telemetry {
     }
 }
 
-/// Starts the log and, where configured, the traces. Must run inside the runtime.
-pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Result<Telemetry> {
+/// Starts the log and, where configured, the traces; `table` records spans too. Must run inside the runtime.
+pub(crate) fn start_telemetry(
+    settings: &Settings,
+    clock: &Clock,
+    table: Option<&SpanTable>,
+) -> anyhow::Result<Telemetry> {
     let level = match settings.logs.level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
@@ -61,15 +67,17 @@ pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Res
     };
     let tracer = otlp::tracer(&settings.traces)?;
     // The exporter of spans speaks gRPC itself: spans of the libraries would make it trace its own work.
+    let only_ours = || Targets::new().with_target("ringwatch", LevelFilter::INFO);
     let spans = tracer.as_ref().map(|tracer| {
-        let only_ours = Targets::new().with_target("ringwatch", LevelFilter::INFO);
         tracing_opentelemetry::layer()
             .with_tracer(otlp::tracer_of(tracer))
-            .with_filter(only_ours)
+            .with_filter(only_ours())
     });
+    let table = table.map(|table| table.layer(clock).with_filter(only_ours()));
     tracing_subscriber::registry()
         .with(log.with_filter(ours(level)))
         .with(spans)
+        .with(table)
         .try_init()
         .context("the log could not be started")?;
     std::panic::set_hook(Box::new(|panic| {
@@ -82,26 +90,67 @@ pub(crate) fn start_telemetry(settings: &Settings, clock: &Clock) -> anyhow::Res
     Ok(Telemetry { tracer })
 }
 
+/// Every line goes to the output paths, and errors besides to those of errors.
 fn writer(settings: &LogTelemetry) -> anyhow::Result<BoxMakeWriter> {
     let mut all: Option<BoxMakeWriter> = None;
-    for path in &settings.output_paths {
-        let one =
-            match path.as_str() {
-                "stdout" => BoxMakeWriter::new(std::io::stdout),
-                "stderr" => BoxMakeWriter::new(std::io::stderr),
-                path => {
-                    let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| {
-                    format!("the log file {path} cannot be opened; see service.telemetry.logs.output_paths")
-                })?;
-                    BoxMakeWriter::new(Mutex::new(file))
-                }
-            };
-        all = Some(match all {
+    let mut add = |one: BoxMakeWriter| {
+        all = Some(match all.take() {
             Some(before) => BoxMakeWriter::new(before.and(one)),
             None => one,
         });
+    };
+    for path in &settings.output_paths {
+        add(open(path)?);
+    }
+    let errors = settings.error_output_paths.iter();
+    for path in errors.filter(|path| !settings.output_paths.contains(path)) {
+        add(BoxMakeWriter::new(open(path)?.with_max_level(Level::ERROR)));
     }
     let writer = all.unwrap_or_else(|| BoxMakeWriter::new(std::io::stderr));
     drop(writer.make_writer());
     Ok(writer)
+}
+
+fn open(path: &str) -> anyhow::Result<BoxMakeWriter> {
+    Ok(match path {
+        "stdout" => BoxMakeWriter::new(std::io::stdout),
+        "stderr" => BoxMakeWriter::new(std::io::stderr),
+        path => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.with_context(|| {
+                format!("the log file {path} cannot be opened; see service.telemetry.logs")
+            })?;
+            BoxMakeWriter::new(Mutex::new(file))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_go_to_a_file_of_their_own_besides_and_each_line_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (all, errors) = (path("all"), path("errors"));
+        let settings = LogTelemetry {
+            output_paths: vec![all.clone()],
+            error_output_paths: vec![all.clone(), errors.clone()],
+            ..LogTelemetry::default()
+        };
+        let clock = Clock::simulated(ringwatch_frame::Tick::from_unix_nanos(0));
+        let log = JsonLog::new(writer(&settings).unwrap(), Vec::new(), clock);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log), || {
+            tracing::info!("fine");
+            tracing::error!("bad");
+        });
+        let lines = |path: &str| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&all), lines(&errors)), (2, 1));
+        let nowhere = LogTelemetry {
+            error_output_paths: vec![path("no/such/folder")],
+            ..LogTelemetry::default()
+        };
+        assert!(writer(&nowhere).is_err());
+    }
 }

@@ -5,6 +5,6 @@ mod log;
 mod metrics;
 mod otlp;
 
-pub(crate) use json::timestamp;
+pub(crate) use json::{rfc3339, timestamp};
 pub(crate) use log::start_telemetry;
 pub(crate) use metrics::{MetricReaders, start_metric_readers};

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
-use ringwatch_catalogue::model::{Event, EventAttribute, Metric, MetricKind, MetricValue, Point};
+use ringwatch_catalogue::model::{Aggregation, Event, EventAttribute, Metric, MetricKind, MetricValue, Point};
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_config::settings::AttributeActionKind::{Delete, Hash, Insert, Update, Upsert};
 use ringwatch_config::settings::{
@@ -16,7 +16,7 @@ use ringwatch_config::settings::{
 };
 use ringwatch_deliver::otlp::{encode_logs, encode_metrics};
 use ringwatch_frame::{
-    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, StreamId, TargetId, Tick,
+    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Place, StreamId, TargetId, Tick,
 };
 use ringwatch_pipeline::{AttributesProcessor, Processor};
 
@@ -46,23 +46,30 @@ fn projections() -> Arc<Projections> {
             value: MetricValue::Int,
             enabled: true,
             start: None,
+            timestamp: None,
+            aggregation: Aggregation::Cumulative,
             points: vec![Point {
                 column: "calls".into(),
                 scale: None,
                 attributes: BTreeMap::new(),
+                only: None,
             }],
             attributes: KEYS
                 .iter()
                 .map(|(key, column)| ((*key).into(), (*column).into()))
                 .collect(),
         }],
-        event: Some(Event {
+        events: vec![Event {
             name: "query".into(),
             description: String::new(),
+            body: None,
+            severity_text: None,
+            severity_number: None,
+            timestamp: None,
             constants: [("db.system.name".to_owned(), "postgresql".to_owned())].into(),
             attributes: KEYS.iter().map(attribute).collect(),
             trace_parent: None,
-        }),
+        }],
     };
     let mut projections = Projections::default();
     projections.insert("postgresql", "queries", projection);
@@ -111,8 +118,8 @@ fn step(key: &str, action: AttributeActionKind, value: Option<&str>, from: Optio
 fn exported(actions: &[AttributeAction]) -> Vec<(String, String)> {
     let (books, projections) = (Arc::new(Books::default()), projections());
     let known = Arc::clone(&projections);
-    let resolver = Arc::new(move |source: &str, stream: &str, key: &str| {
-        known.get(source, stream)?.column_of(key).map(Arc::from)
+    let resolver = Arc::new(move |source: &str, stream: &str, place: Place<'_>| {
+        known.get(source, stream)?.column_of(place).map(Arc::from)
     });
     let settings = Settings {
         actions: actions.to_vec(),

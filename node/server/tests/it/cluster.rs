@@ -22,6 +22,7 @@ pub fn launch(id: &str, gossip: u16, seeds: &[u16]) -> Node {
         cluster: format!(", hold_down: 1s, gossip: {{ listen: 127.0.0.1:{gossip}, seeds: [{seeds}] }}"),
         targets: &TARGETS,
         telemetry: "}",
+        ..Plan::default()
     })
 }
 
@@ -50,7 +51,7 @@ fn owned(node: &Node) -> Option<u64> {
 
 /// Waits until all say that exactly these are members, in these states, and own all targets together, each as
 /// many as the others say. Gives how many each of the members owns.
-fn wait_agreed(nodes: &[&Node], expected: &[(&str, &str)]) -> Vec<u64> {
+pub fn wait_agreed(nodes: &[&Node], expected: &[(&str, &str)]) -> Vec<u64> {
     let mut counts = Vec::new();
     for node in nodes {
         node.wait(&format!("{expected:?}"), || {

@@ -11,11 +11,14 @@
 )]
 
 mod attributes;
+mod breaker;
 mod cli;
 mod client;
 mod cluster;
+mod debugging;
 mod deployment;
 mod node;
 mod ports;
+mod sampler;
 mod telemetry;
 mod watch;

@@ -32,6 +32,7 @@ pub struct Node {
 }
 
 /// What differs from node to node.
+#[derive(Default)]
 pub struct Plan<'a> {
     pub id: &'a str,
     /// The rest of the section `cluster`, in braces' form: `, gossip: { ... }`.
@@ -40,6 +41,23 @@ pub struct Plan<'a> {
     pub targets: &'a [u16],
     /// What is put into `service.telemetry`, with the brace that closes its metrics.
     pub telemetry: &'a str,
+    /// The processors of the pipeline with their settings in braces.
+    pub processors: &'a [(&'a str, String)],
+    /// Extensions beside the health check, with their settings in braces.
+    pub extensions: &'a [(&'a str, String)],
+    /// The section `admin`, in braces.
+    pub admin: &'a str,
+}
+
+/// Components by name, as YAML has them between braces.
+fn defined(components: &[(&str, String)]) -> String {
+    let all = components.iter().map(|(name, settings)| format!("{name}: {settings}"));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+/// The names alone.
+fn named(components: &[(&str, String)]) -> String {
+    components.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 impl Node {
@@ -48,9 +66,9 @@ impl Node {
         let [database] = free_ports();
         let node = Self::launch(&Plan {
             id: "n1",
-            cluster: String::new(),
             targets: &[database],
             telemetry,
+            ..Plan::default()
         });
         node.wait_ready();
         node
@@ -66,7 +84,13 @@ impl Node {
             cluster,
             targets,
             telemetry,
+            processors,
+            extensions,
+            admin,
         } = plan;
+        let (stages, processors) = (named(processors), defined(processors));
+        let (others, extensions) = (named(extensions), defined(extensions));
+        let admin = if admin.is_empty() { "{}" } else { admin };
         let target = |port: &u16| format!("{{ endpoint: 127.0.0.1:{port}, labels: {{ team: billing }} }}");
         let targets: Vec<String> = targets.iter().map(target).collect();
         let targets = targets.join(", ");
@@ -80,10 +104,12 @@ receivers:
     tls: {{ insecure: true }}
     collection_interval: 1s
 exporters: {{ debug: {{ sampling_initial: 0, sampling_thereafter: 0 }} }}
-extensions: {{ health_check: {{ endpoint: 127.0.0.1:{health} }} }}
+processors: {{ {processors} }}
+extensions: {{ health_check: {{ endpoint: 127.0.0.1:{health} }}, {extensions} }}
+admin: {admin}
 service:
-  extensions: [health_check]
-  pipelines: {{ metrics: {{ receivers: [postgresql], exporters: [debug] }} }}
+  extensions: [health_check, {others}]
+  pipelines: {{ metrics: {{ receivers: [postgresql], processors: [{stages}], exporters: [debug] }} }}
   telemetry: {{ metrics: {{ address: 127.0.0.1:{metrics}{telemetry} }}
 "
         );
@@ -179,10 +205,18 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
 
 /// Status and body of a GET, if anybody answers.
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let (status, body) = request(port, "GET", path, "")?;
+    Some((status, String::from_utf8(body).unwrap()))
+}
+
+/// Status and body of a request, if anybody answers. `headers` end with a line break each.
+pub fn request(port: u16, method: &str, path: &str, headers: &str) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let status = head.split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, answer.split_off(end + 4)))
 }

@@ -21,7 +21,8 @@ fn health_is_one_document_on_five_paths_and_asks_no_database() {
             (200, &true.into()),
             "{path}: {body}"
         );
-        assert_eq!(document["status"], "healthy");
+        // The only target is down, which the receiver says after a while.
+        assert!(document["status"] == "healthy" || document["status"] == "degraded", "{body}");
         for key in ["timestamp", "version", "uptime", "components", "resource_usage"] {
             assert!(!document[key].is_null(), "{path} lacks {key}: {body}");
         }
@@ -46,7 +47,7 @@ fn own_metrics_name_what_is_wrong_and_no_secret() {
         "ringwatch_members{state=\"ready\"} 1",
         "ringwatch_owned_targets 1",
         "ringwatch_target_up{",
-        "otelcol_process_memory_rss ",
+        "otelcol_process_memory_rss{service_name=\"ringwatch\"} ",
     ];
     for name in names {
         assert!(text.contains(name), "no {name} in {text}");
@@ -165,10 +166,10 @@ async fn grpc_reflection_names_the_services() {
         panic!("{answer:?}")
     };
     let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(
-        names.contains(&"ringwatch.v1.Cluster") && names.contains(&"grpc.health.v1.Health"),
-        "{names:?}"
-    );
+    for name in ["Cluster", "Breakers", "Sampler"] {
+        assert!(names.contains(&&*format!("ringwatch.v1.{name}")), "no {name} in {names:?}");
+    }
+    assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! OTLP requests as protobuf bytes, written straight from the columns of frames.
 //!
-//! The bytes of an attribute are made once for each distinct text of a column and once for each row of any other
-//! column, however many points a row has. Outer messages have their length written when they end, in a varint of fixed width,
-//! so that nothing is visited twice.
+//! The attributes of a row are made once, in the row's first point; its other points copy them from there. The length of
+//! an outer message is written when it ends, in a varint of fixed width, so that nothing is visited twice.
 
 mod attribute;
+mod block;
 mod logs;
 mod metrics;
 mod wire;
@@ -44,7 +44,7 @@ pub fn encode_metrics(batch: &Batch, projections: &Projections, version: &str, o
 /// Appends the `ExportLogsServiceRequest` of `batch` to `out`. `version` is that of the instrumentation scope.
 /// Nothing is written when no row gives a record.
 pub fn encode_logs(batch: &Batch, projections: &Projections, version: &str, out: &mut Vec<u8>) -> Encoded {
-    let groups = Group::all(batch, projections, |projection| projection.event.is_some());
+    let groups = Group::all(batch, projections, |projection| !projection.events.is_empty());
     let items = groups
         .iter()
         .map(|group| group.write(version, out, logs::write))

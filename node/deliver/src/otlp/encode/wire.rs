@@ -63,10 +63,17 @@ pub(super) fn bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// The key and the length of what follows.
+/// The key and the length of what follows. Nearly all lengths have one or two bytes, which are written at once.
+#[inline]
 pub(super) fn length(out: &mut Vec<u8>, tag: u8, length: usize) {
-    out.push(key(tag, BYTES));
-    encode_varint(length as u64, out);
+    if length < 0x80 {
+        out.extend_from_slice(&[key(tag, BYTES), low_bits(length)]);
+    } else if length < 0x4000 {
+        out.extend_from_slice(&[key(tag, BYTES), low_bits(length) | 0x80, low_bits(length >> 7)]);
+    } else {
+        out.push(key(tag, BYTES));
+        encode_varint(length as u64, out);
+    }
 }
 
 /// A whole number.
@@ -89,15 +96,15 @@ pub(super) fn fixed32(out: &mut Vec<u8>, tag: u8, value: [u8; 4]) {
 
 /// One `KeyValue`. A value is written also when it is zero, empty or false: it is part of a `oneof`.
 pub(super) fn attribute(out: &mut Vec<u8>, tag: u8, name: &str, value: &Plain<'_>) {
-    let inner = match value {
-        Plain::Int(int) => 1 + encoded_len_varint(int.cast_unsigned()),
-        Plain::Double(_) => 9,
-        Plain::Bool(_) => 2,
-        Plain::Text(text) => sized(text.len()),
-    };
+    let inner = any_value_size(value);
     length(out, tag, sized(name.len()) + sized(inner));
     bytes(out, 1, name.as_bytes());
-    length(out, 2, inner);
+    any_value(out, 2, value);
+}
+
+/// An `AnyValue` of any type.
+pub(super) fn any_value(out: &mut Vec<u8>, tag: u8, value: &Plain<'_>) {
+    length(out, tag, any_value_size(value));
     match value {
         Plain::Text(text) => bytes(out, 1, text.as_bytes()),
         Plain::Bool(bit) => varint(out, 2, u64::from(*bit)),
@@ -106,7 +113,52 @@ pub(super) fn attribute(out: &mut Vec<u8>, tag: u8, name: &str, value: &Plain<'_
     }
 }
 
+/// The size of an `AnyValue` without its key and length.
+pub(super) fn any_value_size(value: &Plain<'_>) -> usize {
+    match value {
+        Plain::Int(int) => 1 + encoded_len_varint(int.cast_unsigned()),
+        Plain::Double(_) => 9,
+        Plain::Bool(_) => 2,
+        Plain::Text(text) => sized(text.len()),
+    }
+}
+
 /// The size of a field that holds `length` bytes: key, length and bytes.
-fn sized(length: usize) -> usize {
-    1 + encoded_len_varint(length as u64) + length
+#[inline]
+pub(super) fn sized(length: usize) -> usize {
+    let prefix = if length < 0x80 {
+        2
+    } else if length < 0x4000 {
+        3
+    } else {
+        1 + encoded_len_varint(length as u64)
+    };
+    prefix + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_varints_of_any_width() {
+        for size in [
+            0,
+            1,
+            0x7f,
+            0x80,
+            0x3fff,
+            0x4000,
+            0x1f_ffff,
+            0x20_0000,
+            u32::MAX as usize,
+        ] {
+            let mut out = Vec::new();
+            length(&mut out, 2, size);
+            let mut wanted = vec![key(2, BYTES)];
+            encode_varint(size as u64, &mut wanted);
+            assert_eq!(out, wanted, "{size}");
+            assert_eq!(sized(size), wanted.len() + size, "{size}");
+        }
+    }
 }

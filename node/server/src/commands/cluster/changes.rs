@@ -2,7 +2,7 @@
 
 use ringwatch_proto::v1;
 
-use super::table::plain;
+use crate::commands::text::plain;
 
 /// The changes from `before` to `after`, in the order of the nodes; the view's comes last.
 pub(super) fn changes(before: &v1::ListMembersResponse, after: &v1::ListMembersResponse) -> Vec<String> {

@@ -6,15 +6,15 @@ use anyhow::bail;
 use ringwatch_proto::v1;
 use ringwatch_proto::v1::State;
 
-use super::client::Node;
-use super::{json, table};
+use super::{Node, json};
 use crate::cli::{Client, Output};
 use crate::commands::say;
+use crate::commands::text::plain;
 
 /// Asks for it, and waits until it is done if `wait`.
 pub(super) async fn drain(client: &Client, wanted: v1::DrainRequest, wait: bool) -> anyhow::Result<()> {
     let mut node = Node::connect(&client.address).await?;
-    let (name, undo) = (table::plain(&wanted.node_id), wanted.undo);
+    let (name, undo) = (plain(&wanted.node_id), wanted.undo);
     let asked = node.ask(async |node| node.drain(wanted).await);
     let mut answer = asked.await?;
     let mut progress = Progress::new(client.output);
@@ -87,7 +87,7 @@ fn step(members: &v1::ListMembersResponse, answer: &mut v1::DrainResponse, undo:
         Step::Never(format!(
             "is DRAINING, but no other member is READY to take {left}: it keeps them until one is, or until \
              `ringwatch cluster drain {} --undo`",
-            table::plain(&answer.node_id)
+            plain(&answer.node_id)
         ))
     }
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use ringwatch_proto::v1;
 use serde::Serialize;
 
+use crate::commands::text::time;
+
 /// `ListMembersResponse`.
 #[derive(Serialize)]
 pub(super) struct Members<'a> {
@@ -51,12 +53,6 @@ fn member(member: &v1::Member) -> Member<'_> {
         raft_role: member.raft_role().as_str_name(),
         since: member.since.as_ref().and_then(time),
     }
-}
-
-/// A time as RFC 3339; nothing for what is no time.
-pub(super) fn time(time: &prost_types::Timestamp) -> Option<String> {
-    let time = jiff::Timestamp::new(time.seconds, time.nanos).ok()?;
-    Some(time.to_string())
 }
 
 /// `GetRingResponse`.

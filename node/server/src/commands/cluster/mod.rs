@@ -1,30 +1,24 @@
 //! `ringwatch cluster ...`: asks a running node.
 
 mod changes;
-mod client;
 mod drain;
 mod json;
 mod table;
 mod watch;
 
 use ringwatch_proto::v1;
-use serde::Serialize;
+use ringwatch_proto::v1::cluster_client::ClusterClient;
+use tonic::transport::Channel;
 
-pub(crate) use self::client::Unreachable;
+use super::client::{self, converse};
+use super::text::show;
+use crate::cli::ClusterCommand;
 
-use self::client::Node;
-use super::print;
-use crate::cli::{Client, ClusterCommand, Output};
+type Node = client::Node<ClusterClient<Channel>>;
 
 /// `ringwatch cluster members|ring|targets|locate|watch|drain`.
 pub(crate) fn cluster(what: &ClusterCommand) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(ask(what));
-    // A look-up of a name that hangs must not hold the end up.
-    runtime.shutdown_background();
-    done
+    converse(ask(what))
 }
 
 async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
@@ -69,12 +63,5 @@ async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
             };
             drain::drain(client, wanted, !*no_wait).await
         }
-    }
-}
-
-fn show(client: &Client, json: &impl Serialize, table: impl FnOnce() -> String) -> anyhow::Result<()> {
-    match client.output {
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(json)?)),
-        Output::Table => print(&table()),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ringwatch_proto::v1;
 
-use super::json::time;
+use crate::commands::text::{aligned, dash, plain, to_the_second};
 
 /// The members.
 pub(super) fn members(answer: &v1::ListMembersResponse) -> String {
@@ -20,7 +20,7 @@ pub(super) fn members(answer: &v1::ListMembersResponse) -> String {
             plain(&member.version),
             plain(&member.grpc_address),
             plain(&member.gossip_address),
-            since(member),
+            to_the_second(member.since.as_ref()),
         ]
     });
     format!(
@@ -30,15 +30,6 @@ pub(super) fn members(answer: &v1::ListMembersResponse) -> String {
         plain(&answer.answered_by),
         aligned(head, &rows.collect::<Vec<_>>())
     )
-}
-
-/// To the second.
-fn since(member: &v1::Member) -> String {
-    let whole = member
-        .since
-        .as_ref()
-        .map(|since| prost_types::Timestamp { nanos: 0, ..*since });
-    whole.as_ref().and_then(time).unwrap_or_default()
 }
 
 /// The ring.
@@ -59,13 +50,14 @@ pub(super) fn ring(answer: &v1::GetRingResponse) -> String {
 
 /// The targets.
 pub(super) fn targets(answer: &v1::ListTargetsResponse) -> String {
-    let head = ["TARGET", "OWNER", "STANDBY", "EPOCH", "LABELS"];
+    let head = ["TARGET", "OWNER", "STANDBY", "EPOCH", "BREAKER", "LABELS"];
     let rows = answer.targets.iter().map(|target| {
         [
             plain(&target.target_id),
             plain(&target.owner),
             plain(&target.standby),
             target.epoch.to_string(),
+            plain(&target.breaker),
             labels(target),
         ]
     });
@@ -79,6 +71,7 @@ pub(super) fn target(target: &v1::Target) -> String {
         ("owner", plain(&target.owner)),
         ("standby", plain(&target.standby)),
         ("epoch", target.epoch.to_string()),
+        ("breaker", plain(&target.breaker)),
         ("labels", labels(target)),
     ];
     let mut text = String::new();
@@ -99,47 +92,6 @@ fn labels(target: &v1::Target) -> String {
     labels.join(" ")
 }
 
-/// Columns as wide as their widest cell, two spaces between them.
-fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = head.map(str::len);
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(dash(cell).chars().count());
-        }
-    }
-    let mut text = String::new();
-    let mut line = |cells: [&str; N]| {
-        let mut line = String::new();
-        for (cell, width) in cells.into_iter().zip(widths) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    };
-    line(head);
-    for row in rows {
-        line(row.each_ref().map(|cell| dash(cell)));
-    }
-    text
-}
-
-/// What is empty is seen to be.
-fn dash(cell: &str) -> &str {
-    if cell.is_empty() { "-" } else { cell }
-}
-
-/// A text of another program, without what would steer the terminal.
-pub(super) fn plain(text: &str) -> String {
-    let visible = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(visible).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +104,7 @@ mod tests {
                     target_id: "postgresql://db1.internal:5432".into(),
                     owner: "n1".into(),
                     epoch: 12,
+                    breaker: "OPEN".into(),
                     labels: [("team".to_owned(), "a\x1b[31m".to_owned())].into(),
                     ..v1::Target::default()
                 },
@@ -167,9 +120,9 @@ mod tests {
         assert_eq!(
             targets(&answer),
             "\
-TARGET                          OWNER        STANDBY  EPOCH  LABELS
-postgresql://db1.internal:5432  n1           -        12     team=a\\u{1b}[31m
-postgresql://b:1                ringwatch-0  n1       12     -
+TARGET                          OWNER        STANDBY  EPOCH  BREAKER  LABELS
+postgresql://db1.internal:5432  n1           -        12     OPEN     team=a\\u{1b}[31m
+postgresql://b:1                ringwatch-0  n1       12     -        -
 "
         );
     }

@@ -6,8 +6,7 @@ use ringwatch_frame::Clock;
 use ringwatch_proto::v1;
 
 use super::changes::changes;
-use super::client::Node;
-use super::{json, table};
+use super::{Node, json, table};
 use crate::cli::{Client, Output};
 use crate::commands::say;
 use crate::telemetry::timestamp;

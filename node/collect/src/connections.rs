@@ -1,0 +1,128 @@
+//! Connections of every kind: each reader says by its driver which it is.
+
+use arrow_array::RecordBatch;
+use ringwatch_config::settings::Driver;
+
+use crate::fault::Fault;
+use crate::mysql::{Mysql, MysqlSession};
+use crate::postgres::{PgSession, Postgres};
+use crate::reader::{Reader, ReaderPlan};
+use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
+use crate::sqlquery::Answered;
+use crate::target::TargetSpec;
+
+/// Opens connections of the kind that a reader needs.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    postgres: Postgres,
+    mysql: Mysql,
+}
+
+/// A connection of some kind.
+pub(crate) enum AnySession {
+    /// To PostgreSQL.
+    Postgres(Box<PgSession>),
+    /// To MySQL or MariaDB.
+    Mysql(Box<MysqlSession>),
+}
+
+impl Connections {
+    /// Opens connections to all that can be read.
+    pub(crate) fn new() -> Self {
+        Self {
+            postgres: Postgres,
+            mysql: Mysql,
+        }
+    }
+}
+
+impl Connector for Connections {
+    type Session = AnySession;
+
+    async fn connect(
+        &self,
+        target: &TargetSpec,
+        reader: &Reader,
+        database: &str,
+    ) -> Result<AnySession, Fault> {
+        let driver = match &reader.plan {
+            ReaderPlan::Engine(_) => Driver::Postgres,
+            ReaderPlan::Sql(plan) => plan.driver(),
+        };
+        match driver {
+            Driver::Postgres => {
+                let session = Box::pin(self.postgres.connect(target, reader, database)).await?;
+                Ok(AnySession::Postgres(Box::new(session)))
+            }
+            Driver::Mysql => {
+                let session = Box::pin(self.mysql.connect(target, reader, database)).await?;
+                Ok(AnySession::Mysql(Box::new(session)))
+            }
+        }
+    }
+}
+
+impl Session for AnySession {
+    fn version(&self) -> u32 {
+        match self {
+            Self::Postgres(session) => session.version(),
+            Self::Mysql(session) => session.version(),
+        }
+    }
+
+    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+        match self {
+            Self::Postgres(session) => session.read(question).await,
+            Self::Mysql(session) => session.read(question).await,
+        }
+    }
+
+    async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
+        match self {
+            Self::Postgres(session) => session.extension(name).await,
+            Self::Mysql(session) => session.extension(name).await,
+        }
+    }
+
+    async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
+        match self {
+            Self::Postgres(session) => session.has_role(name).await,
+            Self::Mysql(session) => session.has_role(name).await,
+        }
+    }
+
+    async fn databases(&mut self) -> Result<Vec<String>, Fault> {
+        match self {
+            Self::Postgres(session) => session.databases().await,
+            Self::Mysql(session) => session.databases().await,
+        }
+    }
+
+    async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
+        match self {
+            Self::Postgres(session) => Box::pin(session.query(query)).await,
+            Self::Mysql(session) => Box::pin(session.query(query)).await,
+        }
+    }
+
+    async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
+        match self {
+            Self::Postgres(session) => Box::pin(session.describe(query)).await,
+            Self::Mysql(session) => Box::pin(session.describe(query)).await,
+        }
+    }
+
+    async fn started(&mut self) -> Result<Option<i64>, Fault> {
+        match self {
+            Self::Postgres(session) => session.started().await,
+            Self::Mysql(session) => session.started().await,
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Postgres(session) => session.close().await,
+            Self::Mysql(session) => session.close().await,
+        }
+    }
+}

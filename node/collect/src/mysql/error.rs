@@ -1,0 +1,95 @@
+//! Errors of the driver as faults. A server's error is told by its number.
+
+use sqlx::mysql::MySqlDatabaseError;
+
+use crate::fault::{Fault, FaultKind};
+use crate::session::{Missing, Refused};
+
+/// `Unknown column '...' in '...'`.
+const UNKNOWN_COLUMN: u16 = 1054;
+
+/// The fault that `error` is.
+pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Database(database) => {
+            let mysql = database.try_downcast_ref::<MySqlDatabaseError>();
+            let number = mysql.map_or(0, MySqlDatabaseError::number);
+            Fault::new(
+                kind_of(number),
+                &format!("{} (error {number})", database.message()),
+            )
+        }
+        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Fault::new(FaultKind::Tls, &error.to_string()),
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            Fault::new(FaultKind::Tls, &error.to_string())
+        }
+        sqlx::Error::TypeNotFound { .. } | sqlx::Error::Encode(_) => {
+            Fault::new(FaultKind::Shape, &error.to_string())
+        }
+        // After an answer that was not understood, the connection's state is unknown.
+        _ => Fault::new(FaultKind::Connection, &error.to_string()),
+    }
+}
+
+/// The same with the column that the server does not have.
+pub(super) fn refused(error: &sqlx::Error) -> Refused {
+    let mysql = error
+        .as_database_error()
+        .and_then(|database| database.try_downcast_ref::<MySqlDatabaseError>());
+    let missing = mysql
+        .filter(|mysql| mysql.number() == UNKNOWN_COLUMN)
+        .and_then(|mysql| quoted(mysql.message()))
+        .map(|name| Missing::Named(name.to_owned()));
+    Refused {
+        fault: fault_of(error),
+        missing,
+        position: None,
+    }
+}
+
+/// The kind that a server's number tells. Numbers are those of MySQL; MariaDB has its own from 1900 on.
+fn kind_of(number: u16) -> FaultKind {
+    match number {
+        1045 | 1044 | 1698 | 3118 | 1820 | 1862 => FaultKind::Login,
+        1049 => FaultKind::NoDatabase,
+        1040 | 1203 | 1226 => FaultKind::TooManyConnections,
+        1053 | 1077 | 1079 | 1927 => FaultKind::Unavailable,
+        3024 | 1969 | 1317 => FaultKind::StatementTimeout,
+        1205 | 3572 | 1213 => FaultKind::Lock,
+        1142 | 1143 | 1227 | 1370 | 1290 => FaultKind::Grant,
+        UNKNOWN_COLUMN | 1064 | 1146 | 1305 | 1109 | 1052 | 1792 | 1210 | 1243 => FaultKind::Query,
+        _ => FaultKind::Statement,
+    }
+}
+
+/// What stands in the first quotes of a message.
+fn quoted(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once('\'')?;
+    rest.split_once('\'').map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_missing_column_is_what_the_message_quotes() {
+        let name = quoted("Unknown column 's.cpu_time' in 'field list'");
+        assert_eq!(name, Some("s.cpu_time"));
+        assert_eq!(quoted("no quotes"), None);
+    }
+
+    #[test]
+    fn numbers_tell_kinds() {
+        for (number, kind) in [
+            (1045, FaultKind::Login),
+            (1040, FaultKind::TooManyConnections),
+            (3024, FaultKind::StatementTimeout),
+            (1969, FaultKind::StatementTimeout),
+            (1054, FaultKind::Query),
+            (1365, FaultKind::Statement),
+        ] {
+            assert_eq!(kind_of(number), kind, "{number}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which columns of an answer hold SQL, whose literals must not leave.
+
+use arrow_array::RecordBatch;
+use ringwatch_config::settings::{Driver, SqlQuery};
+use ringwatch_frame::ColumnType;
+use ringwatch_parse::sql::{SelectItem, identifiers, select_list};
+
+use super::missing::dialect;
+
+/// Names under which servers and people show statements.
+const NAMES: [&str; 21] = [
+    "query",
+    "query_text",
+    "queries",
+    "current_query",
+    "last_query",
+    "blocking_query",
+    "blocked_query",
+    "query_sample_text",
+    "sample_query",
+    "sql",
+    "sql_text",
+    "current_sql",
+    "digest_text",
+    "normalized_query",
+    "statement",
+    "statement_text",
+    "current_statement",
+    "last_statement",
+    "blocked_statement",
+    "info",
+    "argument",
+];
+/// The ends of other such names.
+const ENDS: [&str; 6] = [
+    "_query",
+    "_query_text",
+    "_sql",
+    "_sql_text",
+    "_statement",
+    "_statement_text",
+];
+
+/// Which columns hold SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SqlColumns {
+    /// Those that the user names.
+    Named(Vec<String>),
+    /// Those that look like it: by their own names, and these, whose expressions do.
+    Guessed(Vec<String>),
+}
+
+impl SqlColumns {
+    /// As `query` says, or as its select list looks.
+    pub(super) fn of(query: &SqlQuery, driver: Driver, sql: &str) -> Self {
+        if let Some(names) = &query.sql_columns {
+            return Self::Named(names.clone());
+        }
+        let dialect = dialect(driver);
+        let items = select_list(dialect, sql).unwrap_or_default();
+        let reads_statement = |item: &&SelectItem| {
+            let expression = sql.get(item.expression.clone()).unwrap_or_default();
+            // What cannot be read may be anything.
+            identifiers(dialect, expression)
+                .map_or(true, |names| names.iter().any(|name| names_statement(name)))
+        };
+        let unnamed = |item: &SelectItem| {
+            let expression = sql.get(item.expression.clone()).unwrap_or_default();
+            item.name
+                .clone()
+                .map_or_else(|| server_names(expression), |name| vec![name])
+        };
+        Self::Guessed(items.iter().filter(reads_statement).flat_map(unnamed).collect())
+    }
+
+    /// The text columns of `rows` that hold SQL.
+    pub(super) fn of_rows(&self, rows: &RecordBatch) -> Vec<String> {
+        let among = |names: &[String], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let is_sql = |name: &str| match self {
+            Self::Named(names) => among(names, name),
+            Self::Guessed(names) => names_statement(name) || among(names, name),
+        };
+        let fields = rows.schema_ref().fields().iter();
+        fields
+            .filter(|field| *field.data_type() == ColumnType::Text.data_type() && is_sql(field.name()))
+            .map(|field| field.name().clone())
+            .collect()
+    }
+}
+
+/// What a server may name an expression without a name of its own: a function's or a type's name, or the expression
+/// itself (MySQL).
+fn server_names(expression: &str) -> Vec<String> {
+    let text = expression.trim();
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let first = text.split(|c| !word(c)).next().unwrap_or_default();
+    let last = text
+        .rsplit(|c| !word(c))
+        .find(|part| !part.is_empty())
+        .unwrap_or_default();
+    let mut names = vec![
+        text.to_owned(),
+        first.to_owned(),
+        last.to_owned(),
+        "?column?".to_owned(),
+    ];
+    names.extend(["case", "coalesce"].map(str::to_owned));
+    names
+}
+
+/// Whether a column of this name is likely to hold a statement.
+fn names_statement(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwatch_frame::{Cell, Columns};
+
+    use super::*;
+
+    fn hidden(yaml: &str, sql: &str, columns: &[&str]) -> Vec<String> {
+        let query = serde_saphyr::from_str(&format!("sql: x\n{yaml}")).unwrap();
+        let mut rows = Columns::new(columns.iter().map(|name| (*name, ColumnType::Text)));
+        rows.push(&vec![Cell::Null; columns.len()]).unwrap();
+        SqlColumns::of(&query, Driver::Postgres, sql).of_rows(&rows.finish().unwrap())
+    }
+
+    #[test]
+    fn columns_that_hold_statements_are_known_by_name_or_by_expression() {
+        let sql = "SELECT queryid::text AS query_id, LEFT(query, 500) AS doing, a.state, lower(a.Query), \
+                   coalesce(state, 'x') AS state2, upper(application_name) FROM pg_stat_activity a";
+        let columns = [
+            "query_id",
+            "doing",
+            "state",
+            "lower",
+            "state2",
+            "upper",
+            "last_Query",
+            "info",
+        ];
+        assert_eq!(
+            hidden("", sql, &columns),
+            ["doing", "lower", "last_Query", "info"]
+        );
+        assert_eq!(hidden("sql_columns: [state]", sql, &columns), ["state"]);
+        assert!(hidden("sql_columns: []", sql, &columns).is_empty());
+        assert_eq!(hidden("", "SELECT * FROM x", &["a", "query"]), ["query"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! One asking of a user's statement.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{RecordBatch, StringArray};
+use arrow_schema::Schema;
+use ringwatch_frame::{Cell, ColumnType, Columns};
+
+use super::missing::{Mended, ReadAs, dialect};
+use super::{Answered, PlannedQuery, STARTED};
+use crate::clean::Cleaner;
+use crate::fault::{Fault, FaultKind};
+use crate::session::{Refused, Session};
+
+/// The one column of what is remembered of a tracking column.
+const TRACKING: &str = "tracking";
+
+/// What is remembered of a user's statement between its askings.
+#[derive(Debug, Default)]
+pub(crate) struct QueryMemory {
+    /// The last value of the tracking column.
+    pub(crate) tracking: Option<String>,
+    /// The statement as this version of the server can be asked.
+    mended: Option<(u32, Mended)>,
+}
+
+impl QueryMemory {
+    /// Takes what was remembered elsewhere. Says whether it could be used.
+    pub(crate) fn resume(&mut self, batch: &RecordBatch) -> bool {
+        let column = batch.column_by_name(TRACKING).filter(|_| batch.num_rows() == 1);
+        let texts = column.and_then(|column| column.as_dictionary_opt::<Int32Type>());
+        let texts = texts.and_then(|texts| texts.downcast_dict::<StringArray>());
+        self.tracking = texts.and_then(|texts| texts.into_iter().next()?.map(str::to_owned));
+        self.tracking.is_some()
+    }
+
+    /// It failed: what the server lacks is looked for anew.
+    pub(crate) fn failed(&mut self) {
+        self.mended = None;
+    }
+}
+
+/// What is remembered of a tracking column, as a batch of one cell.
+pub(crate) fn tracking_batch(value: &str) -> Option<RecordBatch> {
+    let mut columns = Columns::new([(TRACKING, ColumnType::Text)]);
+    columns.push(&[Cell::Text(value)]).ok()?;
+    columns.finish().ok()
+}
+
+/// Asks once.
+pub(crate) async fn ask_user<S: Session>(
+    planned: &PlannedQuery,
+    memory: &mut QueryMemory,
+    session: &mut S,
+    cleaner: &Arc<Cleaner>,
+) -> Result<Answered, Fault> {
+    let started = if planned.needs_start() {
+        session.started().await?
+    } else {
+        None
+    };
+    let mut answered = answer(planned, memory, session).await?;
+    for (column, count) in &answered.unread {
+        planned.tell(column, || {
+            tracing::warn!(
+                stream = planned.name(),
+                column,
+                count,
+                "values of this column are not of the type that it is wanted as, and are read as NULL"
+            );
+        });
+    }
+    let secret = planned.sql_columns().of_rows(&answered.rows);
+    let secret: Vec<&str> = secret.iter().map(String::as_str).collect();
+    let dialect = dialect(planned.driver());
+    answered.rows = cleaner.columns(dialect, answered.rows, &secret).await?;
+    if planned.needs_start() {
+        answered.rows = with_start(&answered.rows, started)?;
+    }
+    Ok(answered)
+}
+
+/// The answer to the statement without the columns that the server lacks.
+async fn answer<S: Session>(
+    planned: &PlannedQuery,
+    memory: &mut QueryMemory,
+    session: &mut S,
+) -> Result<Answered, Fault> {
+    let version = session.version();
+    let known = memory.mended.take().filter(|(of, _)| *of == version);
+    let mut mended = known.map_or_else(
+        || Mended::new(planned.driver(), planned.sql()),
+        |(_, mended)| mended,
+    );
+    let last = memory.tracking.as_deref();
+    let (mut locked, mut replaced) = (false, Vec::new());
+    let answered = loop {
+        match session.query(&planned.query(mended.sql(), last)).await {
+            Ok(answered) => break answered,
+            // Once more at once when another session held a lock for a moment.
+            Err(refused) if refused.fault.kind == FaultKind::Lock && !locked => locked = true,
+            Err(refused) => replaced.push(mend(planned, &mut mended, refused)?),
+        }
+    };
+    // A column that was replaced twice counts as what it was replaced with last.
+    for (column, read_as) in replaced.into_iter().rev() {
+        planned.tell(&column, || {
+            let message = read_as_text(&column, read_as);
+            tracing::warn!(stream = planned.name(), "{message}");
+        });
+    }
+    memory.mended = Some((version, mended));
+    Ok(answered)
+}
+
+/// Replaces what the server lacks and says which column is read as what, or why the server cannot be asked.
+fn mend(planned: &PlannedQuery, mended: &mut Mended, refused: Refused) -> Result<(String, ReadAs), Fault> {
+    let missing = refused.missing.as_ref();
+    let replaced = missing.and_then(|missing| mended.mend(missing, planned.mapping()));
+    replaced.ok_or_else(|| placed(planned, mended, refused))
+}
+
+/// What becomes of a column that the server lacks, in a sentence.
+pub(super) fn read_as_text(column: &str, read_as: ReadAs) -> String {
+    match read_as {
+        ReadAs::Column(name) => {
+            format!(
+                "the server has no column `{column}`: `{name}` is read in its place, as other versions call it"
+            )
+        }
+        ReadAs::Null => format!(
+            "the server has no column `{column}`: it is read as NULL; rules and metrics that use it never match"
+        ),
+    }
+}
+
+/// The fault with the place in the user's statement.
+pub(super) fn placed(planned: &PlannedQuery, mended: &Mended, refused: Refused) -> Fault {
+    let mut fault = refused.fault;
+    if planned.extension().is_none() {
+        fault.kind = fault.kind.without_extension();
+    }
+    if let Some(position) = refused.position {
+        let (line, column) = mended.line_and_column(position);
+        fault.message = format!(
+            "{} at line {line}, column {column} of the statement",
+            fault.message
+        );
+    }
+    fault
+}
+
+/// `rows` with the server's start as a further column.
+fn with_start(rows: &RecordBatch, started: Option<i64>) -> Result<RecordBatch, Fault> {
+    let shape = |e: &dyn std::fmt::Display| Fault::new(FaultKind::Query, &e.to_string());
+    if rows.column_by_name(STARTED).is_some() {
+        return Ok(rows.clone());
+    }
+    let mut column = Columns::new([(STARTED, ColumnType::Time)]);
+    for _ in 0..rows.num_rows() {
+        column
+            .push(&[started.map_or(Cell::Null, Cell::Time)])
+            .map_err(|e| shape(&e))?;
+    }
+    let column = column.finish().map_err(|e| shape(&e))?;
+    let fields = rows.schema_ref().fields().iter();
+    let fields = fields.chain(column.schema_ref().fields()).cloned();
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let columns = rows.columns().iter().chain(column.columns()).cloned().collect();
+    RecordBatch::try_new(schema, columns).map_err(|e| shape(&e))
+}

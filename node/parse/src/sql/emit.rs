@@ -1,0 +1,327 @@
+//! What each kind of token becomes.
+
+use super::fold::{ELLIPSIS, Holds, List};
+use super::key::{KEY_BYTES, chunk, lower_key};
+use super::keyword::{COMMAND, Keyword, LOOSE, RESERVED, VALUE, Word, lookup};
+use super::lexer::{Lexer, Token};
+use super::output::Span;
+use super::pass::{Frame, Pass, pending};
+use super::spacing::{Last, Next, space_between};
+use super::tables::Expect;
+
+/// What MySQL's digests write behind rows that are alike. It is no comment of the user's.
+const MORE_ROWS: &[u8] = b"/* , ... */";
+/// How many brackets inside of each other are followed. What is deeper is written, and nothing in it folds.
+const DEEPEST: usize = 1000;
+
+impl Pass<'_> {
+    /// Follows a keyword that is about to be written. Says whether it was a value, and is written.
+    pub(super) fn keyword(&mut self, word: Word) -> bool {
+        let keyword = word.keyword;
+        if matches!(keyword, Keyword::Null | Keyword::Boolean) && self.is_constant() {
+            self.value();
+            return true;
+        }
+        if matches!(self.last, Last::Start | Last::Semicolon) {
+            self.verb = keyword;
+            if keyword == Keyword::Handle {
+                self.pending |= pending::HANDLE;
+            }
+        } else if keyword == Keyword::To && self.verb == Keyword::Rollback {
+            self.pending |= pending::HANDLE;
+        }
+        if word.is(COMMAND) {
+            self.command(word);
+        }
+        self.track(word);
+        false
+    }
+
+    /// Whether `NULL`, `TRUE` or `FALSE` is a value here, and not part of `IS NULL`, `NOT NULL` or `SET NULL`.
+    fn is_constant(&self) -> bool {
+        self.last.wants_operand()
+            && !(self.last == Last::Keyword
+                && matches!(self.last_word, Keyword::Is | Keyword::Not | Keyword::Set))
+    }
+
+    fn command(&mut self, word: Word) {
+        if word.is(LOOSE) && !self.begins_statement() && self.last != Last::Name {
+            return;
+        }
+        if let Some(name) = word.keyword.command()
+            && !self.out.commands.contains(&name)
+        {
+            self.out.commands.push(name);
+        }
+    }
+
+    /// Whether a statement can begin here, also one inside of another.
+    pub(super) fn begins_statement(&self) -> bool {
+        match self.last {
+            Last::Start | Last::Semicolon | Last::Open | Last::Close => true,
+            Last::Name | Last::Keyword => matches!(
+                self.last_word,
+                Keyword::Lead | Keyword::As | Keyword::Begin | Keyword::Explain | Keyword::Grant
+            ),
+            _ => false,
+        }
+    }
+
+    /// Writes a word or a quoted name as it stands, and its canonical form.
+    pub(super) fn write_name(&mut self, token: Token) {
+        self.out.space(space_between(self.last, Next::Word));
+        self.write_long(token);
+        self.last = Last::Name;
+        self.last_word = Keyword::Name;
+    }
+
+    /// The same without the space before it.
+    pub(super) fn write_long(&mut self, token: Token) {
+        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
+        self.out.text.extend_from_slice(bytes);
+        self.write_canonical(bytes);
+    }
+
+    /// A word of the canonical tokens: in lower case, and in names of tables without the numbers of partitions.
+    fn write_canonical(&mut self, bytes: &[u8]) {
+        if self.pending & pending::TABLE != 0 && bytes.iter().any(u8::is_ascii_digit) {
+            let kept: Vec<u8> = without_numbers(bytes).collect();
+            return self.out.word(&kept);
+        }
+        self.out.word(bytes);
+    }
+
+    pub(super) fn quoted_name(&mut self, token: Token) {
+        if self.expect.takes(Keyword::Name) {
+            self.expected_name(token);
+        }
+        self.last_place = self.place();
+        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
+        self.out.space(space_between(self.last, Next::Word));
+        let shown = bytes.iter().map(|b| if b.is_ascii_control() { b' ' } else { *b });
+        self.out.text.extend(shown);
+        match bytes {
+            [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner) => self.write_canonical(inner),
+            _ => self.out.long(bytes.iter().copied()),
+        }
+        self.last = Last::Name;
+        self.last_word = Keyword::Name;
+    }
+
+    /// Whether a name means the same without its quotes. MySQL's digests quote every name, and there quotes change
+    /// nothing about capitals.
+    fn is_plain_name(&self, name: &[u8]) -> bool {
+        let is_mysql = self.is_mysql();
+        let is_plain = |b: &u8| match b {
+            b'a'..=b'z' | b'_' | b'$' | b'0'..=b'9' => true,
+            b'A'..=b'Z' => is_mysql,
+            _ => !b.is_ascii(),
+        };
+        let begins = name.first().is_some_and(|b| !b.is_ascii_digit() && *b != b'$');
+        let is_reserved = (2..=KEY_BYTES).contains(&name.len())
+            && lookup(lower_key(chunk(name, 0), name.len())).is(if is_mysql { VALUE } else { RESERVED | VALUE });
+        begins && !is_reserved && name.iter().all(is_plain)
+    }
+
+    /// A string, number or parameter: `?`.
+    pub(super) fn value(&mut self) {
+        self.write_value(b"?", Next::Value, Last::Value);
+    }
+
+    fn write_value(&mut self, shown: &[u8], next: Next, last: Last) {
+        self.expect = Expect::Nothing;
+        self.out.space(space_between(self.last, next));
+        self.out.text.extend_from_slice(shown);
+        if !self.joins_run() {
+            let start = self.out.canon.len();
+            self.out.sign(if next == Next::Ellipsis { ELLIPSIS } else { b'?' });
+            self.begin_run(start, next == Next::Ellipsis);
+        }
+        self.last = last;
+        self.last_word = Keyword::Name;
+    }
+
+    /// Strings next to each other are one string.
+    pub(super) fn string(&mut self) {
+        if self.string_end == self.out.canon.len() && matches!(self.last, Last::Value | Last::Ellipsis) {
+            return;
+        }
+        self.value();
+        self.string_end = self.out.canon.len();
+    }
+
+    /// `...` of a digest: the values of a list, or those after its first. Elsewhere the text was cut off.
+    pub(super) fn ellipsis(&mut self) {
+        if self.last == Last::Value {
+            return;
+        }
+        let is_list = matches!(self.last, Last::Open | Last::Comma);
+        if is_list && self.is_mysql() && !self.frame.list.folds() {
+            self.write_value(b"...", Next::Ellipsis, Last::Ellipsis);
+        } else {
+            self.value();
+        }
+    }
+
+    pub(super) fn variable(&mut self, token: Token) {
+        self.expect = Expect::Nothing;
+        self.last_place = self.place();
+        self.write_name(token);
+    }
+
+    /// A parameter, or an operator of PostgreSQL on JSON.
+    pub(super) fn question(&mut self, token: Token, lexer: &mut Lexer<'_>) {
+        if !self.last.wants_operand() && !self.is_mysql() {
+            let end = lexer.extend_question();
+            if end > token.end {
+                return self.write_operator((token.start, end), Next::Operator, Last::Operator);
+            }
+        }
+        self.value();
+    }
+
+    pub(super) fn operator(&mut self, token: Token, lexer: &Lexer<'_>) {
+        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
+        let wants_operand = self.last.wants_operand();
+        let (next, last) = match bytes {
+            b"::" => {
+                if self.run.end == self.out.canon.len() && self.last == Last::Value {
+                    self.begin_cast();
+                }
+                (Next::Colon, Last::Cast)
+            }
+            b".." => (Next::Operator, Last::Range),
+            b"-" | b"+" if wants_operand && lexer.number_is_next() => return,
+            b"-" | b"+" | b"~" | b"!" if wants_operand => (Next::Operator, Last::Sign),
+            b"@" | b"@@" if wants_operand && !self.is_mysql() => (Next::Operator, Last::At),
+            b"*" if wants_operand => (Next::Star, Last::Star),
+            _ => (Next::Operator, Last::Operator),
+        };
+        self.write_operator((token.start, token.end), next, last);
+    }
+
+    fn write_operator(&mut self, span: Span, next: Next, last: Last) {
+        self.expect = Expect::Nothing;
+        self.last_place = self.place();
+        self.out.space(space_between(self.last, next));
+        let bytes = self.source.get(span.0..span.1).unwrap_or_default();
+        self.out.text.extend_from_slice(bytes);
+        self.out.operator(if bytes == b"!=" { b"<>" } else { bytes });
+        self.last = last;
+        self.last_word = Keyword::Name;
+    }
+
+    pub(super) fn symbol(&mut self, token: Token) {
+        let byte = self.source.get(token.start).copied().unwrap_or_default();
+        match byte {
+            b',' => {
+                self.comma();
+                self.track_comma();
+            }
+            b'(' | b'[' | b'{' => self.open(byte),
+            b')' | b']' | b'}' => self.close(byte),
+            b'.' => self.write_sign(b'.', Next::Dot, Last::Dot),
+            b';' => self.semicolon(),
+            _ if self.last.wants_operand() => self.pending |= pending::COLON,
+            _ => self.write_sign(b':', Next::Colon, Last::Colon),
+        }
+        self.last_word = Keyword::Name;
+    }
+
+    pub(super) fn write_sign(&mut self, byte: u8, next: Next, last: Last) {
+        self.last_place = self.place();
+        self.out.space(space_between(self.last, next));
+        self.out.text.push(byte);
+        self.out.sign(byte);
+        self.last = last;
+    }
+
+    fn open(&mut self, byte: u8) {
+        let holds = self.holds(byte);
+        let word = self.last_place;
+        let expects = self.opened_expect(byte);
+        if byte == b'(' && self.last_word == Keyword::Extract && !self.is_mysql() {
+            self.pending |= pending::FIELD;
+        }
+        let next = if byte == b'[' { Next::Bracket } else { Next::Paren };
+        let before = self.place();
+        self.write_sign(byte, next, Last::Open);
+        if self.out.frames.len() >= DEEPEST {
+            self.too_deep += 1;
+            return;
+        }
+        let child = Frame {
+            list: List::new(holds, word, before, self.place()),
+            tables: expects,
+            ..Frame::default()
+        };
+        self.out.frames.push(std::mem::replace(&mut self.frame, child));
+        self.expect = expects;
+    }
+
+    /// What is in brackets that open here.
+    fn holds(&self, byte: u8) -> Holds {
+        let after_word = matches!(self.last, Last::Keyword | Last::Name);
+        match self.last_word {
+            Keyword::In if after_word && byte == b'(' => Holds::In,
+            Keyword::Any if after_word && byte == b'(' && self.is_after_equals() => Holds::Any,
+            Keyword::Values if after_word && byte == b'(' => Holds::Row,
+            Keyword::Array if after_word && byte == b'[' => Holds::Array,
+            _ if self.is_next_row() => Holds::Row,
+            _ if self.frame.list.folds() && matches!(self.last, Last::Open | Last::Comma) => Holds::Row,
+            _ => Holds::Anything,
+        }
+    }
+
+    fn close(&mut self, byte: u8) {
+        if self.too_deep > 0 {
+            self.too_deep -= 1;
+            return self.write_sign(byte, Next::End, Last::Close);
+        }
+        self.end_item();
+        let list = self.frame.list;
+        self.end_run(&list);
+        self.write_sign(byte, Next::End, Last::Close);
+        self.end_comparison(&list);
+        self.expect = Expect::Nothing;
+        if let Some(parent) = self.out.frames.pop() {
+            self.frame = parent;
+            self.closed();
+            self.end_row(&list);
+        }
+    }
+
+    fn semicolon(&mut self) {
+        self.out.frames.clear();
+        self.frame = Frame::default();
+        self.too_deep = 0;
+        self.verb = Keyword::Name;
+        self.expect = Expect::Nothing;
+        self.out.ctes.clear();
+        if !matches!(self.last, Last::Start | Last::Semicolon) {
+            self.pending |= pending::SEMICOLON;
+            self.last = Last::Semicolon;
+        }
+    }
+
+    pub(super) fn comment(&mut self, token: Token) {
+        if self.source.get(token.start..token.end) != Some(MORE_ROWS) {
+            self.out.comments.push((token.start, token.end));
+        }
+    }
+
+    pub(super) fn is_after_equals(&self) -> bool {
+        self.out.ends_with_equals(self.last_place.canon)
+    }
+}
+
+/// The bytes of a table's name without runs of digits, in which partitions of one table differ.
+fn without_numbers(name: &[u8]) -> impl Iterator<Item = u8> {
+    let is_digit = move |at: Option<usize>| at.and_then(|at| name.get(at)).is_some_and(u8::is_ascii_digit);
+    name.iter()
+        .enumerate()
+        .filter(move |(at, b)| {
+            !b.is_ascii_digit() || !(is_digit(at.checked_sub(1)) || is_digit(at.checked_add(1)))
+        })
+        .map(|(_, b)| *b)
+}

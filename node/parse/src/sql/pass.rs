@@ -1,0 +1,269 @@
+//! One pass over the tokens of a text, which writes it anew, without literals and in one spelling.
+
+use super::fold::{List, Run};
+use super::key::{KEY_BYTES, chunk, lower_key};
+use super::keyword::{COMMAND, Keyword, RESERVED, Word, lookup};
+use super::lexer::{Kind, Lexer, Token};
+use super::output::{Output, Place, Span};
+use super::spacing::{Last, Next, space_between};
+use super::tables::{Expect, With};
+use super::{Dialect, Unlexable};
+
+/// What is to be known at each depth of brackets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frame {
+    pub(super) list: List,
+    /// Whether a comma at this depth goes on with tables.
+    pub(super) tables: Expect,
+    /// Whether a query has begun at this depth, so that `FROM` is a clause.
+    pub(super) is_query: bool,
+    /// Whether `USING` names a table, as it does in `DELETE` and `MERGE`.
+    pub(super) uses_table: bool,
+    pub(super) with: With,
+    /// Whether the names after `WITH` are known inside of their own queries.
+    pub(super) is_recursive: bool,
+}
+
+/// What the next token has to look at first.
+pub(super) mod pending {
+    /// A semicolon that is written only if something comes after it.
+    pub(crate) const SEMICOLON: u8 = 1;
+    /// A colon that may begin a parameter.
+    pub(crate) const COLON: u8 = 2;
+    /// A cast of a value, whose type is not part of the fingerprint.
+    pub(crate) const CAST: u8 = 4;
+    /// A name of a table that may go on, or turn out to be a function.
+    pub(crate) const TABLE: u8 = 8;
+    /// A name that is not part of the fingerprint, such as that of a savepoint.
+    pub(crate) const HANDLE: u8 = 16;
+    /// The field of `EXTRACT`, which PostgreSQL takes for a constant.
+    pub(crate) const FIELD: u8 = 32;
+}
+
+/// Where in the type of a cast the last token was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Type {
+    /// A name has to come.
+    #[default]
+    Wanted,
+    /// It may be over.
+    Named,
+    /// Inside of its brackets.
+    Bracket,
+}
+
+/// One pass over one text.
+pub(super) struct Pass<'a> {
+    pub(super) source: &'a [u8],
+    dialect: Dialect,
+    pub(super) out: &'a mut Output,
+    pub(super) frame: Frame,
+    pub(super) last: Last,
+    /// The last token, if it was a keyword.
+    pub(super) last_word: Keyword,
+    /// Before the last token.
+    pub(super) last_place: Place,
+    pub(super) pending: u8,
+    cast: Type,
+    cast_from: usize,
+    pub(super) run: Run,
+    /// Behind the last token, if it was a string.
+    pub(super) string_end: usize,
+    /// How many brackets are open beyond those that are followed.
+    pub(super) too_deep: usize,
+    pub(super) expect: Expect,
+    pub(super) table: (Span, Expect),
+    pub(super) verb: Keyword,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(dialect: Dialect, text: &'a str, out: &'a mut Output) -> Self {
+        out.clear();
+        Self {
+            source: text.as_bytes(),
+            dialect,
+            out,
+            frame: Frame::default(),
+            last: Last::Start,
+            last_word: Keyword::Name,
+            last_place: Place::default(),
+            pending: 0,
+            cast: Type::Wanted,
+            cast_from: 0,
+            run: Run::default(),
+            string_end: 0,
+            too_deep: 0,
+            expect: Expect::Nothing,
+            table: ((0, 0), Expect::Nothing),
+            verb: Keyword::Name,
+        }
+    }
+
+    pub(super) fn is_mysql(&self) -> bool {
+        self.dialect != Dialect::PostgreSql
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place {
+            text: self.out.text.len(),
+            canon: self.out.canon.len(),
+        }
+    }
+
+    pub(super) fn run(mut self, text: &'a str) -> Result<(), Unlexable> {
+        let mut lexer = Lexer::new(self.dialect, text);
+        while let Some(token) = lexer.next_token()? {
+            if self.pending != 0 && self.settle(token) {
+                continue;
+            }
+            match token.kind {
+                Kind::Word => self.word(token),
+                Kind::Symbol => self.symbol(token),
+                Kind::Operator => self.operator(token, &lexer),
+                Kind::String => self.string(),
+                Kind::Number | Kind::Parameter | Kind::Cut => self.value(),
+                Kind::QuotedName => self.quoted_name(token),
+                Kind::Variable => self.variable(token),
+                Kind::Question => self.question(token, &mut lexer),
+                Kind::Ellipsis => self.ellipsis(),
+                Kind::Comment => self.comment(token),
+                Kind::Mark | Kind::CutComment => {}
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    fn finish(mut self) {
+        self.pending &= !pending::SEMICOLON;
+        if self.pending & pending::COLON != 0 {
+            self.write_sign(b':', Next::Colon, Last::Colon);
+        }
+        self.end_cast();
+        self.end_table(false);
+        self.end_item();
+    }
+
+    /// Does what the tokens before have left to do. Says whether that was all that this token was for.
+    fn settle(&mut self, token: Token) -> bool {
+        if matches!(token.kind, Kind::Comment | Kind::Mark | Kind::CutComment) {
+            return false;
+        }
+        let first = self.source.get(token.start).copied().unwrap_or_default();
+        if self.pending & pending::SEMICOLON != 0 && first != b';' {
+            self.pending &= !pending::SEMICOLON;
+            self.out.text.push(b';');
+            self.out.sign(b';');
+        }
+        if self.pending & pending::TABLE != 0 {
+            self.settle_table(token, first);
+        }
+        if self.pending & pending::COLON != 0 {
+            self.pending &= !pending::COLON;
+            if matches!(token.kind, Kind::Word | Kind::Number) {
+                self.value();
+                return true;
+            }
+            self.write_sign(b':', Next::Colon, Last::Colon);
+        }
+        if self.pending & pending::FIELD != 0 {
+            self.pending &= !pending::FIELD;
+            if token.kind == Kind::Word {
+                self.value();
+                return true;
+            }
+        }
+        if self.pending & pending::CAST != 0 && !self.is_type(token, first) {
+            self.end_cast();
+        }
+        self.pending & pending::HANDLE != 0 && self.settle_handle(token, first)
+    }
+
+    /// A name that is shown, but does not count.
+    fn settle_handle(&mut self, token: Token, first: u8) -> bool {
+        let word = self.lookup(token);
+        if matches!(word.keyword, Keyword::Handle | Keyword::HandleTail) {
+            return false;
+        }
+        self.pending &= !pending::HANDLE;
+        let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName) || first == b'*';
+        if is_name {
+            let canon = self.out.canon.len();
+            self.write_name(token);
+            self.out.canon.truncate(canon);
+        }
+        is_name
+    }
+
+    /// Whether a token goes on with the type of a cast.
+    fn is_type(&mut self, token: Token, first: u8) -> bool {
+        let next = match (self.cast, token.kind, first) {
+            (Type::Wanted, Kind::Word | Kind::QuotedName, _) => Type::Named,
+            (Type::Named, Kind::Symbol, b'.') => Type::Wanted,
+            (Type::Named, Kind::Operator, b':') => Type::Wanted,
+            (Type::Named, Kind::Symbol, b'(' | b'[') => Type::Bracket,
+            (Type::Bracket, Kind::Symbol, b')' | b']') => Type::Named,
+            (Type::Bracket, Kind::Symbol, first) if !b",:".contains(&first) => return false,
+            (Type::Bracket, Kind::QuotedName | Kind::Variable, _) => return false,
+            (Type::Bracket, _, _) => Type::Bracket,
+            (Type::Named, Kind::Word, _) => {
+                let tail = matches!(self.lookup(token).keyword, Keyword::TypeTail | Keyword::With);
+                if !tail {
+                    return false;
+                }
+                Type::Named
+            }
+            _ => return false,
+        };
+        self.cast = next;
+        true
+    }
+
+    /// A value has just been written, and `::` comes.
+    pub(super) fn begin_cast(&mut self) {
+        self.pending |= pending::CAST;
+        self.cast = Type::Wanted;
+        self.cast_from = self.out.canon.len();
+    }
+
+    fn end_cast(&mut self) {
+        if self.pending & pending::CAST != 0 {
+            self.pending &= !pending::CAST;
+            self.out.canon.truncate(self.cast_from);
+            self.run.end = self.cast_from;
+        }
+    }
+
+    fn lookup(&self, token: Token) -> Word {
+        let len = token.end - token.start;
+        if token.kind == Kind::Word && (2..=KEY_BYTES).contains(&len) {
+            lookup(lower_key(chunk(self.source, token.start), len))
+        } else {
+            Word::NAME
+        }
+    }
+
+    #[inline]
+    fn word(&mut self, token: Token) {
+        let len = token.end - token.start;
+        let chunk = chunk(self.source, token.start);
+        let key = lower_key(chunk, len);
+        let is_plain = matches!(self.last, Last::Dot | Last::Cast) || !(2..=KEY_BYTES).contains(&len);
+        let word = if is_plain { Word::NAME } else { lookup(key) };
+        if word.flags & (RESERVED | COMMAND) == 0 && self.expect.takes(word.keyword) {
+            self.expected_name(token);
+        }
+        if word.keyword != Keyword::Name && self.keyword(word) {
+            return;
+        }
+        self.last_place = self.place();
+        self.out.space(space_between(self.last, Next::Word));
+        if len <= KEY_BYTES && self.pending & pending::TABLE == 0 {
+            self.out.short_word(chunk, key, len);
+        } else {
+            self.write_long(token);
+        }
+        self.last = if word.wants_operand() { Last::Keyword } else { Last::Name };
+        self.last_word = word.keyword;
+    }
+}

@@ -1,0 +1,333 @@
+//! The core: which rows of a frame pass. It knows no frame, no file and no clock but the ticks.
+
+use ringwatch_frame::Tick;
+
+use super::fingerprint::{is_whole_row, key_of};
+use super::hash::{ALWAYS, Windows, threshold};
+use super::limits::{Bucket, Minute, Now};
+use super::plan::Plan;
+use super::rate::{self, Load};
+use super::recent::Recent;
+use super::state::PipelineState;
+
+/// What becomes of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It passes.
+    Kept,
+    /// Its decision is not below its rate.
+    Sampled,
+    /// It is beyond a limit.
+    Limited,
+}
+
+/// A frame, as far as it matters here.
+pub(super) struct Rows<'a> {
+    /// The hash of its target, and the one of target and stream.
+    pub(super) target: u64,
+    pub(super) stream: u64,
+    pub(super) tick: Tick,
+    /// Of each row.
+    pub(super) fingerprints: &'a [u64],
+    /// Of each row; [`UNASKED`] where it was not put to the rules.
+    pub(super) rules: &'a [u8],
+    /// The row with which limits begin.
+    pub(super) first: usize,
+}
+
+/// In place of a rule: the row was not put to the rules.
+pub(super) const UNASKED: u8 = u8::MAX;
+
+/// What one frame came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Of each row.
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) kept: u64,
+    pub(super) sampled: u64,
+    pub(super) limited: u64,
+    /// The rule of each row.
+    rules: Vec<u8>,
+    /// How many rows each rule decided, and how many of those passed; the default at the end.
+    pub(super) matches: Vec<u64>,
+    pub(super) passed: Vec<u64>,
+    /// How many rows were of a fingerprint that was remembered.
+    pub(super) hits: u64,
+    /// How many fingerprints, without those of whole rows, were remembered for the first time.
+    pub(super) learnt: u64,
+}
+
+/// All that decisions come from.
+pub(super) struct Core {
+    pub(super) plan: Plan,
+    precedence: Vec<u8>,
+    /// The default rate as it is set and as the load makes it, in percent.
+    default_rate: f64,
+    rate: f64,
+    pub(super) cache: Recent,
+    now: Now,
+    load: Load,
+    decisions: Bucket,
+    records: Bucket,
+    /// One for each rule.
+    minutes: Vec<Minute>,
+    thresholds: Vec<u64>,
+    cleaned: Option<i64>,
+}
+
+impl Core {
+    /// A core with what was remembered.
+    pub(super) fn new(plan: Plan, remembered: Option<&PipelineState>) -> Self {
+        let mut core = Self {
+            precedence: plan.precedence(),
+            default_rate: plan.default_rate,
+            rate: plan.default_rate,
+            cache: Recent::new(plan.cache_limit),
+            now: Now::default(),
+            load: Load::default(),
+            decisions: Bucket::default(),
+            records: Bucket::default(),
+            minutes: plan
+                .rules
+                .iter()
+                .map(|rule| Minute::new(rule.per_minute))
+                .collect(),
+            thresholds: Vec::new(),
+            cleaned: None,
+            plan,
+        };
+        if let Some(state) = remembered {
+            core.restore(state);
+        }
+        core.set_rate(core.rate);
+        core
+    }
+
+    /// Notes the time of a frame and says how many of its rows are put to the rules.
+    pub(super) fn admit(&mut self, tick: Tick, rows: usize) -> usize {
+        let now = self.now.see(tick.unix_nanos());
+        let granted = self
+            .decisions
+            .take(now, self.plan.decisions_per_second, rows as u64);
+        usize::try_from(granted).unwrap_or(rows).min(rows)
+    }
+
+    /// Decides on a frame that was admitted.
+    pub(super) fn decide(&mut self, rows: &Rows<'_>, out: &mut Outcome) {
+        let now = self.now.get();
+        self.minutes.iter_mut().for_each(|minute| minute.move_to(now));
+        out.begin(self.thresholds.len(), rows.fingerprints.len());
+        let windows = Windows::new(rows.target, rows.tick, self.plan.window);
+        for row in rows.in_turn() {
+            let (Some(fingerprint), Some(asked)) = (rows.fingerprints.get(row), rows.rules.get(row)) else {
+                continue;
+            };
+            let (rule, is_new) = self.rule_of(rows, *fingerprint, *asked, out);
+            let at = usize::from(rule);
+            let threshold = self.thresholds.get(at).copied().unwrap_or(0);
+            let passes = threshold == ALWAYS || (is_new && self.plan.keep_new);
+            let verdict = if passes || windows.decision(*fingerprint) < threshold {
+                let is_over = self.minutes.get_mut(at).is_some_and(|minute| !minute.take());
+                if is_over { Verdict::Limited } else { Verdict::Kept }
+            } else {
+                Verdict::Sampled
+            };
+            out.note(row, rule, verdict);
+        }
+        let demand: u64 = out.passed.iter().sum();
+        if let Some(load) = self.load.note(now, demand) {
+            self.follow(load);
+        }
+        let granted = self.records.take(now, self.plan.records_per_second, demand);
+        if granted < demand {
+            self.limit(granted, rows, out);
+        }
+        out.sum();
+    }
+
+    /// The rule of a row and whether its fingerprint is new or has changed rules.
+    fn rule_of(&mut self, rows: &Rows<'_>, fingerprint: u64, asked: u8, out: &mut Outcome) -> (u8, bool) {
+        let key = key_of(fingerprint, rows.stream);
+        if asked != UNASKED {
+            let (entry, was_there) = self.cache.touch(key);
+            out.hits += u64::from(was_there);
+            out.learnt += u64::from(!was_there && !is_whole_row(fingerprint));
+            return (asked, entry.note(rows.tick.unix_nanos(), asked));
+        }
+        let default = self.plan.default_rule();
+        match self.cache.get(key) {
+            Some(entry) => {
+                out.hits += 1;
+                (entry.rule().min(default), false)
+            }
+            None => (default, false),
+        }
+    }
+
+    /// Lets only `granted` of the rows that were kept pass: those of rules that keep everything first, then those of
+    /// the other rules in their order.
+    fn limit(&mut self, mut granted: u64, rows: &Rows<'_>, out: &mut Outcome) {
+        let mut quota = vec![0; out.passed.len()];
+        for rule in &self.precedence {
+            let at = usize::from(*rule);
+            if let (Some(quota), Some(wanted)) = (quota.get_mut(at), out.passed.get(at)) {
+                *quota = granted.min(*wanted);
+                granted -= *quota;
+            }
+        }
+        out.passed.copy_from_slice(&quota);
+        for row in rows.in_turn() {
+            let (Some(verdict @ Verdict::Kept), Some(rule)) = (out.verdicts.get_mut(row), out.rules.get(row))
+            else {
+                continue;
+            };
+            let at = usize::from(*rule);
+            match quota.get_mut(at) {
+                Some(left @ 1..) => *left -= 1,
+                _ => {
+                    *verdict = Verdict::Limited;
+                    if let Some(minute) = self.minutes.get_mut(at) {
+                        minute.give_back();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets what is too old, if it is time for that. Says whether it was.
+    pub(super) fn clean(&mut self) -> bool {
+        let now = self.now.get();
+        let interval = nanos(self.plan.cleanup_interval);
+        let cleaned = *self.cleaned.get_or_insert(now);
+        if now.abs_diff(cleaned) < interval {
+            return false;
+        }
+        self.cleaned = Some(now);
+        self.cache.forget_old(now, nanos(self.plan.cache_ttl));
+        true
+    }
+
+    /// The default rate as the load makes it, in percent.
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Sets the default rate, in percent, from which the load may lower it again.
+    pub(super) fn set_default_rate(&mut self, rate: f64) {
+        self.default_rate = rate;
+        self.set_rate(rate);
+    }
+
+    fn follow(&mut self, load: f64) {
+        if let Some(bounds) = self.plan.bounds(self.default_rate) {
+            self.set_rate(rate::step(self.rate, load, bounds));
+        }
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        self.rate = match self.plan.bounds(self.default_rate) {
+            Some(bounds) => rate.max(bounds.min).min(bounds.max),
+            None => rate,
+        };
+        let rules = self.plan.rules.iter().map(|rule| rule.threshold);
+        self.thresholds = rules.chain([threshold(self.rate)]).collect();
+    }
+
+    /// What must be remembered.
+    pub(super) fn state(&self) -> PipelineState {
+        // A rate that was set while the node ran ends with it.
+        let is_as_configured = self.default_rate.total_cmp(&self.plan.default_rate).is_eq();
+        PipelineState {
+            rules: self.plan.names().map(str::to_owned).collect(),
+            default_rate: self.plan.default_rate,
+            rate: if is_as_configured {
+                self.rate
+            } else {
+                self.plan.default_rate
+            },
+            now: self.now.clone(),
+            cleaned: self.cleaned,
+            load: self.load.clone(),
+            decisions: self.decisions.clone(),
+            records: self.records.clone(),
+            minutes: self
+                .plan
+                .names()
+                .zip(&self.minutes)
+                .map(|(name, minute)| (name.to_owned(), minute.state()))
+                .collect(),
+            fingerprints: self.cache.iter().map(Into::into).collect(),
+        }
+    }
+
+    fn restore(&mut self, state: &PipelineState) {
+        self.now = state.now.clone();
+        self.cleaned = state.cleaned;
+        self.load = state.load.clone();
+        self.decisions = state.decisions.clone();
+        self.records = state.records.clone();
+        if state.default_rate.total_cmp(&self.plan.default_rate).is_eq() && state.rate.is_finite() {
+            self.rate = state.rate;
+        }
+        for (rule, minute) in self.plan.rules.iter().zip(&mut self.minutes) {
+            if let Some(remembered) = state.minutes.get(&rule.name) {
+                *minute = Minute::restore(rule.per_minute, remembered);
+            }
+        }
+        let moved = state.moved_rules(&self.plan);
+        for fingerprint in &state.fingerprints {
+            let (key, entry) = fingerprint.entry(&moved);
+            *self.cache.touch(key).0 = entry;
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// All rows, in the order in which limits take them.
+    fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+        let all = self.fingerprints.len();
+        let first = self.first.min(all);
+        (first..all).chain(0..first)
+    }
+}
+
+impl Outcome {
+    fn begin(&mut self, rules: usize, rows: usize) {
+        self.verdicts.clear();
+        self.verdicts.resize(rows, Verdict::Sampled);
+        self.rules.clear();
+        self.rules.resize(rows, UNASKED);
+        for counts in [&mut self.matches, &mut self.passed] {
+            counts.clear();
+            counts.resize(rules, 0);
+        }
+        (self.kept, self.sampled, self.limited) = (0, 0, 0);
+        (self.hits, self.learnt) = (0, 0);
+    }
+
+    fn note(&mut self, row: usize, rule: u8, verdict: Verdict) {
+        if let (Some(place), Some(place_of_rule)) = (self.verdicts.get_mut(row), self.rules.get_mut(row)) {
+            (*place, *place_of_rule) = (verdict, rule);
+        }
+        let rule = usize::from(rule);
+        if let (Some(matches), Some(passed)) = (self.matches.get_mut(rule), self.passed.get_mut(rule)) {
+            *matches += 1;
+            *passed += u64::from(verdict == Verdict::Kept);
+        }
+        self.sampled += u64::from(verdict == Verdict::Sampled);
+    }
+
+    fn sum(&mut self) {
+        self.kept = self.passed.iter().sum();
+        self.limited = self.verdicts.len() as u64 - self.kept - self.sampled;
+    }
+}
+
+/// As nanoseconds, as many as fit.
+fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "core_tests.rs"]
+mod tests;

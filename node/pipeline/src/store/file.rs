@@ -1,0 +1,187 @@
+//! A state in a file: replaced as a whole, synced, checked when it is read.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use ringwatch_frame::Clock;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{StateStore, StoreError};
+
+/// The version of the envelope that this release writes.
+const VERSION: u32 = 1;
+/// A larger file is none that this program wrote.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// What the file holds.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    version: u32,
+    component: &'a str,
+    /// XXH3 (64 bits) of the state's text, in hexadecimal.
+    checksum: &'a str,
+    #[serde(borrow)]
+    state: &'a RawValue,
+}
+
+/// Keeps the state of one component of one process in a file of mode 0600: written beside it, synced, renamed.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    component: String,
+    clock: Clock,
+    /// The file is not ours: it is not written over.
+    is_foreign: AtomicBool,
+}
+
+impl FileStore {
+    /// The file `path`, for `component` as the configuration names it. Nothing is touched yet.
+    pub fn new(path: impl Into<PathBuf>, component: &str, clock: Clock) -> Self {
+        Self {
+            path: path.into(),
+            component: component.to_owned(),
+            clock,
+            is_foreign: AtomicBool::new(false),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&self) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// The state in `bytes`; `Ok(None)` where they are damaged.
+    fn open(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let foreign = |found: String| {
+            self.is_foreign.store(true, Relaxed);
+            let path = self.path.clone();
+            StoreError::Foreign { path, found }
+        };
+        let Some(envelope) = std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Envelope<'_>>(text).ok())
+        else {
+            return Ok(None);
+        };
+        if envelope.version > VERSION {
+            let version = envelope.version;
+            return Err(foreign(format!(
+                "a state of version {version}, of a newer release"
+            )));
+        }
+        if envelope.component != self.component {
+            return Err(foreign(format!("the state of `{}`", envelope.component)));
+        }
+        let state = envelope.state.get();
+        Ok((envelope.checksum == checksum(state.as_bytes())).then(|| state.into()))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let directory = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
+        let beside = self.beside("tmp");
+        // Whatever lies there, a link too, is not followed but replaced.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        File::open(directory)?.sync_all()
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".");
+        name.push(suffix);
+        name.into()
+    }
+}
+
+impl StateStore for FileStore {
+    fn load(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = self.read().map_err(|source| StoreError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let state = self.open(&bytes)?;
+        if state.is_none() {
+            let aside = self.set_aside();
+            tracing::warn!(component = %self.component, file = %self.path.display(), aside = aside.as_deref(),
+                "the state file is damaged: it was set aside, and the component begins with nothing remembered");
+        }
+        Ok(state)
+    }
+
+    fn save(&self, state: &[u8]) -> Result<(), StoreError> {
+        if self.is_foreign.load(Relaxed) {
+            return Err(StoreError::Foreign {
+                path: self.path.clone(),
+                found: "the state of something else".into(),
+            });
+        }
+        let state: &RawValue = serde_json::from_slice(state)?;
+        let envelope = Envelope {
+            version: VERSION,
+            component: &self.component,
+            checksum: &checksum(state.get().as_bytes()),
+            state,
+        };
+        let mut bytes = serde_json::to_vec(&envelope)?;
+        bytes.push(b'\n');
+        self.write(&bytes).map_err(|source| StoreError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn set_aside(&self) -> Option<String> {
+        let seconds = self.clock.now().unix_nanos().div_euclid(1_000_000_000);
+        let aside = self.beside(&format!("damaged-{seconds}"));
+        match fs::rename(&self.path, &aside) {
+            Ok(()) => Some(aside.display().to_string()),
+            Err(error) => {
+                tracing::warn!(file = %self.path.display(), %error, "the file could not be set aside");
+                None
+            }
+        }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+fn checksum(state: &[u8]) -> String {
+    format!("xxh3:{:016x}", xxh3_64(state))
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,143 @@
+//! Checks of the texts in the configuration that a language is for: statements of transforms, conditions of samplers.
+
+use ringwatch_config::settings::{
+    AdaptiveSampler, ComponentId, Processor, RuleCondition, RuleOperator, SamplingRule, Scalar,
+    StatementContext, StatementGroup, TransformProcessor,
+};
+use ringwatch_config::{Complaint, Settings};
+use ringwatch_parse::expr::{Condition, Context, ExprError, Literal, Operator, Program};
+use ringwatch_pipeline::{adaptive_sampler, transform};
+
+/// Complaints about texts that are no statements and no conditions, each with the character.
+pub(super) fn languages(settings: &Settings) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for (id, processor) in &settings.processors {
+        let before = found.len();
+        // What the processor itself refuses, where it is more than the texts one by one.
+        let refused = match processor {
+            Processor::Transform(transform) => {
+                statements(id, transform, &mut found);
+                transform::check(&id.to_string(), transform).err()
+            }
+            Processor::AdaptiveSampler(sampler) => {
+                rules(id, sampler, &mut found);
+                adaptive_sampler::unmatched_rules(&id.to_string(), sampler, &[]).err()
+            }
+            _ => None,
+        };
+        if let (Some(error), true) = (refused, found.len() == before) {
+            found.push(Complaint::new(path(id, &[]), error.to_string()));
+        }
+    }
+    found
+}
+
+fn path(id: &ComponentId, keys: &[&str]) -> Vec<String> {
+    let start = ["processors".to_owned(), id.to_string()];
+    start.into_iter().chain(keys.iter().map(|key| (*key).to_owned())).collect()
+}
+
+/// The complaint about a text of the file. The character helps only where there is a text to count in.
+fn about(path: Vec<String>, error: &ExprError) -> Complaint {
+    Complaint::new(path, format!("{} (at character {})", error.message, error.character)).quoting()
+}
+
+fn statements(id: &ComponentId, transform: &TransformProcessor, found: &mut Vec<Complaint>) {
+    let sections = [
+        ("metric_statements", &transform.metric_statements, Context::Datapoint),
+        ("log_statements", &transform.log_statements, Context::Log),
+    ];
+    for (section, groups, rows) in sections {
+        for (index, group) in groups.iter().enumerate() {
+            let context = match group.context {
+                None => rows,
+                Some(StatementContext::Resource) => Context::Resource,
+                Some(StatementContext::Datapoint) => Context::Datapoint,
+                Some(StatementContext::Log) => Context::Log,
+            };
+            of_group(&path(id, &[section, &index.to_string()]), group, context, found);
+        }
+    }
+}
+
+fn of_group(path: &[String], group: &StatementGroup, context: Context, found: &mut Vec<Complaint>) {
+    let none: [&str; 0] = [];
+    let before = found.len();
+    for (key, texts) in [("conditions", &group.conditions), ("statements", &group.statements)] {
+        for (index, text) in texts.iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let text = [text.as_str()];
+            let (conditions, statements) = match key {
+                "conditions" => (&text[..], &none[..]),
+                _ => (&none[..], &text[..]),
+            };
+            if let Err(wrong) = Program::default().add(context, conditions, statements) {
+                found.push(about(with(path, &[key, &index.to_string()]), &wrong.error));
+            }
+        }
+    }
+    if found.len() > before {
+        return;
+    }
+    if let Err(wrong) = Program::default().add(context, &group.conditions, &group.statements) {
+        let at = group.statements.iter().position(|text| text.trim() == wrong.text);
+        let path = match at {
+            Some(at) => with(path, &["statements", &at.to_string()]),
+            None => path.to_vec(),
+        };
+        found.push(about(path, &wrong.error));
+    }
+}
+
+fn with(path: &[String], keys: &[&str]) -> Vec<String> {
+    path.iter().cloned().chain(keys.iter().map(|key| (*key).to_owned())).collect()
+}
+
+fn rules(id: &ComponentId, sampler: &AdaptiveSampler, found: &mut Vec<Complaint>) {
+    for (index, rule) in sampler.rules.iter().enumerate() {
+        let path = path(id, &["rules", &index.to_string()]);
+        of_rule(&path, rule, found);
+    }
+}
+
+fn of_rule(path: &[String], rule: &SamplingRule, found: &mut Vec<Complaint>) {
+    if let Some(text) = rule.condition.as_deref().filter(|text| !text.trim().is_empty())
+        && let Err(error) = Condition::parse(text)
+    {
+        found.push(about(with(path, &["condition"]), &error));
+    }
+    for (index, condition) in rule.conditions.iter().enumerate() {
+        let is_whole = condition.value.is_some() != (condition.operator == RuleOperator::Exists);
+        if condition.attribute.is_empty() || !is_whole {
+            continue;
+        }
+        if let Err(error) = compare(condition) {
+            let path = with(path, &["conditions", &index.to_string(), "value"]);
+            found.push(Complaint::new(path, error.message));
+        }
+    }
+}
+
+fn compare(condition: &RuleCondition) -> Result<Condition, ExprError> {
+    let operator = match condition.operator {
+        RuleOperator::Eq => Operator::Eq,
+        RuleOperator::Ne => Operator::Ne,
+        RuleOperator::Gt => Operator::Gt,
+        RuleOperator::Gte => Operator::Gte,
+        RuleOperator::Lt => Operator::Lt,
+        RuleOperator::Lte => Operator::Lte,
+        RuleOperator::Contains => Operator::Contains,
+        RuleOperator::Exists => Operator::Exists,
+        RuleOperator::Matches => Operator::Matches,
+    };
+    let is_text = matches!(operator, Operator::Contains | Operator::Matches);
+    let value = condition.value.as_ref().map(|value| match value {
+        Scalar::Text(text) => Literal::Text(text.clone()),
+        Scalar::Bool(value) if is_text => Literal::Text(value.to_string()),
+        Scalar::Int(value) if is_text => Literal::Text(value.to_string()),
+        Scalar::Double(value) if is_text => Literal::Text(value.to_string()),
+        Scalar::Bool(value) => Literal::Bool(*value),
+        Scalar::Int(value) => Literal::Int(*value),
+        Scalar::Double(value) => Literal::Double(*value),
+    });
+    Condition::compare(&condition.attribute, operator, value)
+}

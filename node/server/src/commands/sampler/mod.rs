@@ -1,0 +1,45 @@
+//! `ringwatch sampler ...`: the samplers of a node.
+
+mod json;
+mod table;
+
+use ringwatch_proto::v1;
+use ringwatch_proto::v1::sampler_client::SamplerClient;
+use tonic::transport::Channel;
+
+use super::client::{self, converse};
+use super::text::show;
+use crate::cli::SamplerCommand;
+
+type Node = client::Node<SamplerClient<Channel>>;
+
+/// `ringwatch sampler show|set-rate`.
+pub(crate) fn sampler(what: &SamplerCommand) -> anyhow::Result<()> {
+    converse(ask(what))
+}
+
+async fn ask(what: &SamplerCommand) -> anyhow::Result<()> {
+    let (client, samplers) = match what {
+        SamplerCommand::Show(client) => {
+            let mut node = Node::connect(&client.address).await?;
+            let asked = node.ask(async |node| node.get_sampler(v1::GetSamplerRequest {}).await);
+            (client, asked.await?)
+        }
+        SamplerCommand::SetRate {
+            rate,
+            name,
+            cache_size,
+            client,
+        } => {
+            let mut node = Node::connect(&client.address).await?;
+            let wanted = v1::SetRateRequest {
+                name: name.clone().unwrap_or_default(),
+                rate: Some(*rate),
+                cache_size: *cache_size,
+            };
+            let asked = node.ask(async |node| node.set_rate(wanted).await);
+            (client, asked.await?)
+        }
+    };
+    show(client, &json::samplers(&samplers), || table::samplers(&samplers))
+}
