@@ -1,11 +1,24 @@
-//! Any text through the obfuscation.
+//! Any text as SQL of every dialect: nothing panics, what is hidden stays hidden, and doing it again changes nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringwatch_parse::sql::{Dialect, obfuscate};
+use ringwatch_parse::sql::{Dialect, comment_tags, identifiers, normalize, obfuscate, select_list, traceparent};
 
 fuzz_target!(|text: &str| {
-    if let Ok(hidden) = obfuscate(Dialect::PostgreSql, text) {
-        assert_eq!(obfuscate(Dialect::PostgreSql, &hidden).as_deref(), Ok(hidden.as_str()));
+    for dialect in [Dialect::PostgreSql, Dialect::MySql, Dialect::MariaDb] {
+        if let Ok(hidden) = obfuscate(dialect, text) {
+            assert_eq!(obfuscate(dialect, &hidden).as_deref(), Ok(hidden.as_str()));
+        }
+        if let Ok(one) = normalize(dialect, text) {
+            let two = normalize(dialect, &one.text).expect("normalised text is SQL");
+            assert_eq!(two.text, one.text);
+            assert_eq!(two.fingerprint, one.fingerprint);
+        }
+        for item in select_list(dialect, text).into_iter().flatten() {
+            assert!(text.get(item.span).is_some());
+            let expression = text.get(item.expression).expect("an expression stands in the text");
+            let _ = identifiers(dialect, expression);
+        }
     }
+    let _ = traceparent(&comment_tags([text]));
 });

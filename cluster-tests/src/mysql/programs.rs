@@ -76,7 +76,7 @@ pub(super) fn server(flavour: Flavour, folder: &TempDir) -> Result<Command> {
         .arg(format!("--datadir={}", data(folder).display()))
         .arg(format!("--socket={}", folder.path().join("s").display()))
         .arg(format!("--pid-file={}", folder.path().join("pid").display()))
-        .args(["--bind-address=127.0.0.1", "--skip-name-resolve"]);
+        .arg("--bind-address=127.0.0.1");
     as_server_user(&mut command)?;
     Ok(command)
 }

@@ -33,12 +33,16 @@ fn postgres(server: &Server, queries: &Json) -> Json {
 
 impl Asking {
     async fn start(scene: &Scene, receiver: Json) -> Result<Self> {
+        Self::start_as(scene, "node", receiver).await
+    }
+
+    async fn start_as(scene: &Scene, name: &str, receiver: Json) -> Result<Self> {
         let sink = scene.sink().await?;
         let mut config = NodeConfig::new(&[], &sink.endpoint(), Every::SECOND_METRICS);
         config.receivers.clear();
         config.receivers.insert("sqlquery/own".into(), receiver);
         config.logs = true;
-        let node = scene.node(&config).await?;
+        let node = Node::start(name, &config, &scene.log(name)).await?;
         Ok(Self { node, sink })
     }
 
@@ -196,7 +200,8 @@ fn a_missing_column_is_its_successor_or_null_and_other_errors_are_told() -> Resu
                     "metrics": [{ "metric_name": "one", "value_column": "one" }],
                 },
             ]);
-            let mut asking = Asking::start(scene, postgres(&server, &queries)).await?;
+            let name = format!("node-{major}");
+            let mut asking = Asking::start_as(scene, &name, postgres(&server, &queries)).await?;
             asking
                 .value("read", |value, _, _| matches!(value, Value::Double(_)))
                 .await

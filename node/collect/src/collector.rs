@@ -104,9 +104,9 @@ impl Collector {
         running.iter().map(status).collect()
     }
 
-    /// Connects to a target that will be ours as its first receiver does, and keeps the connection for the lane of that
-    /// receiver that begins first, or for 30 seconds. For a target that is read here, or that must be left alone
-    /// because a breaker is open, it does nothing.
+    /// Connects to a target that will be ours as its first receiver does, and keeps the connection for the
+    /// lane of that receiver that begins first, or for 30 seconds. For a target that is read here, or that
+    /// must be left alone because a breaker is open, it does nothing.
     ///
     /// # Errors
     /// When the target cannot be reached within the receiver's timeout, or too many connections are being
@@ -126,8 +126,8 @@ impl Collector {
         self.live.ended(target).await;
     }
 
-    /// Begins no new tick, lets readings end and closes the connections. What has not ended at the deadline is
-    /// broken off. Says whether all ended by itself.
+    /// Begins no new tick, lets readings end and closes the connections. What has not ended at the deadline
+    /// is broken off. Says whether all ended by itself.
     pub async fn stop(self, deadline: Duration) -> bool {
         self.cancel.cancel();
         let ended = async { tokio::join!(self.supervisor, self.keeper) };
@@ -206,7 +206,8 @@ struct Supervisor<C: Connector> {
     cancel: CancellationToken,
     specs: BTreeMap<TargetId, Arc<TargetSpec>>,
     tasks: BTreeMap<TargetId, Task>,
-    /// Tasks of targets that are gone and finish their last reading. A target that comes back waits for its own.
+    /// Tasks of targets that are gone and finish their last reading. A target that comes back waits for its
+    /// own.
     leaving: BTreeMap<TargetId, AbortOnDropHandle<()>>,
     /// Targets that a receiver wants and another one reads, as they were told.
     doubles: BTreeSet<(TargetId, Arc<str>)>,

@@ -143,8 +143,8 @@ impl FaultKind {
     pub(crate) fn of_users_sqlstate(code: &str) -> Self {
         match Self::of_sqlstate(code) {
             Self::Shape => Self::Query,
-            // Syntax and names, values, and what would write.
-            Self::Statement if ["42", "22", "25"].iter().any(|class| code.starts_with(class)) => Self::Query,
+            // Syntax and names, and what would write. A value that cannot be computed is an error like any other.
+            Self::Statement if ["42", "25"].iter().any(|class| code.starts_with(class)) => Self::Query,
             kind => kind,
         }
     }
@@ -281,7 +281,7 @@ mod tests {
         for (code, kind) in [
             ("42703", FaultKind::Query),
             ("42601", FaultKind::Query),
-            ("22012", FaultKind::Query),
+            ("22012", FaultKind::Statement),
             ("25006", FaultKind::Query),
             ("42501", FaultKind::Grant),
             ("42P01", FaultKind::Absent),

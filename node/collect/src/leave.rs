@@ -8,8 +8,8 @@ use ringwatch_frame::{StreamId, TargetId, Tick};
 use crate::guard::{Guard, ReadingEnd};
 use crate::ownership::Refusal;
 
-/// Leave that a [`Guard`] gave. Where nothing else is told of it, it is given back when it is dropped: the reading was
-/// refused elsewhere, came too late or was broken off.
+/// Leave that a [`Guard`] gave. Where nothing else is told of it, it is given back when it is dropped: the
+/// reading was refused elsewhere, came too late or was broken off.
 pub(crate) struct Leave {
     guard: Arc<dyn Guard>,
     target: TargetId,

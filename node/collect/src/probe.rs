@@ -1,5 +1,5 @@
-//! A look at targets before they are read: can they be reached, and do they have what their receivers ask for?
-//! Statements are prepared and never executed.
+//! A look at targets before they are read: can they be reached, and do they have what their receivers ask
+//! for? Statements are prepared and never executed.
 
 use std::sync::Arc;
 
@@ -36,7 +36,8 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
-/// Looks at the targets, each as its receivers will read it, and says what was found, in the order of the targets.
+/// Looks at the targets, each as its receivers will read it, and says what was found, in the order of the
+/// targets.
 pub async fn probe(targets: &[Arc<TargetSpec>]) -> Vec<Finding> {
     let looks = iter(targets.iter().map(|target| Box::pin(at_target(target))));
     let found: Vec<_> = looks.buffered(AT_ONCE).collect().await;
@@ -113,8 +114,8 @@ impl Look<'_> {
     }
 }
 
-/// Whether the server has what a stream of the catalogue needs. Those of single databases are looked at when their
-/// databases are known.
+/// Whether the server has what a stream of the catalogue needs. Those of single databases are looked at when
+/// their databases are known.
 async fn at_stream<S: Session>(planned: &PlannedStream, session: &mut S) -> Result<(), Fault> {
     if planned.stream.scope == Scope::Database {
         return Ok(());

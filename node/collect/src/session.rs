@@ -1,4 +1,5 @@
-//! What the lanes ask of a connection. One implementation speaks to PostgreSQL, one to MySQL; tests have others.
+//! What the lanes ask of a connection. One implementation speaks to PostgreSQL, one to MySQL; tests have
+//! others.
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -57,8 +58,8 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Query<'a> {
     /// The statement.
     pub(crate) sql: &'a Arc<str>,
-    /// What its one parameter (`$1`, `?`) stands for, where it has one: text that is bound and never written into
-    /// the statement, to be read as the type that the server gives to the parameter.
+    /// What its one parameter (`$1`, `?`) stands for, where it has one: text that is bound and never written
+    /// into the statement, to be read as the type that the server gives to the parameter.
     pub(crate) tracking: Option<Option<&'a str>>,
     /// What the answer is for: which columns must be there, and what they must hold.
     pub(crate) mapping: &'a Mapping,
@@ -115,7 +116,8 @@ pub(crate) trait Connector: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Session, Fault>> + Send;
 }
 
-/// A connection. After a fault that [loses the connection](crate::FaultKind::loses_connection) it must be dropped.
+/// A connection. After a fault that [loses the connection](crate::FaultKind::loses_connection) it must be
+/// dropped.
 pub(crate) trait Session: Send + 'static {
     /// The server's version as it counts: 150018 is 15.18 of PostgreSQL.
     fn version(&self) -> u32;

@@ -44,8 +44,8 @@ impl TargetSpec {
             && readers.into_iter().all(|(one, other)| one.same(other))
     }
 
-    /// Takes the readers of another spec of the same target in. Of two receivers that read the catalogue's streams,
-    /// the first counts, because two would count its series twice and take twice its connections.
+    /// Takes the readers of another spec of the same target in. Of two receivers that read the catalogue's
+    /// streams, the first counts, because two would count its series twice and take twice its connections.
     fn join(&mut self, other: &Self) {
         for reader in &other.readers {
             let known = |known: &Arc<Reader>| known.source == reader.source;

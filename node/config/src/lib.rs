@@ -29,7 +29,7 @@ mod walk;
 mod yaml;
 
 pub use fault::{Complaint, Fault, Faults, Note, Place};
-pub use generate::{ENVIRONMENTS, generate};
+pub use generate::{ENVIRONMENTS, Generated, generate};
 pub use load::{Loaded, Look, Request, load, load_noted, load_text};
 pub use reference::reference;
 pub use scalar::{Datasource, DatasourceTls, Duration, Endpoint, Secret, TlsMode};

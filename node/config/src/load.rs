@@ -162,8 +162,7 @@ impl<'a> Places<'a> {
 
     fn place(&self, complaint: Complaint) -> Fault {
         let (place, mut written) = self.root.locate(&complaint.path);
-        let own = self.walk.written.get(&complaint.path);
-        written.extend(own.cloned());
+        written.extend(self.walk.written.get(&complaint.path).cloned());
         let mut message = complaint.message;
         for (value, shown) in written {
             message = message.replace(&format!("`{value}`"), &format!("`{shown}`"));
@@ -171,14 +170,23 @@ impl<'a> Places<'a> {
         for (name, shown) in &self.substituted {
             message = message.replace(name, shown);
         }
-        if let Some(text) = self.root.text_at(&complaint.path).filter(|_| complaint.quotes) {
-            if let Some((_, shown)) = own {
-                message = without_foreign(&message, shown);
-            }
-            let text = if text.substituted { "..." } else { text.text.trim() };
-            message = format!("{}: {message}", quote(text));
+        if complaint.quotes {
+            message = self.quoted(&complaint.path, &message);
         }
         Fault { place, message }
+    }
+
+    /// The text at `path` as it is written, and the message about it.
+    fn quoted(&self, path: &[String], message: &str) -> String {
+        let Some(text) = self.root.text_at(path).filter(|text| !text.substituted) else {
+            return without_foreign(message, "");
+        };
+        let shown = quote(text.text.trim());
+        if self.walk.written.contains_key(path) {
+            format!("{shown}: {}", without_foreign(message, &text.text))
+        } else {
+            format!("{shown}: {message}")
+        }
     }
 }
 

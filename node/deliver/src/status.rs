@@ -153,7 +153,6 @@ impl Seen {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is small")]
 const fn place(step: u64) -> usize {
     (step % STEPS) as usize
 }

@@ -1,4 +1,5 @@
 //! Conditions on rows: what they mean, and how faults in their text are told.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 

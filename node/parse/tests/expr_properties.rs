@@ -1,4 +1,6 @@
-//! Properties: no text makes the language panic, and whole columns give what a slow evaluation row by row gives.
+//! Properties: no text makes the language panic, and whole columns give what a slow evaluation row by row
+//! gives.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fmt;
 use std::sync::Arc;
@@ -187,6 +189,10 @@ impl fmt::Display for E {
     }
 }
 
+fn op_of((a, op, b): (E, &'static str, E)) -> E {
+    E::Op(Box::new(a), op, Box::new(b))
+}
+
 fn numbers() -> impl Strategy<Value = E> {
     let leaf = prop_oneof![
         prop::sample::select(vec!["a", "b", "x"]).prop_map(E::Column),
@@ -197,7 +203,7 @@ fn numbers() -> impl Strategy<Value = E> {
     leaf.prop_recursive(3, 12, 2, |inner| {
         let op = prop::sample::select(vec!["+", "-", "*", "/"]);
         prop_oneof![
-            4 => (inner.clone(), op, inner.clone()).prop_map(|(a, op, b)| E::Op(Box::new(a), op, Box::new(b))),
+            4 => (inner.clone(), op, inner.clone()).prop_map(op_of),
             1 => (inner.clone(), inner).prop_map(|(a, b)| E::Coalesce(Box::new(a), Box::new(b))),
         ]
     })
@@ -210,17 +216,18 @@ fn conditions() -> impl Strategy<Value = E> {
         prop::sample::select(vec!["a", "ab", ""]).prop_map(E::Text),
     ];
     let leaf = prop_oneof![
-        4 => (numbers(), compare(), numbers()).prop_map(|(a, op, b)| E::Op(Box::new(a), op, Box::new(b))),
-        2 => (text.clone(), compare(), text).prop_map(|(a, op, b)| E::Op(Box::new(a), op, Box::new(b))),
+        4 => (numbers(), compare(), numbers()).prop_map(op_of),
+        2 => (text.clone(), compare(), text).prop_map(op_of),
         1 => Just(E::Column("c")),
         1 => numbers().prop_map(|a| E::IsNil(Box::new(a))),
-        1 => (numbers(), prop::collection::vec(-3_i64..4, 0..4)).prop_map(|(a, items)| E::In(Box::new(a), items)),
+        1 => (numbers(), prop::collection::vec(-3_i64..4, 0..4))
+            .prop_map(|(a, items)| E::In(Box::new(a), items)),
         1 => prop::sample::select(vec!["t", "u", "a"]).prop_map(|t| E::Contains(Box::new(E::Column(t)), "b")),
     ];
     leaf.prop_recursive(3, 12, 2, |inner| {
         let op = prop::sample::select(vec!["and", "or"]);
         prop_oneof![
-            2 => (inner.clone(), op, inner.clone()).prop_map(|(a, op, b)| E::Op(Box::new(a), op, Box::new(b))),
+            2 => (inner.clone(), op, inner.clone()).prop_map(op_of),
             1 => inner.prop_map(|a| E::Not(Box::new(a))),
         ]
     })
@@ -319,7 +326,10 @@ proptest! {
     }
 
     #[test]
-    fn any_pieces_of_the_language_are_read_or_refused(text in soup(), rows in prop::collection::vec(row(), 0..4)) {
+    fn any_pieces_of_the_language_are_read_or_refused(
+        text in soup(),
+        rows in prop::collection::vec(row(), 0..4),
+    ) {
         exercise(&text, &batch(&rows));
     }
 
@@ -327,8 +337,9 @@ proptest! {
     fn any_call_with_any_arguments_is_evaluated(
         function in prop::sample::select(functions().map(|doc| doc.name).collect::<Vec<_>>()),
         arguments in prop::collection::vec(prop::sample::select(vec![
-            "a", "x", "t", "c", "attributes", "attributes[\"n\"]", "1", "-1", "\"a\"", "'key'", "[t, a]", "['a']",
-            "{'k': t}", "ParseJSON(t)", "nil", "SHA256", "Unix(a)", "0.5", "9223372036854775807", "'snake'",
+            "a", "x", "t", "c", "attributes", "attributes[\"n\"]", "1", "-1", "\"a\"", "'key'", "[t, a]",
+            "['a']", "{'k': t}", "ParseJSON(t)", "nil", "SHA256", "Unix(a)", "0.5", "9223372036854775807",
+            "'snake'",
         ]), 0..5),
         rows in prop::collection::vec(row(), 0..4),
     ) {
@@ -345,7 +356,8 @@ proptest! {
         rows in prop::collection::vec(row(), 0..9),
     ) {
         let text = expr.to_string();
-        let condition = Condition::parse(&text).map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
+        let condition = Condition::parse(&text);
+        let condition = condition.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
         let batch = batch(&rows);
         let none = Resource::default();
         let mask = condition.bind(&batch.schema(), &NoPlaces).mask(&batch, &none).unwrap();

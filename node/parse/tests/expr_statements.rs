@@ -1,13 +1,11 @@
 //! Statements on rows: what the editors do, and how faults in their text are told.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_buffer::BooleanBuffer;
 use ringwatch_frame::{Cell, ColumnType, Columns, Resource, Role, Tick, Value, role_of};
-use ringwatch_parse::expr::{
-    Applied, Context, Faults, NoPlaces, PathRef, Place, Places, Program, Statement, Table, blend, functions,
-};
+use ringwatch_parse::expr::{Applied, Context, Faults, MAX_TEXT, NoPlaces, Place, Places, Program};
 
 use Cell::{Int, Null, Text};
 
@@ -434,88 +432,6 @@ fn statements_without_effect_leave_the_rows_untouched() {
 }
 
 #[test]
-fn faults_name_the_character_and_what_to_write() {
-    for (statement, character, part) in [
-        ("", 1, "begins with an editor"),
-        ("body", 1, "no editor"),
-        ("sett(body, 1)", 1, "is `set` meant?"),
-        ("Len(body)", 1, "changes nothing"),
-        ("set(body)", 1, "lacks its `value`"),
-        ("set(1, 2)", 5, "can be written"),
-        ("set(attributes, {})", 5, "needs a key"),
-        ("set(resource.attributes, {})", 5, "merge_maps"),
-        ("set(time_unix_nano, 1)", 5, "cannot be set"),
-        ("set(body, nil)", 11, "delete_key"),
-        ("set(body, [1])", 11, "no column holds a list"),
-        ("set(body, Split(body, ','))", 11, "no column holds a list"),
-        ("set(metric.name, 'x')", 5, "only when they are exported"),
-        (
-            "set(datapoint.attributes['x'], 1)",
-            5,
-            "not there in the context `log`",
-        ),
-        ("set(resource.attributes['x'], body)", 1, "one for all rows"),
-        (
-            "set(resource.attributes['x'], 1) where body == 'x'",
-            1,
-            "one for all rows",
-        ),
-        ("replace_pattern(body, '(', 'x')", 23, "regular expression"),
-        ("replace_pattern(body, 'a', body)", 28, "a literal text"),
-        ("replace_pattern(body, 'a', 'b', Len)", 33, "a text of a text"),
-        ("replace_pattern(body, 'a', 'b', SHA256, 'x')", 41, "one `%s`"),
-        ("replace_all_patterns(attributes, 'keys', 'a', 'b')", 34, "one of"),
-        (
-            "replace_all_patterns(attributes, 'key', 'a', 'b') where pid == 1",
-            1,
-            "takes no `where`",
-        ),
-        ("keep_keys(body, ['a'])", 11, "`attributes` or"),
-        ("limit(attributes, 1, ['a', 'b'])", 1, "more priority keys"),
-        ("truncate_all(attributes, -1)", 26, "not negative"),
-        (
-            "merge_maps(attributes, attributes, 'insert')",
-            24,
-            "merged into another",
-        ),
-        ("set(body, 'x') where", 21, "a value was expected"),
-        ("set(body, 'x') when pid == 1", 16, "the end was expected"),
-    ] {
-        let error = Statement::parse(statement, Context::Log).expect_err(statement);
-        assert!(error.message.contains(part), "{statement}: {error}");
-        assert_eq!(error.character, character, "{statement}: {error}");
-    }
-}
-
-#[test]
-fn every_example_of_an_editor_can_be_read() {
-    for doc in functions().filter(|doc| doc.is_editor() || doc.example.contains("Now()")) {
-        let text = if doc.example.starts_with(doc.name) && !doc.is_editor() {
-            format!("set(attributes[\"x\"], {})", doc.example)
-        } else {
-            doc.example.to_owned()
-        };
-        let read = Statement::parse(&text, Context::Log);
-        assert!(read.is_ok(), "{}: {read:?}", doc.name);
-    }
-}
-
-#[test]
-fn columns_of_two_types_become_text() {
-    let ints = column_of(ColumnType::Int, &[Int(1), Null, Int(3)]);
-    let texts = column_of(ColumnType::Text, &[Text("a"), Text("b"), Null]);
-    let take = BooleanBuffer::from(vec![false, true, true]);
-    let mixed = blend(&take, &texts, &ints).unwrap();
-    assert_eq!(
-        &*mixed,
-        &*column_of(ColumnType::Text, &[Text("1"), Text("b"), Null])
-    );
-    let same = blend(&take, &texts, &texts).unwrap();
-    assert_eq!(&*same, &*texts);
-    assert!(blend(&BooleanBuffer::new_set(2), &texts, &ints).is_err());
-}
-
-#[test]
 fn a_slice_of_a_large_dictionary_is_rewritten() {
     let mut columns = Columns::new([("q", ColumnType::Text)]);
     for n in 0..50 {
@@ -543,36 +459,31 @@ fn a_slice_of_a_large_dictionary_is_rewritten() {
 }
 
 #[test]
-fn an_empty_frame_and_one_without_columns_are_left_in_peace() {
-    let table = Table::new(&rows().slice(0, 0), &NoPlaces)
-        .finish(&rows().slice(0, 0))
-        .unwrap();
-    assert_eq!(table.num_rows(), 0);
+fn texts_do_not_grow_without_end() {
     let mut program = Program::default();
-    program
-        .add(
-            Context::Log,
-            &[],
-            &["set(body, 'x')", "keep_keys(attributes, [])"],
-        )
-        .unwrap();
-    let none = rows().slice(0, 0).project(&[]).unwrap();
+    let mut statements = vec![r#"set(attributes["x"], "0123456789abcdef")"#];
+    statements.resize(
+        40,
+        r#"set(attributes["x"], Concat([attributes["x"], attributes["x"]], ""))"#,
+    );
+    statements.resize(80, r#"replace_pattern(attributes["x"], "", "0123456789abcdef")"#);
+    program.add(Context::Log, &[], &statements).unwrap();
+    let mut faults = Faults::default();
+    let now = Tick::from_unix_nanos(0);
     let applied = program
-        .apply(
-            &none,
-            &resource(),
-            &Projection,
-            Tick::from_unix_nanos(0),
-            &mut Faults::default(),
-        )
+        .apply(&rows(), &resource(), &Projection, now, &mut faults)
         .unwrap();
-    assert_eq!(applied.rows.num_rows(), 0);
-    let names = Statement::parse("set(body, usename)", Context::Log).unwrap();
-    assert_eq!(names.names(), [&PathRef::Body, &PathRef::Name("usename".into())]);
-}
-
-fn column_of(kind: ColumnType, cells: &[Cell<'_>]) -> arrow_array::ArrayRef {
-    let mut columns = Columns::new([("c", kind)]);
-    cells.iter().for_each(|cell| columns.push(&[*cell]).unwrap());
-    Arc::clone(columns.finish().unwrap().column(0))
+    let longest = column(&applied.rows, "x")
+        .into_iter()
+        .flatten()
+        .map(|text| text.len())
+        .max();
+    assert_eq!(longest, Some(MAX_TEXT));
+    assert!(
+        faults
+            .first()
+            .unwrap()
+            .ends_with("`Concat`: the text would be too long"),
+        "{faults:?}"
+    );
 }

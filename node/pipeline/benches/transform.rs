@@ -1,9 +1,10 @@
 //! The `transform` of the reference configuration on rows of statements: rows per second on one core.
 //!
-//! `same_texts` is what a watched server gives at each tick: the same statements, read anew. `new_texts` has not one
-//! text in common with the frame before. `shared` is a frame that shares its dictionary with the one before.
+//! `same_texts` is what a watched server gives at each tick: the same statements, read anew. `new_texts` has
+//! not one text in common with the frame before. `shared` is a frame that shares its dictionary with the one
+//! before.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 use std::sync::Arc;
 
@@ -41,9 +42,10 @@ fn rows(count: usize, salt: usize) -> RecordBatch {
     ]);
     for n in 0..count {
         let text = format!(
-            "SELECT o.id, o.customer_id, o.total, c.name, c.email FROM orders_{n}_{salt} AS o JOIN customers AS c ON \
-             c.id = o.customer_id WHERE o.status = 'open' AND o.region IN (1, 2, 33, 444) AND o.created_at > \
-             '2026-01-01' AND o.total > {} ORDER BY o.created_at DESC LIMIT 100 OFFSET $1 /* page {n} of the list */",
+            "SELECT o.id, o.customer_id, o.total, c.name, c.email FROM orders_{n}_{salt} AS o JOIN \
+            customers AS c ON c.id = o.customer_id WHERE o.status = 'open' AND o.region IN (1, 2, 33, \
+            444) AND o.created_at > '2026-01-01' AND o.total > {} ORDER BY o.created_at DESC LIMIT 100 \
+            OFFSET $1 /* page {n} of the list */",
             n * 17
         );
         let state = ["active", "idle", "idle in transaction"][n % 3];

@@ -38,7 +38,7 @@ pub enum PipelineError {
 
 impl PipelineError {
     /// A fault in the settings of `processor`.
-    pub(crate) fn setting(processor: &str, problem: impl Into<String>) -> Self {
+    pub fn setting(processor: &str, problem: impl Into<String>) -> Self {
         Self::Setting {
             processor: processor.to_owned(),
             problem: problem.into(),

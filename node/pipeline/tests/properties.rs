@@ -14,7 +14,7 @@ use ringwatch_config::settings::{
 };
 use ringwatch_frame::{
     Batch, Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Resource,
-    StreamId, TargetId, Tick,
+    Place, StreamId, TargetId, Tick,
 };
 use ringwatch_pipeline::{
     AttributesProcessor, BatchProcessor, MemoryLimiter, Outlet, PipelineMetrics, Processor,
@@ -156,7 +156,8 @@ fn build(step: &Step, books: &Arc<Books>, metrics: &PipelineMetrics) -> Box<dyn 
             let settings = AttributesSettings {
                 actions: actions.clone(),
             };
-            let column_of = |_: &str, _: &str, key: &str| (key == "c").then(|| Arc::from("b"));
+            let column_of =
+                |_: &str, _: &str, place: Place<'_>| (place == Place::Attribute("c")).then(|| Arc::from("b"));
             Box::new(AttributesProcessor::new("attributes", &settings, Arc::new(column_of)).unwrap())
         }
         Step::Batch { millis, size, room } => {

@@ -10,6 +10,7 @@ Examples:
   ringwatch validate --config ringwatch.yaml
   ringwatch run --config ringwatch.yaml
   ringwatch run --config base.yaml --config production.yaml --set receivers.postgresql.collection_interval=15s
+  ringwatch config generate production
   ringwatch catalogue list
   ringwatch catalogue show postgresql.statements -o json
   ringwatch cluster members
@@ -44,8 +45,11 @@ Examples:
 SIGTERM or Ctrl-C: last readings finish, the queue is flushed, and the node leaves within 30 seconds.")]
     Run(ConfigFiles),
     /// Check a configuration: every fault with its place, or nothing and exit code 0
-    #[command(after_help = "Example:\n  ringwatch validate --config ringwatch.yaml")]
-    Validate(ConfigFiles),
+    #[command(after_help = "\
+Examples:
+  ringwatch validate --config ringwatch.yaml
+  ringwatch validate --config ringwatch.yaml --connect")]
+    Validate(Validate),
     /// Show the effective configuration, or what a configuration may hold
     Config {
         /// What to show.
@@ -141,13 +145,46 @@ pub(crate) struct ConfigFiles {
     pub(crate) set: Vec<String>,
 }
 
+/// `ringwatch validate`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub(crate) files: ConfigFiles,
+    /// Look at every target too: whether it can be reached, and has what is asked for; nothing is executed
+    #[arg(long)]
+    pub(crate) connect: bool,
+}
+
 /// `ringwatch config ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// The effective settings with every default, secrets redacted
     Show(ConfigFiles),
+    /// Write a configuration to begin with, for one environment or for all
+    #[command(after_help = "\
+Examples:
+  ringwatch config generate production
+  ringwatch config generate all --out config
+
+Each file is ENV.yaml, checked before it is written. What differs between environments: thresholds of the sampler
+and of the circuit breaker, exporters, log. Each file says which variables it needs.")]
+    Generate(GenerateFor),
     /// The JSON Schema of the file
     Schema,
+}
+
+/// For which environment, and where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GenerateFor {
+    /// The environment: production, staging, development, or all
+    #[arg(value_name = "ENV|all")]
+    pub(crate) environment: String,
+    /// The folder to write to; it is made where it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Overwrite files that are there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What `ringwatch sql` reads, and how it answers.

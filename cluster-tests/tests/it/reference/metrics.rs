@@ -141,7 +141,7 @@ pub(super) async fn queries(stage: &Stage) -> Result<()> {
                 other => anyhow::bail!("{other:?}", other = (other.0, other.1)),
             }
             if text.contains("quick_") {
-                ensure!(text.contains("IN (?)") || text.contains("in (?)"), "{text}");
+                ensure!(text.contains("IN (?)"), "{text}");
             }
             seen.insert(query);
         }

@@ -163,7 +163,7 @@ async fn load(server: &Server) -> Result<()> {
         sql::execute(&mut session, "select 'moderate', pg_sleep(0.15)").await?;
         for n in 0..QUICK {
             let quick = format!(
-                "select quick_{n} from goods where name = '{SECRET}' and quick_{n} in (1, 22, 333) or 7 = {n}"
+                "select quick_{n} from goods where name = '{SECRET}' and quick_{n} IN (1, 22, 333) or 7 = {n}"
             );
             sql::execute(&mut session, &quick).await?;
         }

@@ -71,8 +71,8 @@ impl Encode<'_, Postgres> for Parameter {
     }
 }
 
-/// `text` as the type with this number holds it. The outer `None`: it is no type that is known here; the inner one:
-/// the text is no value of it.
+/// `text` as the type with this number holds it. The outer `None`: it is no type that is known here; the
+/// inner one: the text is no value of it.
 #[expect(
     clippy::option_option,
     reason = "the type may be unknown, or the text no value of it"
@@ -115,8 +115,8 @@ fn uuid(text: &str) -> Option<Vec<u8>> {
         .map(|id| id.to_be_bytes().to_vec())
 }
 
-/// A `numeric`: the number of digits to the base 10 000, the weight of the first one, the sign, the number of decimal
-/// digits after the point, then the digits (PostgreSQL, `numeric_recv`).
+/// A `numeric`: the number of digits to the base 10 000, the weight of the first one, the sign, the number of
+/// decimal digits after the point, then the digits (PostgreSQL, `numeric_recv`).
 fn numeric(text: &str) -> Option<Vec<u8>> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

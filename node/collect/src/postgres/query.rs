@@ -1,8 +1,8 @@
 //! Statements of users: prepared to learn their columns, answered as text.
 //!
-//! Text is what the server writes for every type there is, so an answer is asked for in the simple protocol, where
-//! nothing but text comes. A parameter can only be bound in the other protocol; there it is bound to a cursor, whose
-//! rows are then fetched as text too.
+//! Text is what the server writes for every type there is, so an answer is asked for in the simple protocol,
+//! where nothing but text comes. A parameter can only be bound in the other protocol; there it is bound to a
+//! cursor, whose rows are then fetched as text too.
 
 use std::borrow::Cow;
 use std::sync::Arc;

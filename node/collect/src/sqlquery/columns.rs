@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use ringwatch_config::settings::{Driver, SqlQuery};
 use ringwatch_frame::ColumnType;
-use ringwatch_parse::sql::{SelectItem, identifiers, select_list};
+use ringwatch_parse::sql::{Dialect, SelectItem, identifiers, select_list};
 
 use super::missing::dialect;
 
@@ -31,6 +31,8 @@ const NAMES: [&str; 21] = [
     "info",
     "argument",
 ];
+/// Words that put the rows of several queries together.
+const SET_OPERATIONS: [&str; 3] = ["union", "intersect", "except"];
 /// The ends of other such names.
 const ENDS: [&str; 6] = [
     "_query",
@@ -48,6 +50,8 @@ pub(super) enum SqlColumns {
     Named(Vec<String>),
     /// Those that look like it: by their own names, and these, whose expressions do.
     Guessed(Vec<String>),
+    /// Any: the statement reads statements, and where it puts them cannot be told.
+    All,
 }
 
 impl SqlColumns {
@@ -57,20 +61,17 @@ impl SqlColumns {
             return Self::Named(names.clone());
         }
         let dialect = dialect(driver);
-        let items = select_list(dialect, sql).unwrap_or_default();
-        let reads_statement = |item: &&SelectItem| {
-            let expression = sql.get(item.expression.clone()).unwrap_or_default();
-            // What cannot be read may be anything.
-            identifiers(dialect, expression)
-                .map_or(true, |names| names.iter().any(|name| names_statement(name)))
-        };
-        let unnamed = |item: &SelectItem| {
-            let expression = sql.get(item.expression.clone()).unwrap_or_default();
-            item.name
-                .clone()
-                .map_or_else(|| server_names(expression), |name| vec![name])
-        };
-        Self::Guessed(items.iter().filter(reads_statement).flat_map(unnamed).collect())
+        // What cannot be read may hold anything.
+        let all = identifiers(dialect, sql).ok();
+        let reads_none = |names: &Vec<String>| !names.iter().any(|name| names_statement(name));
+        if all.as_ref().is_some_and(reads_none) {
+            return Self::Guessed(Vec::new());
+        }
+        let several = SET_OPERATIONS.iter().any(|word| sql_word(sql, word));
+        match select_list(dialect, sql) {
+            Some(items) if !several => Self::Guessed(guessed(dialect, sql, &items)),
+            _ => Self::All,
+        }
     }
 
     /// The text columns of `rows` that hold SQL.
@@ -79,6 +80,7 @@ impl SqlColumns {
         let is_sql = |name: &str| match self {
             Self::Named(names) => among(names, name),
             Self::Guessed(names) => names_statement(name) || among(names, name),
+            Self::All => true,
         };
         let fields = rows.schema_ref().fields().iter();
         fields
@@ -88,8 +90,70 @@ impl SqlColumns {
     }
 }
 
-/// What a server may name an expression without a name of its own: a function's or a type's name, or the expression
-/// itself (MySQL).
+/// The names of columns whose expressions read statements, also through a subquery that gives them another name.
+fn guessed(dialect: Dialect, sql: &str, items: &[SelectItem]) -> Vec<String> {
+    let mut renamed: Vec<String> = Vec::new();
+    for inner in inner_queries(sql) {
+        let items = select_list(dialect, inner).unwrap_or_default();
+        let found = items
+            .iter()
+            .filter(|item| reads_statement(dialect, inner, item, &renamed));
+        let found: Vec<_> = found.filter_map(|item| item.name.clone()).collect();
+        renamed.extend(found);
+    }
+    let found = items
+        .iter()
+        .filter(|item| reads_statement(dialect, sql, item, &renamed));
+    let names = found.flat_map(|item| {
+        let expression = sql.get(item.expression.clone()).unwrap_or_default();
+        item.name
+            .clone()
+            .map_or_else(|| server_names(expression), |name| vec![name])
+    });
+    let mut names: Vec<_> = names.collect();
+    // An asterisk lets them through under these names.
+    names.append(&mut renamed);
+    names
+}
+
+/// Whether an item reads a statement, or a column that a subquery made of one.
+fn reads_statement(dialect: Dialect, sql: &str, item: &SelectItem, renamed: &[String]) -> bool {
+    let expression = sql.get(item.expression.clone()).unwrap_or_default();
+    let known =
+        |name: &String| names_statement(name) || renamed.iter().any(|known| known.eq_ignore_ascii_case(name));
+    identifiers(dialect, expression).map_or(true, |names| names.iter().any(known))
+}
+
+/// What stands in brackets and begins as a query, the inner ones first.
+fn inner_queries(sql: &str) -> Vec<&str> {
+    let (mut open, mut found, mut quote) = (Vec::new(), Vec::new(), None);
+    for (at, byte) in sql.bytes().enumerate() {
+        match (byte, quote) {
+            (b'\'' | b'"', None) => quote = Some(byte),
+            (_, Some(end)) if byte == end => quote = None,
+            (b'(', None) => open.push(at + 1),
+            (b')', None) => {
+                let inner = open.pop().and_then(|start| sql.get(start..at));
+                let begins = |text: &&str| {
+                    let first: String = text.trim_start().chars().take(6).collect();
+                    first.eq_ignore_ascii_case("select") || first.to_ascii_lowercase().starts_with("with")
+                };
+                found.extend(inner.filter(begins));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether the word stands in the text, be it in a literal.
+fn sql_word(sql: &str, word: &str) -> bool {
+    let part = |c: char| !c.is_alphanumeric() && c != '_';
+    sql.split(part).any(|text| text.eq_ignore_ascii_case(word))
+}
+
+/// What a server may name an expression without a name of its own: a function's or a type's name, or the
+/// expression itself (MySQL).
 fn server_names(expression: &str) -> Vec<String> {
     let text = expression.trim();
     let word = |c: char| c.is_alphanumeric() || c == '_';
@@ -148,5 +212,26 @@ mod tests {
         assert_eq!(hidden("sql_columns: [state]", sql, &columns), ["state"]);
         assert!(hidden("sql_columns: []", sql, &columns).is_empty());
         assert_eq!(hidden("", "SELECT * FROM x", &["a", "query"]), ["query"]);
+    }
+
+    #[test]
+    fn a_statement_under_another_name_is_found_or_all_is_hidden() {
+        let table = [
+            (
+                "WITH q AS (SELECT state AS b, query AS a FROM x) SELECT a, b FROM q",
+                "a",
+            ),
+            (
+                "SELECT b, upper(t.a) AS c FROM (SELECT left(query, 9) AS a, b FROM x) t",
+                "a c",
+            ),
+            ("SELECT a, b FROM x WHERE query <> ')'", ""),
+            ("SELECT a, b FROM x UNION ALL SELECT b, query FROM y", "a b c"),
+            ("VALUES ((SELECT query FROM x))", "a b c"),
+            ("SELECT a, b FROM x UNION SELECT b, c FROM y", ""),
+        ];
+        for (sql, expected) in table {
+            assert_eq!(hidden("", sql, &["a", "b", "c"]).join(" "), expected, "{sql}");
+        }
     }
 }

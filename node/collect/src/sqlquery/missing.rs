@@ -1,7 +1,9 @@
-//! Columns that a server does not have: a bare column of the select list is read as its successor, or as NULL. Pure.
+//! Columns that a server does not have: a bare column of the select list is read as its successor, or as
+//! NULL. Pure.
 //!
-//! Versions rename columns and a statement is written for one of them. What would fail as a whole is read without the
-//! column that is not there; anything but a bare column of the outermost select list stays the user's to correct.
+//! Versions rename columns and a statement is written for one of them. What would fail as a whole is read
+//! without the column that is not there; anything but a bare column of the outermost select list stays the
+//! user's to correct.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +16,8 @@ use crate::session::Missing;
 
 /// The most columns of one statement that are replaced.
 const MOST: usize = 16;
-/// Columns of `pg_stat_statements` that have another name in other versions, both ways: 1.8 (PostgreSQL 13) and 1.11
-/// (PostgreSQL 17) renamed them.
+/// Columns of `pg_stat_statements` that have another name in other versions, both ways: 1.8 (PostgreSQL 13)
+/// and 1.11 (PostgreSQL 17) renamed them.
 const RENAMED: [(&str, &str); 7] = [
     ("blk_read_time", "shared_blk_read_time"),
     ("blk_write_time", "shared_blk_write_time"),
@@ -75,8 +77,8 @@ impl Mended {
         &self.sql
     }
 
-    /// Replaces what the server says is missing. Says which column, as the statement writes it, is read as what;
-    /// `None` when it is not a bare column of the select list, or too many are missing.
+    /// Replaces what the server says is missing. Says which column, as the statement writes it, is read as
+    /// what; `None` when it is not a bare column of the select list, or too many are missing.
     pub(crate) fn mend(&mut self, missing: &Missing, mapping: &Mapping) -> Option<(String, ReadAs)> {
         let at = match missing {
             Missing::At(character) => self.item_at(*character)?,
@@ -96,7 +98,8 @@ impl Mended {
         Some((column, read_as))
     }
 
-    /// The line and the column, from 1, of a character of what is sent, from 1, as they are in the user's statement.
+    /// The line and the column, from 1, of a character of what is sent, from 1, as they are in the user's
+    /// statement.
     pub(crate) fn line_and_column(&self, character: usize) -> (usize, usize) {
         let offset = self.original_offset(self.sent_offset(character));
         let before = self.original.get(..offset).unwrap_or(&self.original);

@@ -216,8 +216,8 @@ impl PlannedQuery {
     }
 }
 
-/// The statement without white space and semicolons at its end. What stands before stays as it is, so that the
-/// server's positions are those of the configuration.
+/// The statement without white space and semicolons at its end. What stands before stays as it is, so that
+/// the server's positions are those of the configuration.
 fn without_end(sql: &str) -> &str {
     sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace())
 }

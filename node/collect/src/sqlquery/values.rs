@@ -96,7 +96,8 @@ fn bit(cell: &Cell<'_>) -> Option<bool> {
     }
 }
 
-/// A whole number is a Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by its size.
+/// A whole number is a Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by its
+/// size.
 fn time(cell: &Cell<'_>) -> Option<i64> {
     match cell {
         Cell::Time(nanos) => Some(*nanos),

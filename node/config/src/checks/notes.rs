@@ -70,7 +70,8 @@ fn small_rates(path: &[String], sampler: &AdaptiveSampler, found: &mut Vec<Compl
     let default = (at(path, "default_sampling_rate"), sampler.default_sampling_rate);
     for (path, rate) in of_rules.chain([default]) {
         if rate > 0.0 && rate < 1.0 {
-            let message = "rates are in percent, and this keeps less than 1 row of 100; for half of the rows write 50, not 0.5";
+            let message = "rates are in percent, and this keeps less than 1 row of 100; for half of the rows \
+                           write 50, not 0.5";
             found.push(Complaint::new(path, message));
         }
     }

@@ -101,7 +101,8 @@ fn rules(path: &[String], sampler: &AdaptiveSampler, found: &mut Vec<Complaint>)
 fn when(path: &[String], rule: &SamplingRule, found: &mut Vec<Complaint>) {
     match (&rule.condition, rule.conditions.is_empty()) {
         (None, true) => {
-            let message = "the rule never says when it matches; give `condition`, such as \"mean_exec_time > 1000\", or `conditions`";
+            let message = "the rule never says when it matches; give `condition`, such as \
+                           \"mean_exec_time > 1000\", or `conditions`";
             found.push(Complaint::new(path.to_vec(), message));
         }
         (Some(_), false) => {

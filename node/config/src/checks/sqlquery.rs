@@ -105,7 +105,8 @@ fn in_parts(path: &[String], receiver: &SqlqueryReceiver, found: &mut Vec<Compla
     }
     tls(path, &receiver.tls, found);
     if receiver.tls.server_name_override.is_some() {
-        let message = "`server_name_override` cannot be had for databases: give the certificate's name as the endpoint's host";
+        let message = "`server_name_override` cannot be had for databases: give the certificate's name as the \
+                       endpoint's host";
         found.push(Complaint::new(
             at(&at(path, "tls"), "server_name_override"),
             message,

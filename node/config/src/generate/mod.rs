@@ -5,6 +5,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::Settings;
 use crate::fault::Faults;
 use crate::load::load_text;
 use crate::tree::Body;
@@ -32,19 +33,32 @@ const SAMPLES: [(&str, &str); 5] = [
     ("NEW_RELIC_LICENSE_KEY", "sample"),
 ];
 
-/// The text of a configuration for `environment`, which loads once its variables are set; nothing for an environment
-/// that is not known.
+/// A configuration to begin with.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The file.
+    pub text: String,
+    /// What it says where samples stand for the variables that it needs.
+    pub settings: Settings,
+}
+
+/// A configuration for `environment`, which loads once its variables are set; nothing for an environment that is not
+/// known.
 ///
 /// # Errors
 /// When the text does not load, which is a defect of the presets.
-pub fn generate(environment: &str) -> Option<Result<String, Faults>> {
+pub fn generate(environment: &str) -> Option<Result<Generated, Faults>> {
     let (name, preset) = PRESETS.into_iter().find(|(name, _)| *name == environment)?;
     Some(fill(name, preset).and_then(|text| {
         let sample = |wanted: &str| {
             let found = SAMPLES.into_iter().find(|(name, _)| *name == wanted);
             found.map(|(_, value)| value.to_owned())
         };
-        load_text(&format!("{name}.yaml"), &text, &sample).map(|_| text)
+        let loaded = load_text(&format!("{name}.yaml"), &text, &sample)?;
+        Ok(Generated {
+            text,
+            settings: loaded.settings,
+        })
     }))
 }
 

@@ -3,7 +3,7 @@ use crate::Settings;
 use crate::settings::{AdaptiveSampler, Processor};
 
 fn settings(environment: &str) -> Settings {
-    let text = generate(environment).unwrap().unwrap();
+    let text = generate(environment).unwrap().unwrap().text;
     let sample = |wanted: &str| {
         let found = SAMPLES.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, value)| (*value).to_owned())
@@ -40,7 +40,7 @@ fn each_environment_has_the_thresholds_of_its_preset() {
 #[test]
 fn no_place_is_left_and_the_variables_that_are_named_are_those_that_are_needed() {
     for (environment, preset) in PRESETS {
-        let text = generate(environment).unwrap().unwrap();
+        let text = generate(environment).unwrap().unwrap().text;
         assert!(!text.contains('@'), "{environment}: {text}");
         assert!(text.contains(&format!("config generate {environment}")), "{text}");
         for line in text.lines() {

@@ -19,7 +19,7 @@ pub struct RateLimiter {
     /// How many readings a second this node makes of all its targets. `0` sets no limit.
     #[schemars(range(min = 0.0))]
     pub global_max_rps: f64,
-    /// How the limits follow the share of readings that are refused.
+    /// How the limits follow the target. A target without a limit stays without.
     pub adaptive: AdaptiveLimit,
 }
 
@@ -32,7 +32,7 @@ pub struct Limit {
     pub rps: f64,
     /// How many readings may come at once. Default: those of one second, at least one.
     pub burst: Option<u64>,
-    /// Rows a second that go on. `0` sets no limit.
+    /// Rows a second that go on, in each pipeline. `0` sets no limit.
     #[schemars(range(min = 0.0))]
     pub rows_per_second: f64,
     /// How many rows may come at once. Default: those of ten seconds.
@@ -48,7 +48,7 @@ pub struct DatabaseLimit {
     pub rps: f64,
     /// How many readings may come at once. Default: those of one second, at least one.
     pub burst: Option<u64>,
-    /// Rows a second that go on. `0` sets no limit.
+    /// Rows a second that go on, in each pipeline. `0` sets no limit.
     #[schemars(range(min = 0.0))]
     pub rows_per_second: f64,
     /// How many rows may come at once. Default: those of ten seconds.
@@ -78,7 +78,7 @@ pub struct ScheduledLimit {
     pub rps: f64,
     /// How many readings may come at once. Default: those of one second, at least one.
     pub burst: Option<u64>,
-    /// Rows a second that go on. `0` sets no limit.
+    /// Rows a second that go on, in each pipeline. `0` sets no limit.
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub rows_per_second: f64,
@@ -86,14 +86,15 @@ pub struct ScheduledLimit {
     pub rows_burst: Option<u64>,
 }
 
-/// How limits follow the target: when its readings are quick and more are wanted than may be made, the limit
-/// rises; when they fail or become slow, it falls.
+/// How limits follow the target. Every 30 s, after 20 asks or more: when over a tenth of its readings fail,
+/// or they take twice as long as usual, the limit falls by a tenth; when over a tenth of the asks are refused
+/// and readings are quick, it rises by a twentieth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaptiveLimit {
     /// Whether they do.
     pub enabled: bool,
-    /// No limit falls below, in readings a second.
+    /// No limit falls below, in readings a second, unless less is configured.
     #[schemars(range(min = 0.0))]
     pub min_rps: f64,
     /// No limit rises above, in readings a second. `0`: not above what is configured.

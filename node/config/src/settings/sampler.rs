@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Scalar;
 use crate::scalar::Duration;
 
-/// Keeps what matters and a share of the rest. Every decision is a hash of target, fingerprint and window, so any node
-/// decides the same. Rates are in percent.
+/// Keeps what matters and a share of the rest. Every decision is a hash of target, fingerprint and window, so
+/// any node decides the same. Rates are in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaptiveSampler {
@@ -17,7 +17,8 @@ pub struct AdaptiveSampler {
     pub state_backend: StateBackend,
     /// The file of `state_backend: file`.
     pub state_file: String,
-    /// How often what is too old is forgotten. The file is written then, soon after something new was seen, and at the end.
+    /// How often what is too old is forgotten. The file is written then, soon after something new was seen,
+    /// and at the end.
     pub cleanup_interval: Duration,
     /// How many fingerprints are remembered, in each pipeline.
     #[schemars(range(min = 1))]
@@ -29,30 +30,33 @@ pub struct AdaptiveSampler {
     pub max_memory_mb: u64,
     /// For how long a fingerprint's rows are kept, or kept back, together.
     pub window: Duration,
-    /// The columns that say which rows are of one kind. Default: the statement's identifier, else its text, else the
-    /// record's body, else the whole row.
+    /// The columns that say which rows are of one kind. Default: the statement's identifier, else its text,
+    /// else the record's body, else the whole row.
     pub key: Vec<String>,
     /// The rules. The one with the smallest `priority` is asked first; the first that matches decides.
     pub rules: Vec<SamplingRule>,
     /// The rate of rows that no rule matches, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub default_sampling_rate: f64,
-    /// How many rows a second are put to the rules. Rows beyond are decided as their fingerprint was last, else by
-    /// `default_sampling_rate`; each reading begins with other rows, so that all have their turn. `0` sets no limit.
+    /// How many rows a second are put to the rules. Rows beyond are decided as their fingerprint was last,
+    /// else by `default_sampling_rate`; each reading begins with other rows, so that all have their turn. `0`
+    /// sets no limit.
     pub max_decisions_per_second: u64,
-    /// How many rows a second may pass, whatever the rules say. Rows beyond are dropped for `rate_limited`, those of rules
-    /// that keep everything last. `0` sets no limit.
+    /// How many rows a second may pass, whatever the rules say. Rows beyond are dropped for `rate_limited`,
+    /// those of rules that keep everything last. `0` sets no limit.
     pub max_records_per_second: u64,
     /// Whether a fingerprint that is new, or that another rule matches than before, passes whatever its rate.
     pub keep_new: bool,
     /// How `default_sampling_rate` follows the load.
     pub adaptive: AdaptiveRate,
-    /// Makes a rule `slow_queries` in front of all: rows whose `mean_exec_time` is over it are kept, in milliseconds.
+    /// Makes a rule `slow_queries` in front of all: rows whose `mean_exec_time` is over it are kept, in
+    /// milliseconds.
     pub slow_query_threshold_ms: Option<f64>,
-    /// Which entry of `environment_overrides` holds: `production`, `staging`, ... Default: the environment variable
-    /// `ENVIRONMENT`, put in by `environment: ${ENVIRONMENT:}`.
+    /// Which entry of `environment_overrides` holds: `production`, `staging`, ... Default: the environment
+    /// variable `ENVIRONMENT`, put in by `environment: ${ENVIRONMENT:}`.
     pub environment: String,
-    /// Other values for some settings, by environment.
+    /// Other values for some settings, by environment: those of the entry that is called as `environment` says take the
+    /// place of those above. What an entry leaves out stays.
     pub environment_overrides: BTreeMap<String, SamplerOverride>,
 }
 

@@ -34,18 +34,21 @@ fn the_reference_has_a_row_for_keys_at_every_depth() {
 #[test]
 fn the_examples_on_the_page_are_valid() {
     let page = ringwatch_config::reference();
-    let example = page
-        .split("```yaml\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next())
-        .unwrap();
-    crate::common::good(example, &[("PG_PASSWORD", "secret")]);
-    let cluster = page
-        .split("```yaml\n")
-        .nth(2)
-        .and_then(|rest| rest.split("```").next())
-        .unwrap();
-    let whole = format!("{}{cluster}", crate::common::SMALL);
+    let example = |nth: usize| {
+        let blocks = page.split("```yaml\n").nth(nth).unwrap();
+        blocks.split("```").next().unwrap().to_owned()
+    };
+    crate::common::good(&example(1), &[("PG_PASSWORD", "secret")]);
+    let whole = format!("{}{}", crate::common::SMALL, example(2));
     let settings = crate::common::good(&whole, &[("HOSTNAME", "ringwatch-0"), ("POD_IP", "10.0.0.7")]);
     assert_eq!(settings.cluster.gossip.unwrap().seeds.len(), 2);
+    let env = [
+        ("POSTGRES_DSN", "host=db1 user=u dbname=app"),
+        ("ENVIRONMENT", "staging"),
+    ];
+    let loaded = ringwatch_config::load_text("page.yaml", &example(3), &|name| {
+        let found = env.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    });
+    assert_eq!(loaded.unwrap_or_else(|faults| panic!("{faults}")).notes, []);
 }

@@ -5,6 +5,7 @@ mod cluster;
 mod common;
 #[cfg(test)]
 mod deciding;
+#[cfg(test)]
 mod docs;
 mod faults;
 mod hostile;

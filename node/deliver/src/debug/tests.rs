@@ -31,6 +31,10 @@ impl MakeWriter<'_> for Page {
 
 /// The lines for one batch of two frames of two rows each.
 fn lines(verbosity: Verbosity, signal: Signal) -> Vec<String> {
+    lines_of(verbosity, signal, projections())
+}
+
+fn lines_of(verbosity: Verbosity, signal: Signal, projections: Arc<Projections>) -> Vec<String> {
     let page = Page::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(page.clone())
@@ -43,7 +47,7 @@ fn lines(verbosity: Verbosity, signal: Signal) -> Vec<String> {
         ..DebugExporter::default()
     };
     tracing::subscriber::with_default(subscriber, || {
-        debug("debug", &settings, projections()).accept(signal, batch(&books, 2, 2));
+        debug("debug", &settings, projections).accept(signal, batch(&books, 2, 2));
     });
     assert_eq!(books.snapshot().delivered_rows, 4);
     assert!(books.snapshot().balanced());
@@ -79,6 +83,38 @@ fn verbosity_says_how_much_is_written() {
         records[0].contains("people.seen") && records[0].contains("ann"),
         "{}",
         records[0]
+    );
+}
+
+#[test]
+fn a_record_is_told_with_body_and_severity() {
+    let mut projection = projections()
+        .get("postgresql", "people")
+        .map(|found| ringwatch_catalogue::Projection::clone(found))
+        .unwrap();
+    let mut second = projection.events[0].clone();
+    second.name.clear();
+    second.body = Some("who".into());
+    second.severity_number = Some("n".into());
+    second.severity_text = Some("who".into());
+    projection.events.push(second);
+    let mut projections = Projections::default();
+    projections.insert("postgresql", "people", projection);
+    let lines = lines_of(Verbosity::Detailed, Signal::Logs, Arc::new(projections));
+    assert_eq!(lines.len(), 8, "two records a row");
+    assert!(
+        lines[3].contains(r#"severity="bob" severity_number=1 body="bob""#),
+        "{}",
+        lines[3]
+    );
+    assert!(
+        !lines[3].contains("event=") && lines[0].contains("event="),
+        "{lines:#?}"
+    );
+    assert!(
+        !lines[2].contains("severity_number"),
+        "0 says nothing: {}",
+        lines[2]
     );
 }
 

@@ -98,10 +98,9 @@ impl Gate {
             };
             let stop = async {
                 if stopping {
-                    std::future::pending().await
-                } else {
-                    self.stopping.cancelled().await;
+                    std::future::pending::<()>().await;
                 }
+                self.stopping.cancelled().await;
             };
             tokio::select! {
                 () = changed => continue,
@@ -173,3 +172,7 @@ impl Drop for Pass<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

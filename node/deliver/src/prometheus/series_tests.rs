@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ringwatch_frame::{Books, Value};
+use ringwatch_frame::{Books, Cell, ColumnType, Columns, Value};
 
 use super::*;
 use crate::testing::{frame, projections};
@@ -179,4 +179,61 @@ async fn a_clock_that_is_set_back_neither_holds_up_nor_keeps_series() {
         1,
         "the sweep took the rest"
     );
+}
+
+/// A row for each value of `n`, with the instant `at` in milliseconds, and what they become: a gauge, and a delta.
+fn timed(rows: &[(i64, Option<i64>)]) -> (Frame, Projection) {
+    let mut columns = Columns::new([("n", ColumnType::Int), ("at", ColumnType::Time)]);
+    for (n, at) in rows {
+        let at = at.map_or(Cell::Null, |millis| Cell::Time(millis * 1_000_000));
+        columns.push(&[Cell::Int(*n), at]).unwrap();
+    }
+    let plain = frame(
+        &Arc::new(Books::default()),
+        StreamId::of_server("people"),
+        1_000,
+        0,
+    );
+    let meta = plain.meta().clone();
+    plain.deliver();
+    let timed = Frame::collected(&Arc::new(Books::default()), meta, columns.finish().unwrap());
+    let mut projection = Projection::clone(projections().get("postgresql", "people").unwrap());
+    for metric in &mut projection.metrics {
+        metric.timestamp = Some("at".into());
+        metric.attributes.clear();
+    }
+    projection.metrics[0].aggregation = Aggregation::Delta;
+    (timed, projection)
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_have_their_own_time_and_the_newest_of_a_series_counts() {
+    for (rows, wanted) in [
+        (&[(4, Some(7_000))][..], "2 7000"),
+        (&[(4, None)], "2 1000000"),
+        (&[(2, Some(8_000)), (4, Some(9_000)), (6, Some(7_000))], "2 9000"),
+    ] {
+        let (store, _) = store(|settings| settings.send_timestamps = true);
+        let (frame, projection) = timed(rows);
+        store.take(&frame, &projection);
+        frame.deliver();
+        assert_eq!(values(&store.text(), "people_wait_milliseconds"), [wanted]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_counts_from_the_point_before_is_left_out() {
+    let (store, _) = store(|_| {});
+    for _ in 0..2 {
+        let (frame, projection) = timed(&[(1, None), (2, None)]);
+        store.take(&frame, &projection);
+        frame.deliver();
+    }
+    let page = store.text();
+    assert!(
+        !page.contains("people_calls") && page.contains("people_wait"),
+        "{page}"
+    );
+    let told: Vec<String> = store.left_out.lock().unwrap().iter().cloned().collect();
+    assert_eq!(told, ["people.calls"], "which was said once");
 }

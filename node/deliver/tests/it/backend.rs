@@ -21,7 +21,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::codec::CompressionEncoding::{Gzip, Zstd};
 use tonic::transport::{Server, ServerTlsConfig};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// What the backend says to a request.
 #[derive(Clone, Debug)]
@@ -205,4 +205,23 @@ impl LogsService for Seen {
         });
         Ok(Response::new(ExportLogsServiceResponse { partial_success }))
     }
+}
+
+/// `google.rpc.Status` with a `RetryInfo` of so many milliseconds, by hand.
+pub(crate) fn retry_info(code: Code, millis: u32) -> Answer {
+    use prost::encoding::{bytes, int32, string};
+    let mut delay = Vec::new();
+    int32::encode(2, &i32::try_from(millis * 1_000_000).unwrap(), &mut delay);
+    let mut info = Vec::new();
+    bytes::encode(1, &delay, &mut info);
+    let mut any = Vec::new();
+    string::encode(
+        1,
+        &"type.googleapis.com/google.rpc.RetryInfo".to_owned(),
+        &mut any,
+    );
+    bytes::encode(2, &info, &mut any);
+    let mut details = Vec::new();
+    bytes::encode(3, &any, &mut details);
+    Answer::Fail(Status::with_details(code, "slower", details.into()))
 }

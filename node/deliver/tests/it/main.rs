@@ -8,6 +8,7 @@
 
 mod allocations;
 mod backend;
+mod circuit;
 mod encode;
 mod node;
 mod otlp;

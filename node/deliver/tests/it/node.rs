@@ -23,6 +23,15 @@ pub(crate) struct Node {
 impl Node {
     /// An exporter to `endpoint` that retries after 10 ms.
     pub(crate) fn start(endpoint: &impl Display, change: impl FnOnce(&mut OtlpExporter)) -> Self {
+        Self::start_with(endpoint, true, change)
+    }
+
+    /// The same, with words of the backend counting or not.
+    pub(crate) fn start_with(
+        endpoint: &impl Display,
+        detect_rate_limits: bool,
+        change: impl FnOnce(&mut OtlpExporter),
+    ) -> Self {
         let mut settings = settings(&endpoint.to_string());
         change(&mut settings);
         let registry = Registry::new();
@@ -32,7 +41,7 @@ impl Node {
             projections: projections(),
             version: "1.2.3",
             registry: &registry,
-            detect_rate_limits: true,
+            detect_rate_limits,
         })
         .unwrap();
         Self {
@@ -60,6 +69,11 @@ impl Node {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("{why}: {:?}\n{}", self.books.snapshot(), self.metrics());
+    }
+
+    /// Waits until `done` holds.
+    pub(crate) async fn until(&self, why: &str, done: impl Fn(&Self) -> bool) {
+        self.wait(why, |_| done(self)).await;
     }
 
     /// Waits until no row is on its way.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use crate::backend::{Answer, Backend};
+use crate::backend::{Answer, Backend, retry_info};
 use crate::node::{Node, settings};
 use crate::testing::{batch, projections};
 
@@ -28,25 +28,6 @@ fn dropped(books: &BooksSnapshot, reason: DropReason) -> u64 {
 
 fn fail(code: Code) -> Answer {
     Answer::Fail(Status::new(code, "not\nnow"))
-}
-
-/// `google.rpc.Status` with a `RetryInfo` of so many milliseconds, by hand.
-fn retry_info(code: Code, millis: u32) -> Answer {
-    use prost::encoding::{bytes, int32, string};
-    let mut delay = Vec::new();
-    int32::encode(2, &i32::try_from(millis * 1_000_000).unwrap(), &mut delay);
-    let mut info = Vec::new();
-    bytes::encode(1, &delay, &mut info);
-    let mut any = Vec::new();
-    string::encode(
-        1,
-        &"type.googleapis.com/google.rpc.RetryInfo".to_owned(),
-        &mut any,
-    );
-    bytes::encode(2, &info, &mut any);
-    let mut details = Vec::new();
-    bytes::encode(3, &any, &mut details);
-    Answer::Fail(Status::with_details(code, "slower", details.into()))
 }
 
 #[tokio::test]

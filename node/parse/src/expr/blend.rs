@@ -11,7 +11,8 @@ use ringwatch_frame::{Cell, ColumnType, Columns, ColumnsError};
 
 use super::vector::{Vector, text_column};
 
-/// Row by row `new` where `take` is set, else `old`. Where values of two types come together, the column is text.
+/// Row by row `new` where `take` is set, else `old`. Where values of two types come together, the column is
+/// text.
 ///
 /// # Errors
 /// When a column is of a type that no frame holds, or the columns are not of one length.
@@ -31,7 +32,8 @@ pub fn blend(take: &BooleanBuffer, new: &ArrayRef, old: &ArrayRef) -> Result<Arr
     Ok(arrow_select::zip::zip(&take, new, old)?)
 }
 
-/// Both dictionaries one behind the other, so that no text is looked at. A text that is in both is there twice.
+/// Both dictionaries one behind the other, so that no text is looked at. A text that is in both is there
+/// twice.
 fn texts(
     take: &BooleanBuffer,
     (new_keys, new_texts): (&Int32Array, &StringArray),

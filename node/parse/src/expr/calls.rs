@@ -251,8 +251,8 @@ fn target(parser: &Parser<'_>, node: &Node) -> Result<(), ExprError> {
         },
         Expr::Attributes(_) => fault("set one attribute, `attributes[\"key\"]`, or use `merge_maps`"),
         _ => fault(
-            "only `attributes[\"key\"]`, `resource.attributes[\"key\"]`, a column, `body`, `severity_text` and \
-             `severity_number` can be written",
+            "only `attributes[\"key\"]`, `resource.attributes[\"key\"]`, a column, `body`, \
+            `severity_text` and `severity_number` can be written",
         ),
     }
 }

@@ -73,7 +73,8 @@ impl fmt::Display for Literal {
 }
 
 impl Condition {
-    /// Reads a condition. It cannot ask for the time (`Now`): the same rows give the same answer on every node.
+    /// Reads a condition. It cannot ask for the time (`Now`): the same rows give the same answer on every
+    /// node.
     ///
     /// # Errors
     /// When the text is no condition.
@@ -169,7 +170,8 @@ impl Condition {
         &self.text
     }
 
-    /// The condition on rows of `schema`. It costs a few look-ups by name: keep it for as long as the schema stays.
+    /// The condition on rows of `schema`. It costs a few look-ups by name: keep it for as long as the schema
+    /// stays.
     pub fn bind(&self, schema: &Schema, places: &dyn Places) -> Bound {
         Bound {
             expr: Arc::clone(&self.expr),

@@ -1,4 +1,5 @@
-//! One value while an expression is evaluated. Lists and maps are there on the way only: no column holds them.
+//! One value while an expression is evaluated. Lists and maps are there on the way only: no column holds
+//! them.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

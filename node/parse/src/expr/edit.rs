@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
-use super::ast::Expr;
+use super::ast::{Expr, Key};
 use super::blend::{blend, only, retexted};
 use super::datum::Datum;
-use super::eval::lift;
+use super::eval::entries;
 use super::path::PathRef;
 use super::rewrite::{Pass, Rewrite, rewritten};
 use super::statement::{Edit, Strategy, Which};
@@ -223,13 +223,8 @@ fn merge(
 ) -> Result<(), EvalError> {
     let rows = table.rows();
     for key in keys_of(source, faults) {
-        let value = lift(std::slice::from_ref(source), rows, |cells| match cells {
-            [Datum::Map(entries)] => {
-                let found = entries.iter().find(|(name, _)| **name == *key);
-                found.map_or(Datum::Null, |(_, value)| value.clone())
-            }
-            _ => Datum::Null,
-        });
+        // that a value is no map has been noted with its keys
+        let value = entries(source, &Key::Text(Arc::clone(&key)), &mut Faults::default());
         if value.is_nested() {
             faults.note(|| "a map holds lists or maps, which no column can hold".into());
         }

@@ -40,8 +40,8 @@ pub enum EvalError {
     Columns(#[from] ringwatch_frame::ColumnsError),
 }
 
-/// What could not be evaluated, though the expression is well-formed: text compared with a number, JSON that is none.
-/// Where it happens the value is null and the condition false.
+/// What could not be evaluated, though the expression is well-formed: text compared with a number, JSON that
+/// is none. Where it happens the value is null and the condition false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     count: u64,
@@ -55,7 +55,8 @@ impl Faults {
         self.first.get_or_insert_with(what);
     }
 
-    /// How many there were. What is wrong with a whole column, or with a text that many rows have, counts once.
+    /// How many there were. What is wrong with a whole column, or with a text that many rows have, counts
+    /// once.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -161,8 +161,8 @@ impl<'a> Lexer<'a> {
         token.ok_or_else(|| self.fault(from, "the number is too large"))
     }
 
-    /// A text in `quote`. `\\`, `\"`, `\'`, `\n`, `\r` and `\t` are what they are in most languages; before any other
-    /// character the backslash stays, so that a regular expression need not be escaped twice.
+    /// A text in `quote`. `\\`, `\"`, `\'`, `\n`, `\r` and `\t` are what they are in most languages; before
+    /// any other character the backslash stays, so that a regular expression need not be escaped twice.
     fn quoted(&mut self, quote: char) -> Result<String, ExprError> {
         let from = self.at;
         self.at += quote.len_utf8();

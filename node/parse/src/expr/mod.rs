@@ -1,15 +1,16 @@
 //! Conditions and statements in OpenTelemetry's transformation language (OTTL), on the columns of frames.
 //!
-//! A text is parsed and checked once, when the configuration is loaded: unknown functions, wrong numbers and types
-//! of arguments, paths that mean nothing. It is evaluated on whole columns; what several rows share, as the texts of a
-//! dictionary, is evaluated once. Any text can be parsed and any condition evaluated without a panic, in bounded time
-//! and depth.
+//! A text is parsed and checked once, when the configuration is loaded: unknown functions, wrong numbers and
+//! types of arguments, paths that mean nothing. It is evaluated on whole columns; what several rows share, as
+//! the texts of a dictionary, is evaluated once. Any text can be parsed and any condition evaluated without a
+//! panic, in bounded time and depth.
 
 mod ast;
 mod blend;
 mod calls;
 mod condition;
 mod datum;
+mod distinct;
 mod edit;
 mod edit_resource;
 mod error;
@@ -33,13 +34,16 @@ pub use ast::MAX_DEPTH;
 pub use blend::{blend, texts_of};
 pub use condition::{Bound, Condition, Literal, Operator};
 pub use error::{EvalError, ExprError, Faults};
-pub use functions::{FunctionDoc, Parameter, functions};
+pub use functions::{FunctionDoc, Parameter, function_table, functions};
 pub use lexer::MAX_LENGTH;
 pub use path::{NoPlaces, PathRef, Places};
 pub use program::{Applied, Program, ProgramError};
 pub use ringwatch_frame::Place;
 pub use statement::Statement;
 pub use table::Table;
+
+/// The longest text that is made of a shorter one, in bytes.
+pub const MAX_TEXT: usize = 256 * 1024;
 
 /// What paths are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -93,8 +93,8 @@ pub trait Places {
     /// The column that goes out as `place`, if one does.
     fn column(&self, place: Place<'_>) -> Option<Arc<str>>;
 
-    /// All attributes of points and records that come from columns: their keys and their columns. What works on all
-    /// attributes (`keep_keys`, `truncate_all`) knows no others but those that processors added.
+    /// All attributes of points and records that come from columns: their keys and their columns. What works
+    /// on all attributes (`keep_keys`, `truncate_all`) knows no others but those that processors added.
     fn attributes(&self) -> Vec<(Arc<str>, Arc<str>)> {
         Vec::new()
     }
@@ -136,7 +136,8 @@ pub(super) fn locate(path: &PathRef, fields: &[FieldRef], places: &dyn Places) -
     }
 }
 
-/// The column of `path`, if there is one: what a processor put there, else what the projection says, else by name.
+/// The column of `path`, if there is one: what a processor put there, else what the projection says, else by
+/// name.
 pub(super) fn locate_column(path: &PathRef, fields: &[FieldRef], places: &dyn Places) -> Option<usize> {
     let named = |name: &str| fields.iter().position(|field| field.name() == name);
     let projected = || {

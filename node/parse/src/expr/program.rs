@@ -17,7 +17,8 @@ use super::table::Table;
 use super::vector::Vector;
 use super::{Context, EvalError, ExprError, Faults, edit, edit_resource};
 
-/// Statements in groups, carried out in order. What texts became is remembered, so a program belongs to one task.
+/// Statements in groups, carried out in order. What texts became is remembered, so a program belongs to one
+/// task.
 #[derive(Default)]
 pub struct Program {
     groups: Vec<Group>,
@@ -86,8 +87,8 @@ impl Program {
             let text = text.as_ref();
             let statement = Statement::parse(text, context).map_err(wrong(text))?;
             if statement.changes_resource() && !conditions.iter().all(is_of_resource) {
-                let message = "this changes the resource, which is one for all rows, and its group has conditions \
-                               on rows: give it a group of its own";
+                let message = "this changes the resource, which is one for all rows, and its group has \
+                conditions on rows: give it a group of its own";
                 return Err(wrong(text)(ExprError::new(text, 0, message)));
             }
             push(&mut steps, statement);
@@ -101,8 +102,8 @@ impl Program {
         self.groups.iter().all(|group| group.steps.is_empty())
     }
 
-    /// Carries out all statements on the rows of one frame. `now` is what `Now()` gives. What could not be evaluated
-    /// is added to `faults`; it leaves its rows as they were.
+    /// Carries out all statements on the rows of one frame. `now` is what `Now()` gives. What could not be
+    /// evaluated is added to `faults`; it leaves its rows as they were.
     ///
     /// # Errors
     /// When the columns are not those of a frame.

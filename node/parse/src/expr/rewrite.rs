@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, Int32Array, StringArray};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
-use regex::{NoExpand, Regex};
+use regex::Regex;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::MAX_TEXT;
 use super::datum::Datum;
-use super::eval::used;
+use super::distinct::used;
 use super::functions::Scalar;
-use super::vector::text_at;
+use super::vector::{TextColumn, text_at};
 
 /// How much text each pass remembers between frames, in bytes.
 const REMEMBERED_BYTES: u64 = 32 << 20;
@@ -62,15 +62,7 @@ impl Rewrite {
     /// The text rewritten, borrowed where it stays.
     pub(super) fn of<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self {
-            Self::Parts(pattern, to) if !to.expands => {
-                pattern.replace_all(text, NoExpand(&to.finished(&to.text)))
-            }
-            Self::Parts(pattern, to) if to.function.is_none() => pattern.replace_all(text, &*to.text),
-            Self::Parts(pattern, to) => pattern.replace_all(text, |captures: &regex::Captures<'_>| {
-                let mut expanded = String::new();
-                captures.expand(&to.text, &mut expanded);
-                to.finished(&expanded).into_owned()
-            }),
+            Self::Parts(pattern, to) => parts(pattern, to, text),
             Self::Whole(pattern, to) if pattern.is_match(text) => {
                 Cow::Owned(to.finished(&to.text).into_owned())
             }
@@ -80,7 +72,42 @@ impl Rewrite {
     }
 }
 
-/// The regular expression of a glob: `*` and `?` stop at `/`, `[a-z]` is a class, `\` takes the next as it is.
+/// `text` with each match replaced. What becomes longer than it was and than [`MAX_TEXT`] is cut there.
+fn parts<'t>(pattern: &Regex, to: &Replacement, text: &'t str) -> Cow<'t, str> {
+    let (mut new, mut done, mut is_found) = (String::new(), 0, false);
+    let longest = text.len().max(MAX_TEXT);
+    let mut put = |from: usize, end: usize, replacement: &str| {
+        new.push_str(text.get(done..from).unwrap_or_default());
+        new.push_str(replacement);
+        (done, is_found) = (end, true);
+        new.len() <= longest
+    };
+    if to.expands {
+        let mut expanded = String::new();
+        for captures in pattern.captures_iter(text) {
+            expanded.clear();
+            captures.expand(&to.text, &mut expanded);
+            let whole = captures.get_match();
+            if !put(whole.start(), whole.end(), &to.finished(&expanded)) {
+                break;
+            }
+        }
+    } else {
+        let replacement = to.finished(&to.text);
+        pattern
+            .find_iter(text)
+            .all(|found| put(found.start(), found.end(), &replacement));
+    }
+    if !is_found {
+        return Cow::Borrowed(text);
+    }
+    new.push_str(text.get(done..).unwrap_or_default());
+    new.truncate(new.floor_char_boundary(longest));
+    Cow::Owned(new)
+}
+
+/// The regular expression of a glob: `*` and `?` stop at `/`, `[a-z]` is a class, `\` takes the next as it
+/// is.
 pub(super) fn glob(pattern: &str) -> String {
     let mut regex = String::from("^(?:");
     let mut characters = pattern.chars();
@@ -139,23 +166,23 @@ impl Pass {
             return made.clone();
         }
         let used = used(keys, texts.len());
-        let mut made = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
+        let mut made = TextColumn::with_capacity(texts.len(), texts.value_data().len());
         let mut is_changed = false;
         for key in 0..texts.len() {
             let is_used = used.as_ref().is_none_or(|used| used.get(key) == Some(&true));
             let Some(text) = text_at(texts, key).filter(|_| is_used) else {
-                made.append_null();
+                made.push(None);
                 continue;
             };
             let hash = xxh3_128(text.as_bytes());
             if let Some(known) = self.known.get(&hash) {
                 is_changed |= known.is_some();
-                made.append_value(known.as_deref().unwrap_or(text));
+                made.push(Some(known.as_deref().unwrap_or(text)));
                 continue;
             }
             let new = rewritten(&self.rewrites, text);
             is_changed |= new.is_some();
-            made.append_value(new.as_deref().unwrap_or(text));
+            made.push(Some(new.as_deref().unwrap_or(text)));
             self.known.insert(hash, new);
         }
         let made = is_changed.then(|| made.finish());

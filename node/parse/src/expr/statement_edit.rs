@@ -192,8 +192,8 @@ fn settable(parser: &Parser<'_>, value: &Node) -> Result<(), ExprError> {
             "setting nil changes nothing: to delete an attribute, use `delete_key`"
         }
         (_, Type::List | Type::Map) => {
-            "no column holds a list or map: take one entry (`[\"key\"]`, `[0]`), write it as text (`String(...)`), or \
-             use `merge_maps`"
+            "no column holds a list or map: take one entry (`[\"key\"]`, `[0]`), write it as text \
+            (`String(...)`), or use `merge_maps`"
         }
         _ => return Ok(()),
     };

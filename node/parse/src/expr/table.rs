@@ -12,8 +12,8 @@ use super::path::{PathRef, Places, locate_column};
 
 /// Columns that change; the rows stay what they are.
 ///
-/// A column that is added goes out as an attribute of its row, or as the part of a log record that its role says. One
-/// that is there keeps its name and its role, so that it does not go out twice.
+/// A column that is added goes out as an attribute of its row, or as the part of a log record that its role
+/// says. One that is there keeps its name and its role, so that it does not go out twice.
 pub struct Table<'a> {
     rows: usize,
     fields: Vec<FieldRef>,
@@ -57,7 +57,8 @@ impl<'a> Table<'a> {
         self.places
     }
 
-    /// Which column holds `path`: one that a processor added, else the one that the projection names, else by its name.
+    /// Which column holds `path`: one that a processor added, else the one that the projection names, else by
+    /// its name.
     pub fn find(&self, path: &PathRef) -> Option<usize> {
         locate_column(path, &self.fields, self.places)
     }
@@ -88,7 +89,8 @@ impl<'a> Table<'a> {
         found
     }
 
-    /// Takes `path` out. What was added may have stood in place of the projection's column, which goes as well.
+    /// Takes `path` out. What was added may have stood in place of the projection's column, which goes as
+    /// well.
     pub fn delete(&mut self, path: &PathRef) {
         while let Some(at) = self.find(path) {
             self.remove(at);
@@ -104,8 +106,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Sets `path` to `values` in the rows of `take`. Setting all rows gives the column the type of the values; where
-    /// old and new values of different types would stand in one column, it becomes text.
+    /// Sets `path` to `values` in the rows of `take`. Setting all rows gives the column the type of the
+    /// values; where old and new values of different types would stand in one column, it becomes text.
     ///
     /// # Errors
     /// When the columns do not fit together.

@@ -287,12 +287,13 @@ fn unknown(segments: &[&str]) -> String {
     let path = segments.join(".");
     match segments.first() {
         Some(&("metric" | "datapoint")) => format!(
-            "`{path}` cannot be had: rows become metrics and points only when they are exported; name the column \
-             that holds the value"
+            "`{path}` cannot be had: rows become metrics and points only when they are exported; name the \
+            column that holds the value"
         ),
         Some(&("scope" | "instrumentation_scope" | "span" | "spanevent" | "exemplar" | "profile")) => {
             format!(
-                "`{path}` cannot be had: there are only `attributes`, `resource.attributes` and what a log has"
+                "`{path}` cannot be had: there are only `attributes`, `resource.attributes` and what a \
+                log has"
             )
         }
         _ => {

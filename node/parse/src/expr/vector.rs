@@ -166,8 +166,8 @@ impl Datum<'_> {
     }
 }
 
-/// The values that `values` are, by `keys` if they are there, else one for each row. Values of one type become a typed
-/// vector.
+/// The values that `values` are, by `keys` if they are there, else one for each row. Values of one type
+/// become a typed vector.
 pub(super) fn gather(values: Vec<Datum<'_>>, keys: Option<&Int32Array>) -> Vector {
     match common_type(&values) {
         Type::Null => Vector::Scalar(Datum::Null),
@@ -188,12 +188,12 @@ pub(super) fn gather(values: Vec<Datum<'_>>, keys: Option<&Int32Array>) -> Vecto
             _ => None,
         })),
         Type::Text => {
-            let mut texts = StringBuilder::new();
+            let mut texts = TextColumn::with_capacity(values.len(), 0);
             for value in &values {
-                match value {
-                    Datum::Text(text) => texts.append_value(text),
-                    _ => texts.append_null(),
-                }
+                texts.push(match value {
+                    Datum::Text(text) => Some(text),
+                    _ => None,
+                });
             }
             Vector::Text(
                 keys.map_or_else(|| counting(values.len()), Clone::clone),
@@ -204,6 +204,35 @@ pub(super) fn gather(values: Vec<Datum<'_>>, keys: Option<&Int32Array>) -> Vecto
             let keys = keys.map_or_else(|| counting(values.len()), Clone::clone);
             Vector::Any(keys, values.into_iter().map(Datum::into_owned).collect())
         }
+    }
+}
+
+/// Texts on their way into a column, which holds at most 2 GiB of them; what comes beyond is null.
+pub(super) struct TextColumn {
+    texts: StringBuilder,
+    left: usize,
+}
+
+impl TextColumn {
+    pub(super) fn with_capacity(count: usize, bytes: usize) -> Self {
+        Self {
+            texts: StringBuilder::with_capacity(count, bytes),
+            left: i32::MAX.unsigned_abs() as usize,
+        }
+    }
+
+    pub(super) fn push(&mut self, text: Option<&str>) {
+        match text.filter(|text| text.len() <= self.left) {
+            Some(text) => {
+                self.left -= text.len();
+                self.texts.append_value(text);
+            }
+            None => self.texts.append_null(),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> StringArray {
+        self.texts.finish()
     }
 }
 

@@ -8,12 +8,16 @@ use super::output::Span;
 
 /// The pieces as they stand in the text.
 pub(super) fn pieces(text: &str, spans: &[Span]) -> Vec<String> {
-    distinct(spans.iter().filter_map(|span| Some(text.get(span.0..span.1)?.to_owned())))
+    distinct(spans.iter().filter_map(|span| Some(piece(text, *span)?.to_owned())))
 }
 
 /// The names without quotes, and without the spaces that may stand around their dots.
 pub(super) fn names(dialect: Dialect, text: &str, spans: &[Span]) -> Vec<String> {
-    distinct(spans.iter().filter_map(|span| Some(name(dialect, text.get(span.0..span.1)?))))
+    distinct(spans.iter().filter_map(|span| Some(name(dialect, piece(text, *span)?))))
+}
+
+fn piece(text: &str, span: Span) -> Option<&str> {
+    text.get(span.0 as usize..span.1 as usize)
 }
 
 fn distinct(all: impl Iterator<Item = String>) -> Vec<String> {

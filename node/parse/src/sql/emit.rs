@@ -4,7 +4,7 @@ use super::fold::{ELLIPSIS, Holds, List};
 use super::key::{KEY_BYTES, chunk, lower_key};
 use super::keyword::{COMMAND, Keyword, LOOSE, RESERVED, VALUE, Word, lookup};
 use super::lexer::{Lexer, Token};
-use super::output::Span;
+use super::output::SIGN_BYTES;
 use super::pass::{Frame, Pass, pending};
 use super::spacing::{Last, Next, space_between};
 use super::tables::Expect;
@@ -78,7 +78,7 @@ impl Pass<'_> {
     /// The same without the space before it.
     pub(super) fn write_long(&mut self, token: Token) {
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
-        self.out.text.extend_from_slice(bytes);
+        self.out.text.extend(bytes);
         self.write_canonical(bytes);
     }
 
@@ -95,14 +95,18 @@ impl Pass<'_> {
         if self.expect.takes(Keyword::Name) {
             self.expected_name(token);
         }
-        self.last_place = self.place();
+        self.last_place = self.canon();
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         self.out.space(space_between(self.last, Next::Word));
-        let shown = bytes.iter().map(|b| if b.is_ascii_control() { b' ' } else { *b });
-        self.out.text.extend(shown);
+        if bytes.iter().any(u8::is_ascii_control) {
+            let shown = |b: &u8| if b.is_ascii_control() { b' ' } else { *b };
+            self.out.text.extend(&bytes.iter().map(shown).collect::<Vec<u8>>());
+        } else {
+            self.out.text.extend(bytes);
+        }
         match bytes {
             [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner) => self.write_canonical(inner),
-            _ => self.out.long(bytes.iter().copied()),
+            _ => self.out.long(bytes, |byte| byte),
         }
         self.last = Last::Name;
         self.last_word = Keyword::Name;
@@ -125,15 +129,15 @@ impl Pass<'_> {
 
     /// A string, number or parameter: `?`.
     pub(super) fn value(&mut self) {
-        self.write_value(b"?", Next::Value, Last::Value);
+        self.write_value(*b"?...............", 1, Next::Value, Last::Value);
     }
 
-    fn write_value(&mut self, shown: &[u8], next: Next, last: Last) {
+    fn write_value(&mut self, shown: [u8; KEY_BYTES], len: usize, next: Next, last: Last) {
         self.expect = Expect::Nothing;
         self.out.space(space_between(self.last, next));
-        self.out.text.extend_from_slice(shown);
+        self.out.text.put(shown, len);
         if !self.joins_run() {
-            let start = self.out.canon.len();
+            let start = self.canon();
             self.out.sign(if next == Next::Ellipsis { ELLIPSIS } else { b'?' });
             self.begin_run(start, next == Next::Ellipsis);
         }
@@ -143,11 +147,11 @@ impl Pass<'_> {
 
     /// Strings next to each other are one string.
     pub(super) fn string(&mut self) {
-        if self.string_end == self.out.canon.len() && matches!(self.last, Last::Value | Last::Ellipsis) {
+        if self.string_end == self.canon() && matches!(self.last, Last::Value | Last::Ellipsis) {
             return;
         }
         self.value();
-        self.string_end = self.out.canon.len();
+        self.string_end = self.canon();
     }
 
     /// `...` of a digest: the values of a list, or those after its first. Elsewhere the text was cut off.
@@ -157,7 +161,7 @@ impl Pass<'_> {
         }
         let is_list = matches!(self.last, Last::Open | Last::Comma);
         if is_list && self.is_mysql() && !self.frame.list.folds() {
-            self.write_value(b"...", Next::Ellipsis, Last::Ellipsis);
+            self.write_value([b'.'; KEY_BYTES], 3, Next::Ellipsis, Last::Ellipsis);
         } else {
             self.value();
         }
@@ -165,7 +169,7 @@ impl Pass<'_> {
 
     pub(super) fn variable(&mut self, token: Token) {
         self.expect = Expect::Nothing;
-        self.last_place = self.place();
+        self.last_place = self.canon();
         self.write_name(token);
     }
 
@@ -174,7 +178,7 @@ impl Pass<'_> {
         if !self.last.wants_operand() && !self.is_mysql() {
             let end = lexer.extend_question();
             if end > token.end {
-                return self.write_operator((token.start, end), Next::Operator, Last::Operator);
+                return self.write_operator(token.start, end, Next::Operator, Last::Operator);
             }
         }
         self.value();
@@ -185,7 +189,7 @@ impl Pass<'_> {
         let wants_operand = self.last.wants_operand();
         let (next, last) = match bytes {
             b"::" => {
-                if self.run.end == self.out.canon.len() && self.last == Last::Value {
+                if self.run.end == self.canon() && self.last == Last::Value {
                     self.begin_cast();
                 }
                 (Next::Colon, Last::Cast)
@@ -197,16 +201,26 @@ impl Pass<'_> {
             b"*" if wants_operand => (Next::Star, Last::Star),
             _ => (Next::Operator, Last::Operator),
         };
-        self.write_operator((token.start, token.end), next, last);
+        self.write_operator(token.start, token.end, next, last);
     }
 
-    fn write_operator(&mut self, span: Span, next: Next, last: Last) {
+    fn write_operator(&mut self, start: usize, end: usize, next: Next, last: Last) {
         self.expect = Expect::Nothing;
-        self.last_place = self.place();
+        self.last_place = self.canon();
         self.out.space(space_between(self.last, next));
-        let bytes = self.source.get(span.0..span.1).unwrap_or_default();
-        self.out.text.extend_from_slice(bytes);
-        self.out.operator(if bytes == b"!=" { b"<>" } else { bytes });
+        let len = end - start;
+        let mut unit = chunk(self.source, start);
+        if len <= SIGN_BYTES {
+            self.out.text.put(unit, len);
+            if len == 2 && unit.starts_with(b"!=") {
+                unit[..2].copy_from_slice(b"<>");
+            }
+            self.out.operator(unit, len);
+        } else {
+            let bytes = self.source.get(start..end).unwrap_or_default();
+            self.out.text.extend(bytes);
+            self.out.long(bytes, |byte| byte);
+        }
         self.last = last;
         self.last_word = Keyword::Name;
     }
@@ -229,9 +243,9 @@ impl Pass<'_> {
     }
 
     pub(super) fn write_sign(&mut self, byte: u8, next: Next, last: Last) {
-        self.last_place = self.place();
+        self.last_place = self.canon();
         self.out.space(space_between(self.last, next));
-        self.out.text.push(byte);
+        self.out.text.put([byte], 1);
         self.out.sign(byte);
         self.last = last;
     }
@@ -244,14 +258,14 @@ impl Pass<'_> {
             self.pending |= pending::FIELD;
         }
         let next = if byte == b'[' { Next::Bracket } else { Next::Paren };
-        let before = self.place();
+        let before = self.canon();
         self.write_sign(byte, next, Last::Open);
         if self.out.frames.len() >= DEEPEST {
             self.too_deep += 1;
             return;
         }
         let child = Frame {
-            list: List::new(holds, word, before, self.place()),
+            list: List::new(holds, word, before, self.canon()),
             tables: expects,
             ..Frame::default()
         };
@@ -306,12 +320,12 @@ impl Pass<'_> {
 
     pub(super) fn comment(&mut self, token: Token) {
         if self.source.get(token.start..token.end) != Some(MORE_ROWS) {
-            self.out.comments.push((token.start, token.end));
+            self.out.comments.push(token.span());
         }
     }
 
     pub(super) fn is_after_equals(&self) -> bool {
-        self.out.ends_with_equals(self.last_place.canon)
+        self.out.ends_with_equals(self.last_place)
     }
 }
 

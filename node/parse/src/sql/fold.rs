@@ -30,31 +30,30 @@ pub(super) enum Holds {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct List {
     pub(super) holds: Holds,
-    /// Before the word `IN` or `ANY`.
-    pub(super) word: Place,
-    /// Before and behind the opening bracket.
-    pub(super) before: Place,
-    pub(super) opened: Place,
+    /// Before the word `IN` or `ANY`, before the opening bracket and behind it, in canonical tokens.
+    word: u32,
+    before: u32,
+    opened: u32,
     /// Where the present item begins, and the comma before it.
-    item: usize,
+    item: u32,
     comma: Place,
     /// The item before it.
     kept: Option<Stretch>,
     /// The last row of `VALUES` at this depth, and the comma behind it.
     row: Option<Stretch>,
     row_comma: Place,
-    row_next: usize,
+    row_next: u32,
 }
 
 impl List {
     /// A list that begins between these places.
-    pub(super) fn new(holds: Holds, word: Place, before: Place, opened: Place) -> Self {
+    pub(super) fn new(holds: Holds, word: u32, before: u32, opened: u32) -> Self {
         Self {
             holds,
             word,
             before,
             opened,
-            item: opened.canon,
+            item: opened,
             ..Self::default()
         }
     }
@@ -73,21 +72,21 @@ impl List {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Run {
     /// Where the first value begins.
-    start: usize,
+    start: u32,
     /// Behind the last token, if it was a value.
-    pub(super) end: usize,
+    pub(super) end: u32,
     /// Whether there are several, and so `...` is what counts.
     several: bool,
     /// Before and behind the comma after them.
-    comma: usize,
-    next: usize,
+    comma: u32,
+    next: u32,
 }
 
 impl Pass<'_> {
     /// Whether a row of `VALUES` begins at this place.
     pub(super) fn is_next_row(&self) -> bool {
         let list = &self.frame.list;
-        list.row.is_some() && list.row_next == self.place().canon && self.last == Last::Comma
+        list.row.is_some() && list.row_next == self.canon() && self.last == Last::Comma
     }
 
     /// Drops the item that ends here if it is like the one before it.
@@ -95,7 +94,7 @@ impl Pass<'_> {
         if !self.frame.list.folds() {
             return;
         }
-        let end = self.place().canon;
+        let end = self.canon();
         let list = &mut self.frame.list;
         let item = Stretch {
             start: list.item,
@@ -112,7 +111,7 @@ impl Pass<'_> {
 
     /// Takes back all that was written since. What comes before ends like what is dropped, so a value stays a value.
     fn drop_to(&mut self, place: Place) {
-        let ends_in_value = self.run.end == self.place().canon;
+        let ends_in_value = self.run.end == self.canon();
         self.out.truncate(place);
         self.run = Run {
             end: if ends_in_value { place.canon } else { 0 },
@@ -125,9 +124,9 @@ impl Pass<'_> {
     pub(super) fn comma(&mut self) {
         self.end_item();
         let before = self.place();
-        self.out.text.push(b',');
+        self.out.text.put([b','], 1);
         self.out.sign(b',');
-        let after = self.place().canon;
+        let after = self.canon();
         let list = &mut self.frame.list;
         list.comma = before;
         list.item = after;
@@ -147,10 +146,10 @@ impl Pass<'_> {
         if closed.holds != Holds::Row || self.frame.list.folds() {
             return;
         }
-        let begins = closed.before.canon;
+        let begins = closed.before;
         let row = Stretch {
             start: begins,
-            end: self.place().canon,
+            end: self.canon(),
         };
         let list = &mut self.frame.list;
         match list.row {
@@ -165,14 +164,11 @@ impl Pass<'_> {
     /// In PostgreSQL a list of one is a comparison: `x IN (?)`, `x = ANY (?)` and `x = ?` are the same statement.
     /// MySQL's own digests tell them apart.
     pub(super) fn end_comparison(&mut self, list: &List) {
-        let is_one_value = self.run.end == self.place().canon - SIGN_BYTES
-            && list.opened.canon + SIGN_BYTES == self.run.end
-            && !self.is_mysql();
-        if !is_one_value {
-            return;
-        }
-        if matches!(list.holds, Holds::In | Holds::Any) {
-            self.out.canon.truncate(list.word.canon);
+        const SIGN: u32 = SIGN_BYTES as u32;
+        let compares = matches!(list.holds, Holds::In | Holds::Any) && !self.is_mysql();
+        let is_one_value = self.run.end + SIGN == self.canon() && list.opened + SIGN == self.run.end;
+        if compares && is_one_value {
+            self.out.canon.truncate(list.word as usize);
             if list.holds == Holds::In {
                 self.out.sign(b'=');
             }
@@ -184,25 +180,25 @@ impl Pass<'_> {
     /// Whether this value comes after another one and a comma, and MySQL writes `...` for it and all after it. Then
     /// that is what counts; the text keeps what is there.
     pub(super) fn joins_run(&mut self) -> bool {
-        let follows = self.last == Last::Comma && self.run.next == self.place().canon && self.run.next != 0;
+        let follows = self.last == Last::Comma && self.run.next == self.canon() && self.run.next != 0;
         if !follows || !self.is_mysql() || self.frame.list.folds() {
             return false;
         }
         if self.run.several {
-            self.out.canon.truncate(self.run.comma);
+            self.out.canon.truncate(self.run.comma as usize);
         } else {
             self.out.sign(ELLIPSIS);
             self.run.several = true;
         }
-        self.run.end = self.place().canon;
+        self.run.end = self.canon();
         true
     }
 
     /// A value that begins a run has just been written.
-    pub(super) fn begin_run(&mut self, start: usize, several: bool) {
+    pub(super) fn begin_run(&mut self, start: u32, several: bool) {
         self.run = Run {
             start,
-            end: self.place().canon,
+            end: self.canon(),
             several,
             ..Run::default()
         };
@@ -211,11 +207,10 @@ impl Pass<'_> {
     /// `(?, ...)` is `(...)`.
     pub(super) fn end_run(&mut self, list: &List) {
         let run = self.run;
-        let canon = &mut self.out.canon;
-        if run.several && run.end == canon.len() && run.start == list.opened.canon {
-            canon.truncate(run.start);
+        if run.several && run.end == self.canon() && run.start == list.opened {
+            self.out.canon.truncate(run.start as usize);
             self.out.sign(ELLIPSIS);
-            self.run.end = self.out.canon.len();
+            self.run.end = self.canon();
         }
     }
 }

@@ -27,20 +27,26 @@ fn last_chunk(source: &[u8], start: usize) -> [u8; KEY_BYTES] {
     padded
 }
 
-/// Where the bytes from `start` on that are all `wanted` end. Sixteen bytes are looked at at once, so `wanted` should
-/// be made of comparisons.
+/// How many bytes at the beginning of a chunk are `wanted`. All sixteen are looked at at once, so `wanted` should be
+/// made of comparisons and `|`, without a jump.
+#[inline]
+pub(super) fn run_of(chunk: [u8; KEY_BYTES], wanted: impl Fn(u8) -> bool) -> usize {
+    let mut marks = chunk;
+    for byte in &mut marks {
+        *byte = if wanted(*byte) { 0 } else { u8::MAX };
+    }
+    (u128::from_le_bytes(marks).trailing_zeros() / 8) as usize
+}
+
+/// Where the bytes from `start` on that are all `wanted` end, see [`run_of`].
 #[inline]
 pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
     let mut at = start;
     loop {
-        let marks = chunk(source, at).map(|byte| if wanted(byte) { 0 } else { u8::MAX });
-        let others = u128::from_le_bytes(marks);
-        if others != 0 {
-            return (at + (others.trailing_zeros() / 8) as usize).min(source.len());
-        }
-        at += KEY_BYTES;
-        if at >= source.len() {
-            return source.len();
+        let run = run_of(chunk(source, at), &wanted);
+        at += run;
+        if run < KEY_BYTES || at >= source.len() {
+            return at.min(source.len());
         }
     }
 }
@@ -48,30 +54,27 @@ pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
 /// The first `len` bytes of a chunk in lower case, zeros after them.
 #[inline]
 pub(super) fn lower_key(chunk: [u8; KEY_BYTES], len: usize) -> u128 {
-    let bits = u128::from_le_bytes(chunk);
-    let kept = if len < KEY_BYTES {
-        bits & ((1_u128 << (8 * len)) - 1)
-    } else {
-        bits
-    };
-    lower(kept)
+    let mut small = chunk;
+    for byte in &mut small {
+        *byte = byte.to_ascii_lowercase();
+    }
+    u128::from_le_bytes(small) & KEPT[len.min(KEY_BYTES)]
 }
+
+/// For each length the bits of as many bytes.
+static KEPT: [u128; KEY_BYTES + 1] = {
+    let mut kept = [u128::MAX; KEY_BYTES + 1];
+    let mut len = 0;
+    while len < KEY_BYTES {
+        kept[len] = (1 << (8 * len)) - 1;
+        len += 1;
+    }
+    kept
+};
 
 /// The key of the `len` bytes from `start` on, of which only the first sixteen count.
 pub(super) fn key_of(source: &[u8], start: usize, len: usize) -> u128 {
     lower_key(chunk(source, start), len)
-}
-
-/// Sets bit 5 of every byte from `A` to `Z`: in each byte the top bit of `from` says `>= A`, that of `past` says `> Z`.
-#[inline]
-fn lower(bits: u128) -> u128 {
-    const ONES: u128 = u128::from_ne_bytes([1; KEY_BYTES]);
-    const TOPS: u128 = ONES << 7;
-    let low = bits & !TOPS;
-    let past = low + ONES * (0x7f - b'Z') as u128;
-    let from = low + ONES * (0x80 - b'A') as u128;
-    let capitals = !bits & TOPS & (from ^ past);
-    bits | (capitals >> 2)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub enum Dialect {
     MariaDb,
 }
 
-/// A text that is not SQL of the dialect. It says where, never what: the text may hold secrets.
+/// A text that is not SQL of the dialect, or is longer than 64 MiB. It says where, never what: the text may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the statement cannot be read at byte {at}, so its text is withheld; its counters are not affected")]
 pub struct Unlexable {

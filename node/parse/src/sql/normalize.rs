@@ -65,8 +65,8 @@ impl Normalizer {
     pub fn text(&mut self, dialect: Dialect, text: &str) -> Result<(&str, u64), Unlexable> {
         Pass::new(dialect, text, &mut self.out).run(text)?;
         // What is written is made of whole characters of the text, so this does not fail.
-        let normalized = str::from_utf8(&self.out.text).map_err(|e| Unlexable { at: e.valid_up_to() })?;
-        Ok((normalized, xxh3_64(&self.out.canon)))
+        let normalized = str::from_utf8(self.out.text.as_slice()).map_err(|e| Unlexable { at: e.valid_up_to() })?;
+        Ok((normalized, xxh3_64(self.out.canon.as_slice())))
     }
 
     /// All that is known of a text.

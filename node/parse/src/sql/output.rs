@@ -12,13 +12,63 @@ pub(super) const SIGN_BYTES: usize = 8;
 const LONG: u8 = 0xFE;
 
 /// A piece of the text, in bytes.
-pub(super) type Span = (usize, usize);
+pub(super) type Span = (u32, u32);
+
+/// Bytes that are written in chunks of which only the beginning counts: that takes no branch on their length. It keeps
+/// its memory, and what is behind `len` means nothing.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Writes the first `len` bytes of a chunk.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "most of what a pass does is to call this")]
+    pub(super) fn put<const N: usize>(&mut self, chunk: [u8; N], len: usize) {
+        match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            Some(slot) => *slot = chunk,
+            None => self.put_growing(&chunk),
+        }
+        self.len += len;
+    }
+
+    /// Writes bytes of any number.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.put_growing(bytes);
+        self.len += bytes.len();
+    }
+
+    #[cold]
+    fn put_growing(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if self.bytes.len() < end {
+            self.bytes.resize(end.max(2 * self.bytes.len()).max(1024), 0);
+        }
+        if let Some(slot) = self.bytes.get_mut(self.len..end) {
+            slot.copy_from_slice(bytes);
+        }
+    }
+}
 
 /// What is written, and what is found on the way. Kept from text to text.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    pub(super) text: Vec<u8>,
-    pub(super) canon: Vec<u8>,
+    pub(super) text: Buffer,
+    pub(super) canon: Buffer,
     pub(super) tables: Vec<Span>,
     pub(super) procedures: Vec<Span>,
     pub(super) ctes: Vec<Span>,
@@ -29,8 +79,8 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn clear(&mut self) {
-        self.text.clear();
-        self.canon.clear();
+        self.text.truncate(0);
+        self.canon.truncate(0);
         self.tables.clear();
         self.procedures.clear();
         self.ctes.clear();
@@ -42,87 +92,73 @@ impl Output {
     /// Writes a space if there is to be one, without a branch.
     #[inline]
     pub(super) fn space(&mut self, wanted: bool) {
-        let end = self.text.len() + usize::from(wanted);
-        self.text.push(b' ');
-        self.text.truncate(end);
+        self.text.put([b' '], usize::from(wanted));
     }
 
-    /// Writes a word of up to sixteen bytes to both: as it stands, and by its key.
+    /// Writes an operator of one character to the canonical tokens.
     #[inline]
-    pub(super) fn short_word(&mut self, chunk: [u8; KEY_BYTES], key: u128, len: usize) {
-        let end = self.text.len() + len.min(KEY_BYTES);
-        self.text.extend_from_slice(&chunk);
-        self.text.truncate(end);
-        self.key(key);
-    }
-
-    /// Writes an operator of one character.
     pub(super) fn sign(&mut self, byte: u8) {
-        self.canon
-            .extend_from_slice(&u64::from(byte).to_le_bytes());
+        self.canon.put(u64::from(byte).to_le_bytes(), SIGN_BYTES);
     }
 
-    /// Writes a word of up to sixteen bytes, by its key.
+    /// Writes an operator of up to eight bytes to the canonical tokens.
+    #[inline]
+    pub(super) fn operator(&mut self, chunk: [u8; KEY_BYTES], len: usize) {
+        let bits = u128::from_le_bytes(chunk) & ((1_u128 << (8 * len)) - 1);
+        self.canon.put((bits as u64).to_le_bytes(), SIGN_BYTES);
+    }
+
+    /// Writes a word of up to sixteen bytes to the canonical tokens, by its key.
     #[inline]
     pub(super) fn key(&mut self, key: u128) {
-        self.canon.extend_from_slice(&key.to_le_bytes());
+        self.canon.put(key.to_le_bytes(), KEY_BYTES);
     }
 
-    /// Writes a word, in lower case.
+    /// Writes a word to the canonical tokens, in lower case.
     pub(super) fn word(&mut self, bytes: &[u8]) {
         if bytes.len() <= KEY_BYTES {
             self.key(lower_key(chunk(bytes, 0), bytes.len()));
         } else {
-            self.long(bytes.iter().map(u8::to_ascii_lowercase));
+            self.long(bytes, |byte| byte.to_ascii_lowercase());
         }
     }
 
-    /// Writes an operator.
-    pub(super) fn operator(&mut self, bytes: &[u8]) {
-        let mut unit = [0; SIGN_BYTES];
-        if bytes.len() > SIGN_BYTES {
-            return self.long(bytes.iter().copied());
+    /// Writes bytes of any number to the canonical tokens, each as `change` makes it.
+    pub(super) fn long(&mut self, bytes: &[u8], change: impl Fn(u8) -> u8) {
+        self.canon.put([LONG], 1);
+        self.canon.put((bytes.len() as u64).to_le_bytes(), SIGN_BYTES);
+        for byte in bytes {
+            self.canon.put([change(*byte)], 1);
         }
-        for (to, from) in unit.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        self.canon.extend_from_slice(&unit);
     }
 
     /// Whether the tokens up to this place end in `=`.
-    pub(super) fn ends_with_equals(&self, canon: usize) -> bool {
-        let before = self.canon.get(..canon).unwrap_or_default();
+    pub(super) fn ends_with_equals(&self, canon: u32) -> bool {
+        let before = self.canon.as_slice().get(..canon as usize).unwrap_or_default();
         before.ends_with(&u64::from(b'=').to_le_bytes())
     }
 
     pub(super) fn is_same(&self, one: Stretch, other: Stretch) -> bool {
-        let tokens = |stretch: Stretch| self.canon.get(stretch.start..stretch.end);
+        let tokens = |stretch: Stretch| self.canon.as_slice().get(stretch.start as usize..stretch.end as usize);
         tokens(one).is_some() && tokens(one) == tokens(other)
     }
 
-    /// Writes bytes of any length.
-    pub(super) fn long(&mut self, bytes: impl ExactSizeIterator<Item = u8>) {
-        self.canon.push(LONG);
-        self.canon.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.canon.extend(bytes);
-    }
-
     pub(super) fn truncate(&mut self, place: Place) {
-        self.text.truncate(place.text);
-        self.canon.truncate(place.canon);
+        self.text.truncate(place.text as usize);
+        self.canon.truncate(place.canon as usize);
     }
 }
 
 /// A place in both outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) text: usize,
-    pub(super) canon: usize,
+    pub(super) text: u32,
+    pub(super) canon: u32,
 }
 
 /// A stretch of the canonical tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stretch {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    pub(super) start: u32,
+    pub(super) end: u32,
 }

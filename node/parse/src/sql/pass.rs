@@ -9,6 +9,9 @@ use super::spacing::{Last, Next, space_between};
 use super::tables::{Expect, With};
 use super::{Dialect, Unlexable};
 
+/// The longest text that is read, in bytes. Its canonical tokens are at most sixteen times as long.
+const LONGEST: usize = 64 << 20;
+
 /// What is to be known at each depth of brackets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Frame {
@@ -61,14 +64,14 @@ pub(super) struct Pass<'a> {
     pub(super) last: Last,
     /// The last token, if it was a keyword.
     pub(super) last_word: Keyword,
-    /// Before the last token.
-    pub(super) last_place: Place,
+    /// Before the last token, in canonical tokens.
+    pub(super) last_place: u32,
     pub(super) pending: u8,
     cast: Type,
-    cast_from: usize,
+    cast_from: u32,
     pub(super) run: Run,
     /// Behind the last token, if it was a string.
-    pub(super) string_end: usize,
+    pub(super) string_end: u32,
     /// How many brackets are open beyond those that are followed.
     pub(super) too_deep: usize,
     pub(super) expect: Expect,
@@ -86,7 +89,7 @@ impl<'a> Pass<'a> {
             frame: Frame::default(),
             last: Last::Start,
             last_word: Keyword::Name,
-            last_place: Place::default(),
+            last_place: 0,
             pending: 0,
             cast: Type::Wanted,
             cast_from: 0,
@@ -103,21 +106,30 @@ impl<'a> Pass<'a> {
         self.dialect != Dialect::PostgreSql
     }
 
+    /// How long the canonical tokens are.
+    #[inline]
+    pub(super) fn canon(&self) -> u32 {
+        self.out.canon.len() as u32
+    }
+
     pub(super) fn place(&self) -> Place {
         Place {
-            text: self.out.text.len(),
-            canon: self.out.canon.len(),
+            text: self.out.text.len() as u32,
+            canon: self.canon(),
         }
     }
 
     pub(super) fn run(mut self, text: &'a str) -> Result<(), Unlexable> {
+        if text.len() > LONGEST {
+            return Err(Unlexable { at: LONGEST });
+        }
         let mut lexer = Lexer::new(self.dialect, text);
         while let Some(token) = lexer.next_token()? {
             if self.pending != 0 && self.settle(token) {
                 continue;
             }
             match token.kind {
-                Kind::Word => self.word(token),
+                Kind::Word => self.word(token, lexer.word_chunk()),
                 Kind::Symbol => self.symbol(token),
                 Kind::Operator => self.operator(token, &lexer),
                 Kind::String => self.string(),
@@ -152,7 +164,7 @@ impl<'a> Pass<'a> {
         let first = self.source.get(token.start).copied().unwrap_or_default();
         if self.pending & pending::SEMICOLON != 0 && first != b';' {
             self.pending &= !pending::SEMICOLON;
-            self.out.text.push(b';');
+            self.out.text.put([b';'], 1);
             self.out.sign(b';');
         }
         if self.pending & pending::TABLE != 0 {
@@ -223,13 +235,13 @@ impl<'a> Pass<'a> {
     pub(super) fn begin_cast(&mut self) {
         self.pending |= pending::CAST;
         self.cast = Type::Wanted;
-        self.cast_from = self.out.canon.len();
+        self.cast_from = self.canon();
     }
 
     fn end_cast(&mut self) {
         if self.pending & pending::CAST != 0 {
             self.pending &= !pending::CAST;
-            self.out.canon.truncate(self.cast_from);
+            self.out.canon.truncate(self.cast_from as usize);
             self.run.end = self.cast_from;
         }
     }
@@ -244,9 +256,8 @@ impl<'a> Pass<'a> {
     }
 
     #[inline]
-    fn word(&mut self, token: Token) {
+    fn word(&mut self, token: Token, chunk: [u8; KEY_BYTES]) {
         let len = token.end - token.start;
-        let chunk = chunk(self.source, token.start);
         let key = lower_key(chunk, len);
         let is_plain = matches!(self.last, Last::Dot | Last::Cast) || !(2..=KEY_BYTES).contains(&len);
         let word = if is_plain { Word::NAME } else { lookup(key) };
@@ -256,10 +267,11 @@ impl<'a> Pass<'a> {
         if word.keyword != Keyword::Name && self.keyword(word) {
             return;
         }
-        self.last_place = self.place();
+        self.last_place = self.canon();
         self.out.space(space_between(self.last, Next::Word));
         if len <= KEY_BYTES && self.pending & pending::TABLE == 0 {
-            self.out.short_word(chunk, key, len);
+            self.out.text.put(chunk, len);
+            self.out.key(key);
         } else {
             self.write_long(token);
         }

@@ -57,7 +57,7 @@ pub(super) enum With {
 impl Pass<'_> {
     /// Takes a name that was expected.
     pub(super) fn expected_name(&mut self, token: Token) {
-        let span = (token.start, token.end);
+        let span = token.span();
         match self.expect {
             Expect::Nothing => {}
             Expect::With => self.frame.with = With::Name(span),
@@ -79,7 +79,7 @@ impl Pass<'_> {
         let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
         let goes_on = token.kind == Kind::Symbol && first == b'.';
         if is_name && self.last == Last::Dot {
-            self.table.0.1 = token.end;
+            self.table.0.1 = token.span().1;
         } else if !goes_on {
             self.end_table(first == b'(');
         }
@@ -106,7 +106,7 @@ impl Pass<'_> {
 
     fn is_cte(&self, span: Span) -> bool {
         let name = |span: Span| {
-            let bytes = self.source.get(span.0..span.1).unwrap_or_default();
+            let bytes = self.source.get(span.0 as usize..span.1 as usize).unwrap_or_default();
             match bytes {
                 [b'"' | b'`', inner @ .., b'"' | b'`'] => inner,
                 bytes => bytes,

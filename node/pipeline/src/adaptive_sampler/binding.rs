@@ -24,8 +24,8 @@ pub(super) struct Binding {
 }
 
 impl Binding {
-    /// Which rule each of `rows` matches first, in `out`; `default` where none does. A rule that cannot be evaluated at
-    /// all matches nothing, and is told.
+    /// Which rule each of `rows` matches first, in `out`; `default` where none does. A rule that cannot be
+    /// evaluated at all matches nothing, and is told.
     pub(super) fn ask(
         &self,
         rows: &RecordBatch,

@@ -114,7 +114,8 @@ impl Cache {
         (&mut self.slots[place as usize].entry, was_there)
     }
 
-    /// Forgets what was seen more than `ttl` before `now`, or after it, both in nanoseconds. Says how many those were.
+    /// Forgets what was seen more than `ttl` before `now`, or after it, both in nanoseconds. Says how many
+    /// those were.
     pub(super) fn forget_old(&mut self, now: i64, ttl: u64) -> usize {
         let before = self.len();
         while let Some(slot) = self.slots.get(self.ends.oldest as usize) {

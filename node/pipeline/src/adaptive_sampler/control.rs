@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::core::Outcome;
+use super::outcome::Outcome;
 use super::plan::Plan;
 use crate::store::{Keeper, KeeperStatus};
 

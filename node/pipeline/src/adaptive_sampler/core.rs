@@ -5,57 +5,11 @@ use ringwatch_frame::Tick;
 use super::fingerprint::{is_whole_row, key_of};
 use super::hash::{ALWAYS, Windows, threshold};
 use super::limits::{Bucket, Minute, Now};
+use super::outcome::{Outcome, Rows, UNASKED, Verdict};
 use super::plan::Plan;
 use super::rate::{self, Load};
 use super::recent::Recent;
 use super::state::PipelineState;
-
-/// What becomes of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It passes.
-    Kept,
-    /// Its decision is not below its rate.
-    Sampled,
-    /// It is beyond a limit.
-    Limited,
-}
-
-/// A frame, as far as it matters here.
-pub(super) struct Rows<'a> {
-    /// The hash of its target, and the one of target and stream.
-    pub(super) target: u64,
-    pub(super) stream: u64,
-    pub(super) tick: Tick,
-    /// Of each row.
-    pub(super) fingerprints: &'a [u64],
-    /// Of each row; [`UNASKED`] where it was not put to the rules.
-    pub(super) rules: &'a [u8],
-    /// The row with which limits begin.
-    pub(super) first: usize,
-}
-
-/// In place of a rule: the row was not put to the rules.
-pub(super) const UNASKED: u8 = u8::MAX;
-
-/// What one frame came to.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// Of each row.
-    pub(super) verdicts: Vec<Verdict>,
-    pub(super) kept: u64,
-    pub(super) sampled: u64,
-    pub(super) limited: u64,
-    /// The rule of each row.
-    rules: Vec<u8>,
-    /// How many rows each rule decided, and how many of those passed; the default at the end.
-    pub(super) matches: Vec<u64>,
-    pub(super) passed: Vec<u64>,
-    /// How many rows were of a fingerprint that was remembered.
-    pub(super) hits: u64,
-    /// How many fingerprints, without those of whole rows, were remembered for the first time.
-    pub(super) learnt: u64,
-}
 
 /// All that decisions come from.
 pub(super) struct Core {
@@ -164,8 +118,8 @@ impl Core {
         }
     }
 
-    /// Lets only `granted` of the rows that were kept pass: those of rules that keep everything first, then those of
-    /// the other rules in their order.
+    /// Lets only `granted` of the rows that were kept pass: those of rules that keep everything first, then
+    /// those of the other rules in their order.
     fn limit(&mut self, mut granted: u64, rows: &Rows<'_>, out: &mut Outcome) {
         let mut quota = vec![0; out.passed.len()];
         for rule in &self.precedence {
@@ -279,47 +233,6 @@ impl Core {
             let (key, entry) = fingerprint.entry(&moved);
             *self.cache.touch(key).0 = entry;
         }
-    }
-}
-
-impl Rows<'_> {
-    /// All rows, in the order in which limits take them.
-    fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
-        let all = self.fingerprints.len();
-        let first = self.first.min(all);
-        (first..all).chain(0..first)
-    }
-}
-
-impl Outcome {
-    fn begin(&mut self, rules: usize, rows: usize) {
-        self.verdicts.clear();
-        self.verdicts.resize(rows, Verdict::Sampled);
-        self.rules.clear();
-        self.rules.resize(rows, UNASKED);
-        for counts in [&mut self.matches, &mut self.passed] {
-            counts.clear();
-            counts.resize(rules, 0);
-        }
-        (self.kept, self.sampled, self.limited) = (0, 0, 0);
-        (self.hits, self.learnt) = (0, 0);
-    }
-
-    fn note(&mut self, row: usize, rule: u8, verdict: Verdict) {
-        if let (Some(place), Some(place_of_rule)) = (self.verdicts.get_mut(row), self.rules.get_mut(row)) {
-            (*place, *place_of_rule) = (verdict, rule);
-        }
-        let rule = usize::from(rule);
-        if let (Some(matches), Some(passed)) = (self.matches.get_mut(rule), self.passed.get_mut(rule)) {
-            *matches += 1;
-            *passed += u64::from(verdict == Verdict::Kept);
-        }
-        self.sampled += u64::from(verdict == Verdict::Sampled);
-    }
-
-    fn sum(&mut self) {
-        self.kept = self.passed.iter().sum();
-        self.limited = self.verdicts.len() as u64 - self.kept - self.sampled;
     }
 }
 

@@ -26,7 +26,8 @@ const TEXTS: [&str; 7] = [
 /// What stands for null where several columns make a fingerprint together.
 const NULL: u64 = 0x9ae1_6a3b_2f90_404f;
 
-/// This bit of a fingerprint says that it is of the whole row, for want of anything that tells kinds of rows apart.
+/// This bit of a fingerprint says that it is of the whole row, for want of anything that tells kinds of rows
+/// apart.
 const WHOLE_ROW: u64 = 1 << 40;
 
 /// Whether a fingerprint, or the key of one, is that of a whole row.
@@ -52,7 +53,8 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// The columns of `key` that rows of `schema` have; where they have none, what says best which statement it was.
+    /// The columns of `key` that rows of `schema` have; where they have none, what says best which statement
+    /// it was.
     pub(super) fn bind(key: &[String], schema: &Schema, column_of: ColumnOf<'_>) -> Self {
         let named = |name: &str| schema.fields().iter().position(|field| field.name() == name);
         let find = |name: &str| {
@@ -132,8 +134,8 @@ fn fill(column: &ArrayRef, out: &mut [u64], missing: &mut Option<Vec<bool>>) {
     });
 }
 
-/// Calls `note` with the hash of each row's value, `None` for null. A text that is in a dictionary is hashed once. Values
-/// of different types are different also where they look alike.
+/// Calls `note` with the hash of each row's value, `None` for null. A text that is in a dictionary is hashed
+/// once. Values of different types are different also where they look alike.
 fn each(column: &ArrayRef, mut note: impl FnMut(usize, Option<u64>)) {
     let any = column.as_any();
     if let Some(array) = any.downcast_ref::<Int64Array>() {

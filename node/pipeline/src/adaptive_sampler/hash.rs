@@ -1,7 +1,7 @@
 //! The decision: a hash, so that every node decides the same without asking.
 //!
-//! All hashes here are XXH3 with 64 bits over little-endian bytes. They are the same on every machine and stay the same
-//! in later releases: states in files hold them.
+//! All hashes here are XXH3 with 64 bits over little-endian bytes. They are the same on every machine and
+//! stay the same in later releases: states in files hold them.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ pub(super) fn of_target(target: &TargetId) -> u64 {
     xxh3_64(target.as_str().as_bytes())
 }
 
-/// What tells the memory of one stream of a target from that of another. The name of a stream and of its database cannot
-/// run into each other.
+/// What tells the memory of one stream of a target from that of another. The name of a stream and of its
+/// database cannot run into each other.
 pub(super) fn of_stream(target: u64, stream: &StreamId) -> u64 {
     let name = xxh3_64_with_seed(stream.name().as_bytes(), target);
     stream
@@ -38,15 +38,15 @@ pub(super) fn of_stream(target: u64, stream: &StreamId) -> u64 {
         .map_or(name, |database| xxh3_64_with_seed(database.as_bytes(), name))
 }
 
-/// At which of `rows` rows a frame begins when limits leave only some of them: at another one at each tick, so that all
-/// have their turn.
+/// At which of `rows` rows a frame begins when limits leave only some of them: at another one at each tick,
+/// so that all have their turn.
 pub(super) fn first_row(stream: u64, tick: Tick, rows: usize) -> usize {
     let spread = u128::from(xxh3_64_with_seed(&tick.unix_nanos().to_le_bytes(), stream)) * rows as u128;
     usize::try_from(spread >> 64).unwrap_or(0)
 }
 
-/// The windows of one frame: for how long the rows of a fingerprint are decided alike. Each fingerprint's windows begin
-/// at another instant, so that not everything changes at once.
+/// The windows of one frame: for how long the rows of a fingerprint are decided alike. Each fingerprint's
+/// windows begin at another instant, so that not everything changes at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Windows {
     target: u64,
@@ -67,8 +67,8 @@ impl Windows {
         }
     }
 
-    /// The decision on `fingerprint` in its window: evenly spread, and the same for every rate, so that a higher rate
-    /// keeps all that a lower one keeps.
+    /// The decision on `fingerprint` in its window: evenly spread, and the same for every rate, so that a
+    /// higher rate keeps all that a lower one keeps.
     pub(super) fn decision(&self, fingerprint: u64) -> u64 {
         let mut bytes = [0; 24];
         let parts = [

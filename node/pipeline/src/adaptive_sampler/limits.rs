@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 const NANOS: u64 = 1_000_000_000;
-/// A frame older than this against the newest says nothing of the clock, unless such frames are all there are.
+/// A frame older than this against the newest says nothing of the clock, unless such frames are all there
+/// are.
 const BEHIND: i64 = 600 * 1_000_000_000;
 /// So many old frames in a row, and the newest is what was wrong.
 const ALL_BEHIND: u32 = 100;
 
-/// Now, by the ticks of the frames that came: the latest of them. It does not go back for a frame that comes late; it
-/// does when the clock that made it was wrong.
+/// Now, by the ticks of the frames that came: the latest of them. It does not go back for a frame that comes
+/// late; it does when the clock that made it was wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Now {
     nanos: Option<i64>,
@@ -54,7 +55,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Takes up to `wanted` rows at `now` where `per_second` may pass, and says how many were there. `0` is no limit.
+    /// Takes up to `wanted` rows at `now` where `per_second` may pass, and says how many were there. `0` is
+    /// no limit.
     pub(super) fn take(&mut self, now: i64, per_second: u64, wanted: u64) -> u64 {
         if per_second == 0 {
             return wanted;
@@ -72,8 +74,8 @@ impl Bucket {
     }
 }
 
-/// How many rows were kept in each of the last sixty seconds: a window that slides, so that no minute, wherever it
-/// begins, holds more than the limit.
+/// How many rows were kept in each of the last sixty seconds: a window that slides, so that no minute,
+/// wherever it begins, holds more than the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Minute {
     limit: u64,

@@ -2,10 +2,11 @@
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::core::Outcome;
+use super::outcome::Outcome;
 use super::plan::Plan;
 
-/// The metrics of all samplers of a node. Made once; each series says of which processor in which pipeline it is.
+/// The metrics of all samplers of a node. Made once; each series says of which processor in which pipeline it
+/// is.
 #[derive(Clone, Debug)]
 pub struct SamplerMetrics {
     processed: IntCounterVec,

@@ -1,11 +1,12 @@
 //! `adaptive_sampler`: keeps what matters and a share of the rest.
 //!
-//! Each row has a rule, the first that matches it, and each rule a rate. Whether a row is kept is a hash of its target, its
-//! fingerprint and a window of time, compared with the rate: any node decides the same, also after a restart, and a
-//! higher rate keeps all that a lower one keeps. What is new passes whatever its rate, and limits of rows come last.
+//! Each row has a rule, the first that matches it, and each rule a rate. Whether a row is kept is a hash of
+//! its target, its fingerprint and a window of time, compared with the rate: any node decides the same, also
+//! after a restart, and a higher rate keeps all that a lower one keeps. What is new passes whatever its rate,
+//! and limits of rows come last.
 //!
-//! [`AdaptiveSampler`] is the component of the configuration, [`SamplerProcessor`] its work in one pipeline, with limits and a
-//! memory of its own. Decisions are made by a core that is pure; it is in `core`.
+//! [`AdaptiveSampler`] is the component of the configuration, [`SamplerProcessor`] its work in one pipeline,
+//! with limits and a memory of its own. Decisions are made by a core that is pure; it is in `core`.
 
 mod binding;
 mod cache;
@@ -15,10 +16,12 @@ mod fingerprint;
 mod hash;
 mod limits;
 mod metrics;
+mod outcome;
 mod plan;
 mod processor;
 mod rate;
 mod recent;
+mod rule;
 mod state;
 
 use std::sync::Arc;
@@ -74,11 +77,10 @@ impl AdaptiveSampler {
         })
     }
 
-    /// A sampler whose state is in `store`: what is there is read, and its keeper is started. The handle is to be stopped
-    /// after the pipelines.
+    /// A sampler whose state is in `store`: what is there is read, and its keeper is started. The handle is
+    /// to be stopped after the pipelines.
     ///
-    /// # Errors
-    /// As for [`AdaptiveSampler::new`].
+    /// # Errors As for [`AdaptiveSampler::new`].
     pub async fn start(
         name: &str,
         settings: &Settings,
@@ -125,12 +127,11 @@ pub fn store(name: &str, settings: &Settings, clock: &Clock) -> Option<Arc<dyn S
     }
 }
 
-/// Rules that match no row of any of `streams`, because each of these lacks a column that the rule looks at; with the
-/// columns that the stream that lacks the fewest has not. A stream says whether it has what a path names. A rule that
-/// asks for a column not to be there is named too.
+/// Rules that match no row of any of `streams`, because each of these lacks a column that the rule looks at;
+/// with the columns that the stream that lacks the fewest has not. A stream says whether it has what a path
+/// names. A rule that asks for a column not to be there is named too.
 ///
-/// # Errors
-/// As for [`AdaptiveSampler::new`].
+/// # Errors As for [`AdaptiveSampler::new`].
 pub fn unmatched_rules(
     name: &str,
     settings: &Settings,

@@ -1,4 +1,4 @@
-use ringwatch_config::settings::SamplerOverride;
+use ringwatch_config::settings::{RuleCondition, RuleOperator, SamplerOverride, SamplingRule, Scalar};
 
 use super::*;
 

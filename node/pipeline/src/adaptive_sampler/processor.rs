@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::binding::Bindings;
 use super::control::{Shared, Shown};
-use super::core::{Core, Outcome, Rows, UNASKED, Verdict};
+use super::core::Core;
 use super::hash;
 use super::metrics::Series;
+use super::outcome::{Outcome, Rows, UNASKED, Verdict};
 use super::state::Memory;
 use crate::throttle::Throttle;
 use crate::{Processor, Resolver};
@@ -203,7 +204,8 @@ impl Processor for SamplerProcessor {
     }
 }
 
-/// Where `count` of `all` rows are when they begin at `first` and go on from the start: offset and length of each piece.
+/// Where `count` of `all` rows are when they begin at `first` and go on from the start: offset and length of
+/// each piece.
 fn pieces(first: usize, count: usize, all: usize) -> impl Iterator<Item = (usize, usize)> {
     let (first, count) = if count >= all { (0, all) } else { (first, count) };
     let upper = count.min(all.saturating_sub(first));
@@ -212,8 +214,8 @@ fn pieces(first: usize, count: usize, all: usize) -> impl Iterator<Item = (usize
         .filter(|(_, length)| *length > 0)
 }
 
-/// Lets the rows go that did not pass, for their reasons: one pass over the columns, and a second one where limits
-/// were reached as well.
+/// Lets the rows go that did not pass, for their reasons: one pass over the columns, and a second one where
+/// limits were reached as well.
 fn retain(frame: &mut Frame, outcome: &Outcome) -> Result<(), ArrowError> {
     let verdicts = &outcome.verdicts;
     if outcome.sampled > 0 {

@@ -19,8 +19,8 @@ pub(super) struct Bounds {
     pub(super) target: f64,
 }
 
-/// The rate after a period in which `load` rows a second would have passed at `rate`: fast down when that is over the
-/// target, slowly up when it is well below.
+/// The rate after a period in which `load` rows a second would have passed at `rate`: fast down when that is
+/// over the target, slowly up when it is well below.
 pub(super) fn step(rate: f64, load: f64, bounds: Bounds) -> f64 {
     let next = if load > bounds.target {
         let (least, most) = STEP_DOWN;
@@ -41,8 +41,8 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Notes that `rows` would pass at `now`. Gives the rows a second of a period that has ended, which these rows are
-    /// not part of.
+    /// Notes that `rows` would pass at `now`. Gives the rows a second of a period that has ended, which these
+    /// rows are not part of.
     pub(super) fn note(&mut self, now: i64, rows: u64) -> Option<f64> {
         let since = *self.since.get_or_insert(now);
         let passed = now.saturating_sub(since);

@@ -8,8 +8,8 @@ pub(super) const ENTRY_BYTES: u64 = 128;
 /// More entries cannot be numbered.
 const MOST: usize = 1 << 30;
 
-/// The fingerprints that are remembered. Rows that are only known as a whole are forgotten before any other: their numbers
-/// change with every reading, and they would drive out the rest.
+/// The fingerprints that are remembered. Rows that are only known as a whole are forgotten before any other:
+/// their numbers change with every reading, and they would drive out the rest.
 pub(super) struct Recent {
     limit: usize,
     kinds: Cache,

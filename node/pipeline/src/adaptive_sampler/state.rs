@@ -43,7 +43,8 @@ pub(super) struct PipelineState {
     pub(super) fingerprints: Vec<Fingerprint>,
 }
 
-/// A fingerprint: its hash, its rules in the tick of its last row and in the one before, and that tick in nanoseconds.
+/// A fingerprint: its hash, its rules in the tick of its last row and in the one before, and that tick in
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fingerprint(Hex, u64, u64, i64);
 

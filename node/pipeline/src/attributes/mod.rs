@@ -12,15 +12,17 @@ use crate::actions::{Action, compile};
 use crate::throttle::Throttle;
 use crate::{PipelineError, Processor};
 
-/// Which column holds a place of points or records: of receiver, stream and place. `None` where no column does.
+/// Which column holds a place of points or records: of receiver, stream and place. `None` where no column
+/// does.
 pub type Resolver = Arc<dyn Fn(&str, &str, Place<'_>) -> Option<Arc<str>> + Send + Sync>;
 
-/// Changes the columns of each frame. A key is the name of an attribute as it goes out, else that of a column; a row
-/// has the attribute where the column is not null. Attributes that are constants of points or records have no column.
+/// Changes the columns of each frame. A key is the name of an attribute as it goes out, else that of a
+/// column; a row has the attribute where the column is not null. Attributes that are constants of points or
+/// records have no column.
 ///
-/// A column that is added goes out as an attribute of its row; one that is there keeps its meaning. Setting all values of a column gives it the
-/// type of the new value; where old and new values of different types would stand in one column, it becomes text. Times
-/// as text are nanoseconds since the Unix epoch.
+/// A column that is added goes out as an attribute of its row; one that is there keeps its meaning. Setting
+/// all values of a column gives it the type of the new value; where old and new values of different types
+/// would stand in one column, it becomes text. Times as text are nanoseconds since the Unix epoch.
 pub struct AttributesProcessor {
     name: String,
     actions: Vec<Action>,

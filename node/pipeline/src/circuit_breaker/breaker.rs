@@ -26,7 +26,7 @@ impl Breaker {
     pub(crate) fn new(circuit: Circuit, settings: &Settings, now: Instant) -> Self {
         Self {
             circuit,
-            timeouts: Timeouts::new(&settings.adaptive_timeouts),
+            timeouts: Timeouts::new(&settings.adaptive_timeouts, now),
             forecast: Forecast::new(&settings.load_prediction, now),
         }
     }

@@ -153,6 +153,11 @@ async fn a_target_that_comes_back_finds_its_circuit_for_an_hour() {
     world.now += 50 * SECOND;
     world.breakers.on_interval(world.now);
     world.cover(&both);
+    assert!(world.breakers.covers(&id("a")));
+    assert_eq!(
+        (world.states().len(), world.lines("circuit_breaker_state").len()),
+        (2, 2)
+    );
     assert_eq!(world.read("a", GOOD), Err(Refused::Open));
     world.cover(&both[1..]);
     world.now += 3600 * SECOND;

@@ -13,8 +13,10 @@ use super::phase::{Change, Outcome, Reason, Refused, State};
 use super::rules::Rules;
 use super::window::Counts;
 
-/// A leave whose reading has not ended after this time never will: its lane is gone.
-pub(crate) const LEAVE_LIFE: Duration = Duration::from_secs(300);
+/// A leave of a half-open circuit whose reading has not ended after this time never will: its lane is gone.
+const LEAVE_LIFE: Duration = Duration::from_secs(300);
+/// In other phases a leave that got lost keeps nobody waiting, and readings may take long.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// One circuit.
 #[derive(Debug)]
@@ -37,8 +39,31 @@ pub(crate) struct Circuit {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Phase {
     Closed,
-    Open { reason: Reason, until: Until },
-    HalfOpen { spare: u32, good: u32, answers: Counts },
+    Open {
+        reason: Reason,
+        until: Until,
+    },
+    HalfOpen {
+        /// Leaves in all.
+        leaves: u32,
+        /// Leaves that nobody has.
+        spare: u32,
+        /// Readings that were answered.
+        good: u32,
+        answers: Counts,
+    },
+}
+
+impl Phase {
+    /// A half-open phase that gives so many leaves.
+    pub(super) fn half_open(leaves: u32) -> Self {
+        Self::HalfOpen {
+            leaves,
+            spare: leaves,
+            good: 0,
+            answers: Counts::default(),
+        }
+    }
 }
 
 /// What ends an open phase.
@@ -243,7 +268,13 @@ impl Circuit {
     /// A reading of the half-open circuit ended.
     fn tried(&mut self, outcome: Outcome, now: Instant) -> Option<Change> {
         let too_many = has_too_many_sessions(&self.rules, outcome);
-        let Phase::HalfOpen { spare, good, answers } = &mut self.phase else {
+        let Phase::HalfOpen {
+            leaves,
+            spare,
+            good,
+            answers,
+        } = &mut self.phase
+        else {
             return None;
         };
         match outcome {
@@ -256,7 +287,7 @@ impl Circuit {
             }
             Outcome::Ignored => *good += 1,
         }
-        if *good < self.rules.half_open {
+        if *good < *leaves {
             return None;
         }
         let average = answers.average();
@@ -280,14 +311,7 @@ impl Circuit {
             return None;
         }
         let leaves = self.rules.half_open;
-        self.set_phase(
-            Phase::HalfOpen {
-                spare: leaves,
-                good: 0,
-                answers: Counts::default(),
-            },
-            now,
-        );
+        self.set_phase(Phase::half_open(leaves), now);
         Some(Change::HalfOpened { leaves })
     }
 
@@ -351,8 +375,12 @@ impl Circuit {
     /// Takes back leaves whose reading will never end.
     fn forget_leaves(&mut self, now: Instant) {
         let (era, mut lost) = (self.era, 0);
+        let life = match self.phase {
+            Phase::HalfOpen { .. } => LEAVE_LIFE,
+            Phase::Closed | Phase::Open { .. } => LONGEST_LIFE,
+        };
         self.leaves.retain(|_, leave| {
-            let lives = now.saturating_duration_since(leave.given) < LEAVE_LIFE;
+            let lives = now.saturating_duration_since(leave.given) < life;
             lost += u32::from(!lives && leave.era == era);
             lives
         });

@@ -420,3 +420,37 @@ fn other_rules_hold_at_once_and_a_break_goes_on() {
     assert_eq!(world.wait(1).ask("s"), Ok(()));
     assert!(matches!(world.end("s", answered(1)), Some(Change::Closed { .. })));
 }
+
+#[test]
+fn a_trial_ends_as_it_began_whatever_rules_come_meanwhile() {
+    for leaves in [1, 9] {
+        let mut world = World::new(rules());
+        world.trip();
+        world.wait(60).ask("a").unwrap();
+        let other = Arc::new(Rules {
+            half_open: leaves,
+            ..rules()
+        });
+        world.circuit.set_rules(&other, world.now);
+        assert_eq!(world.end("a", answered(1)), None, "{leaves}");
+        assert_eq!(world.read(answered(1)), None, "{leaves}");
+        assert!(
+            matches!(world.read(answered(1)), Some(Change::Closed { .. })),
+            "{leaves}"
+        );
+    }
+}
+
+#[test]
+fn a_reading_that_takes_long_counts_when_it_ends() {
+    let mut world = World::new(Rules {
+        minimum_volume: 1,
+        ..rules()
+    });
+    world.ask("slow").unwrap();
+    for _ in 0..20 {
+        world.wait(60);
+        assert_eq!(world.circuit.look(world.now), None);
+    }
+    assert!(world.end("slow", FAILED).is_some());
+}

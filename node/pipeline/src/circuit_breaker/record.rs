@@ -15,7 +15,6 @@ use tokio::time::Instant;
 use super::circuit::{Circuit, Phase, Until};
 use super::phase::{Reason, State};
 use super::rules::Rules;
-use super::window::Counts;
 
 /// What a breaker remembered, by target id.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -92,11 +91,7 @@ impl Record {
         let reason = self.reason.unwrap_or(Reason::ErrorRate);
         circuit.phase = match (self.state, self.left_ms) {
             (State::Closed, _) => Phase::Closed,
-            (State::HalfOpen, _) => Phase::HalfOpen {
-                spare: leaves,
-                good: 0,
-                answers: Counts::default(),
-            },
+            (State::HalfOpen, _) => Phase::half_open(leaves),
             (State::Open, None) => Phase::Open {
                 reason,
                 until: Until::Reset,

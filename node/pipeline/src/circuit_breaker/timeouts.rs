@@ -19,6 +19,8 @@ const PERCENTILE: f64 = 0.99;
 /// How many times the percentile the timeout is.
 const MARGIN: u32 = 3;
 const PARTS: usize = 4;
+/// How often what is too old is looked for.
+const LOOK: Duration = Duration::from_secs(60);
 /// From 1 ms to 17 minutes.
 const BUCKETS: usize = 80;
 const BUCKETS_PER_DOUBLING: f64 = 4.0;
@@ -28,14 +30,16 @@ const BUCKETS_PER_DOUBLING: f64 = 4.0;
 pub(crate) struct Timeouts {
     settings: Settings,
     streams: HashMap<StreamId, Learnt>,
+    next_look: Instant,
 }
 
 impl Timeouts {
     /// Nothing learnt yet.
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             settings: settings.clone(),
             streams: HashMap::new(),
+            next_look: now + LOOK,
         }
     }
 
@@ -75,6 +79,10 @@ impl Timeouts {
 
     /// Forgets what is too old.
     pub(crate) fn look(&mut self, now: Instant) {
+        if now < self.next_look {
+            return;
+        }
+        self.next_look = now + LOOK;
         let settings = &self.settings;
         self.streams.retain(|_, learnt| learnt.settle(settings, now) > 0);
     }

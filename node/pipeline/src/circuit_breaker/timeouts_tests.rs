@@ -17,9 +17,10 @@ impl World {
             max_timeout: ringwatch_config::Duration::from_secs(max_seconds),
             learning_window: ringwatch_config::Duration::from_secs(3600),
         };
+        let now = Instant::now();
         Self {
-            timeouts: Timeouts::new(&settings),
-            now: Instant::now(),
+            timeouts: Timeouts::new(&settings, now),
+            now,
         }
     }
 
@@ -95,7 +96,7 @@ fn what_is_too_old_is_forgotten() {
         (None, 0)
     );
     assert!(world.learn(100, 10, false).unwrap() < slow / 10.0);
-    let mut off = Timeouts::new(&Settings::default());
+    let mut off = Timeouts::new(&Settings::default(), world.now);
     off.learn(&StreamId::of_server("s"), SECOND, false, world.now);
     assert!(off.streams.is_empty());
 }

@@ -29,7 +29,8 @@ struct Envelope<'a> {
     state: &'a RawValue,
 }
 
-/// Keeps the state of one component of one process in a file of mode 0600: written beside it, synced, renamed.
+/// Keeps the state of one component of one process in a file of mode 0600: written beside it, synced,
+/// renamed.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
@@ -134,7 +135,7 @@ impl StateStore for FileStore {
         if state.is_none() {
             let aside = self.set_aside();
             tracing::warn!(component = %self.component, file = %self.path.display(), aside = aside.as_deref(),
-                "the state file is damaged: it was set aside, and the component begins with nothing remembered");
+                "the state file is damaged: it was set aside, and nothing is remembered");
         }
         Ok(state)
     }

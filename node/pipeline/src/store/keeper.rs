@@ -19,7 +19,8 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Makes the text of a state when it is written, not when it is handed over.
 type Snapshot = Arc<dyn Fn() -> Result<Vec<u8>, serde_json::Error> + Send + Sync>;
 
-/// Takes a component's newest state; never waits. The last one that is dropped ends the task, after a last write.
+/// Takes a component's newest state; never waits. The last one that is dropped ends the task, after a last
+/// write.
 #[derive(Clone)]
 pub struct Keeper {
     newest: watch::Sender<Option<Snapshot>>,
@@ -60,15 +61,16 @@ pub struct KeeperHandle {
 }
 
 impl KeeperHandle {
-    /// Writes what is not written yet and ends, at the latest at `deadline`. Says whether it came to that end.
+    /// Writes what is not written yet and ends, at the latest at `deadline`. Says whether it came to that
+    /// end.
     pub async fn stop(self, deadline: Instant) -> bool {
         self.stop.cancel();
         matches!(timeout_at(deadline, self.task).await, Ok(Ok(())))
     }
 }
 
-/// Starts the task that writes what `component` hands over to `store`, at most once in `every`. Failed writes are counted
-/// in `failures`.
+/// Starts the task that writes what `component` hands over to `store`, at most once in `every`. Failed writes
+/// are counted in `failures`.
 pub fn start_keeper(
     component: &str,
     store: Arc<dyn StateStore>,
@@ -93,7 +95,8 @@ pub fn start_keeper(
     (Keeper { newest, status }, KeeperHandle { stop, task })
 }
 
-/// What `store` holds for `component`. What cannot be read is said in the log once, and then nothing is remembered.
+/// What `store` holds for `component`. What cannot be read is said in the log once, and then nothing is
+/// remembered.
 pub async fn recall<T: DeserializeOwned + Send + 'static>(
     component: &str,
     store: &Arc<dyn StateStore>,
@@ -166,7 +169,8 @@ impl Writer {
         match result {
             Ok(()) => {
                 if status.fault.take().is_some() {
-                    tracing::info!(component = %self.component, place = status.place, "the state is written again");
+                    tracing::info!(component = %self.component, place = status.place,
+                        "the state is written again");
                 }
                 status.saves += 1;
                 true

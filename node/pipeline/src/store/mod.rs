@@ -1,7 +1,8 @@
 //! What a component remembers beyond its process: where it is kept, and who writes it.
 //!
-//! A component hands its newest state to a [`Keeper`] and never waits. The keeper's task writes it to a [`StateStore`]
-//! now and then and at the end. A store that cannot be written costs memory of the past, never the node.
+//! A component hands its newest state to a [`Keeper`] and never waits. The keeper's task writes it to a
+//! [`StateStore`] now and then and at the end. A store that cannot be written costs memory of the past, never
+//! the node.
 
 mod file;
 mod keeper;
@@ -13,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 pub use file::FileStore;
 pub use keeper::{Keeper, KeeperHandle, KeeperStatus, recall, start_keeper};
 
-/// Where a component keeps its state: one text of JSON, replaced as a whole. Both calls may block; they are made on
-/// threads that may.
+/// Where a component keeps its state: one text of JSON, replaced as a whole. Both calls may block; they are
+/// made on threads that may.
 pub trait StateStore: Send + Sync {
     /// What was saved last; `None` where nothing was, or where it was damaged and has been set aside.
     ///
@@ -22,11 +23,10 @@ pub trait StateStore: Send + Sync {
     /// When the place cannot be read.
     fn load(&self) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Puts `state` in place of what was there. After it returned, the state survives a power cut, as far as the place
-    /// survives one.
+    /// Puts `state` in place of what was there. After it returned, the state survives a power cut, as far as
+    /// the place survives one.
     ///
-    /// # Errors
-    /// When the place cannot be written. What was there before is there still.
+    /// # Errors When the place cannot be written. What was there before is there still.
     fn save(&self, state: &[u8]) -> Result<(), StoreError>;
 
     /// Takes what is there out of the way, because its component cannot read it. Gives where it is now.
@@ -42,7 +42,10 @@ pub trait StateStore: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be read.
-    #[error("`{}` cannot be read: {source}; let the node's user read it, or name another file", path.display())]
+    #[error(
+        "`{}` cannot be read: {source}; let the node's user read it, or name another file",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,

@@ -16,8 +16,8 @@ use crate::{PipelineError, PipelineMetrics, Processor, Resolver};
 use places::Projections;
 pub use program::check;
 
-/// All attributes of the points and records of a stream that come from columns: of receiver and stream, their keys
-/// and their columns.
+/// All attributes of the points and records of a stream that come from columns: of receiver and stream, their
+/// keys and their columns.
 pub type Attributes = Arc<dyn Fn(&str, &str) -> Vec<(Arc<str>, Arc<str>)> + Send + Sync>;
 
 /// What a pipeline carries: which statements of a transform are for it.
@@ -34,7 +34,8 @@ pub enum Signal {
 pub struct Lookup {
     /// Which column holds a place.
     pub column: Resolver,
-    /// Which columns are attributes. What works on all attributes sees no others but those that processors added.
+    /// Which columns are attributes. What works on all attributes sees no others but those that processors
+    /// added.
     pub attributes: Attributes,
 }
 
@@ -49,7 +50,8 @@ pub struct TransformProcessor {
     program: Program,
     projections: Projections,
     clock: Clock,
-    /// What resources became, by the address of the one that came, which is kept so that the address stays its own.
+    /// What resources became, by the address of the one that came, which is kept so that the address stays
+    /// its own.
     resources: HashMap<usize, (Arc<Resource>, Arc<Resource>)>,
     faults: IntCounter,
     log: Throttle,

@@ -88,7 +88,8 @@ impl Known {
 }
 
 impl Projection {
-    /// The rows with the schema of the frame before, where they have the same: who comes after may compare by address.
+    /// The rows with the schema of the frame before, where they have the same: who comes after may compare by
+    /// address.
     pub(super) fn with_known_schema(&mut self, rows: RecordBatch) -> RecordBatch {
         if let Some(schema) = &self.schema
             && *schema == *rows.schema_ref()

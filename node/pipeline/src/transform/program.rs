@@ -37,8 +37,8 @@ pub(super) fn compile(processor: &str, settings: &Settings) -> Result<(Program, 
     ))
 }
 
-/// What paths are about, in statements on rows that become `rows`. Without a context they are about rows: a path says
-/// by its prefix when it is about the resource.
+/// What paths are about, in statements on rows that become `rows`. Without a context they are about rows: a
+/// path says by its prefix when it is about the resource.
 fn context(named: Option<StatementContext>, rows: Context) -> Result<Context, String> {
     let context = match named {
         None => rows,

@@ -84,8 +84,8 @@ fn the_kept_share_of_each_rule_is_its_rate() {
     }
 }
 
-/// The same statements again and again, with what is new: the first reading passes whole, and from then on the shares are
-/// the rates, although rows of one statement go together.
+/// The same statements again and again, with what is new: the first reading passes whole, and from then on
+/// the shares are the rates, although rows of one statement go together.
 #[test]
 fn what_is_new_passes_once_and_then_the_rates_hold() {
     let (sampler, registry) = sampler(&ringwatch_config::settings::AdaptiveSampler {

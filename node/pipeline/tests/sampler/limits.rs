@@ -166,7 +166,10 @@ proptest! {
     /// Rows keep their order, none is invented, and what status, metrics and books say is the same.
     #[test]
     fn rows_in_are_rows_out_and_rows_dropped(load in load()) {
-        let limited = SamplingRule { max_per_minute: load.per_minute, ..rule("slow", "mean_exec_time > 1000", 100.0, 1) };
+        let limited = SamplingRule {
+            max_per_minute: load.per_minute,
+            ..rule("slow", "mean_exec_time > 1000", 100.0, 1)
+        };
         let (sampler, registry) = sampler(&Settings {
             max_records_per_second: load.records,
             max_decisions_per_second: load.decisions,
@@ -179,9 +182,11 @@ proptest! {
         let (mut second, mut sent, mut passed) = (START, 0, 0);
         for (step, rows, first) in &load.frames {
             second += step;
-            let rows: Vec<Row> = (*first..).take(*rows).map(|id| (id, if id % 3 == 0 { 2000.0 } else { 1.0 })).collect();
+            let time = |id: i64| if id % 3 == 0 { 2000.0 } else { 1.0 };
+            let rows: Vec<Row> = (*first..).take(*rows).map(|id| (id, time(id))).collect();
             let kept = sample(&mut processor, frame(&books, second, &rows));
-            prop_assert!(kept.is_sorted() && kept.iter().all(|id| (*first..*first + rows.len() as i64).contains(id)));
+            let all = *first..*first + rows.len() as i64;
+            prop_assert!(kept.is_sorted() && kept.iter().all(|id| all.contains(id)));
             sent += rows.len() as u64;
             passed += kept.len() as u64;
         }

@@ -117,7 +117,9 @@ impl Desk {
         let me = known.me.as_str();
         let circuits = self.circuits.list();
         let own = circuits.iter().filter(|circuit| {
-            let found = known.targets.binary_search_by(|placed| placed.target.cmp(&circuit.target));
+            let found = known
+                .targets
+                .binary_search_by(|placed| placed.target.cmp(&circuit.target));
             let owner = found.ok().and_then(|at| known.targets.get(at)?.owner.as_ref());
             owner == Some(&known.me)
         });
@@ -129,7 +131,9 @@ impl Desk {
         let known = Arc::clone(&self.knowledge.borrow());
         let placed = known.targets.iter().find(|placed| placed.target == target);
         let Some(owner) = placed.and_then(|placed| placed.owner.as_ref()) else {
-            let text = format!("nobody owns `{target}` at this moment; try again when `ringwatch cluster targets` says who does");
+            let text = format!(
+                "nobody owns `{target}` at this moment; try again when `ringwatch cluster targets` says who does"
+            );
             return Err(Status::unavailable(text));
         };
         if *owner == known.me {
@@ -140,12 +144,17 @@ impl Desk {
             return Err(Status::failed_precondition(text));
         }
         let member = known.members.iter().find(|member| member.who.node == *owner);
-        let member = member.ok_or_else(|| Status::unavailable(format!("`{owner}`, which owns `{target}`, has left")))?;
+        let member = member
+            .ok_or_else(|| Status::unavailable(format!("`{owner}`, which owns `{target}`, has left")))?;
         let target = target.to_string();
         forward::ask(&member.member, forward::DEADLINE, async |channel| {
             let mut client = client(channel);
             match turn {
-                Turn::Reset => client.reset_breaker(forward::marked(v1::ResetBreakerRequest { target })).await,
+                Turn::Reset => {
+                    client
+                        .reset_breaker(forward::marked(v1::ResetBreakerRequest { target }))
+                        .await
+                }
                 Turn::Open(lasts) => {
                     let lasts = lasts.and_then(|lasts| prost_types::Duration::try_from(lasts).ok());
                     let request = v1::OpenBreakerRequest { target, r#for: lasts };
@@ -173,7 +182,10 @@ impl Desk {
             (Some(last), false) => {
                 let mut ids: Vec<_> = found.iter().map(TargetId::as_str).collect();
                 ids.push(last.as_str());
-                let (count, ids) = (ids.len(), ids.iter().take(8).copied().collect::<Vec<_>>().join(", "));
+                let (count, ids) = (
+                    ids.len(),
+                    ids.iter().take(8).copied().collect::<Vec<_>>().join(", "),
+                );
                 let text = format!("`{name}` may mean {count} targets; say which: {ids}");
                 Err(Status::failed_precondition(text))
             }

@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ringwatch_frame::TargetId;
-use ringwatch_pipeline::circuit_breaker::{BreakerHealth, Breakers, CircuitStatus};
 use ringwatch_pipeline::CoveredTarget;
+use ringwatch_pipeline::circuit_breaker::{BreakerHealth, Breakers, CircuitStatus};
 use tokio::time::Instant;
 
 pub(crate) use self::desk::Desk;
@@ -43,7 +43,11 @@ impl Circuits {
     /// Every circuit, by target.
     pub(crate) fn list(&self) -> Vec<CircuitStatus> {
         let now = Instant::now();
-        let mut all: Vec<_> = self.breakers.iter().flat_map(|breakers| breakers.list(now)).collect();
+        let mut all: Vec<_> = self
+            .breakers
+            .iter()
+            .flat_map(|breakers| breakers.list(now))
+            .collect();
         all.sort_by(|a, b| a.target.cmp(&b.target));
         all
     }
@@ -64,7 +68,10 @@ impl Circuits {
             };
             circuit.entry.as_deref() == Some(name) || target.is_some_and(of_target)
         };
-        list.iter().filter(fits).map(|circuit| circuit.target.clone()).collect()
+        list.iter()
+            .filter(fits)
+            .map(|circuit| circuit.target.clone())
+            .collect()
     }
 
     /// Closes the circuit of a target. `None`: it has none.

@@ -13,11 +13,15 @@ pub(super) fn breaker(circuit: &CircuitStatus, owner: &str) -> v1::Breaker {
         since: Some(timestamp(circuit.since)),
         until: circuit.until.map(timestamp),
         trips: circuit.trips,
-        reason: circuit.reason.map_or_else(String::new, |reason| reason.to_string()),
+        reason: circuit
+            .reason
+            .map_or_else(String::new, |reason| reason.to_string()),
         readings: circuit.readings.into(),
         failures: failures(circuit),
         slowdown: circuit.slowdown,
-        timeout: circuit.timeout.and_then(|timeout| prost_types::Duration::try_from(timeout).ok()),
+        timeout: circuit
+            .timeout
+            .and_then(|timeout| prost_types::Duration::try_from(timeout).ok()),
         owner: owner.to_owned(),
     }
 }
@@ -81,14 +85,20 @@ mod tests {
             target_id: "postgresql://a:1".into(),
             database: "production".into(),
             state: v1::BreakerState::Open.into(),
-            since: Some(prost_types::Timestamp { seconds: 1, nanos: 500_000_000 }),
+            since: Some(prost_types::Timestamp {
+                seconds: 1,
+                nanos: 500_000_000,
+            }),
             until: None,
             trips: 3,
             reason: "error_rate".into(),
             readings: 7,
             failures: 2,
             slowdown: 2,
-            timeout: Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }),
+            timeout: Some(prost_types::Duration {
+                seconds: 1,
+                nanos: 500_000_000,
+            }),
             owner: "n1".into(),
         };
         assert_eq!(breaker(&circuit, "n1"), expected);

@@ -90,7 +90,10 @@ fn page(sheet: &StreamSheet) -> String {
     for metric in &sheet.metrics {
         let mark = if metric.enabled { '*' } else { ' ' };
         let grows = if metric.monotonic { " monotonic" } else { "" };
-        let delta = metric.aggregation.filter(|way| *way == "delta").map_or("", |_| " delta");
+        let delta = metric
+            .aggregation
+            .filter(|way| *way == "delta")
+            .map_or("", |_| " delta");
         let _ = writeln!(
             text,
             "{mark} {} [{}] {}{grows}{delta} {}: {}",

@@ -9,7 +9,7 @@ use ringwatch_config::settings::Receiver;
 use ringwatch_config::{Complaint, Settings};
 
 /// Resource attributes that a PostgreSQL target has.
-const RESOURCE_ATTRIBUTES: [&str; 4] = [
+pub(super) const RESOURCE_ATTRIBUTES: [&str; 4] = [
     "server.address",
     "server.port",
     "service.instance.id",

@@ -34,37 +34,57 @@ pub(super) fn languages(settings: &Settings) -> Vec<Complaint> {
 
 fn path(id: &ComponentId, keys: &[&str]) -> Vec<String> {
     let start = ["processors".to_owned(), id.to_string()];
-    start.into_iter().chain(keys.iter().map(|key| (*key).to_owned())).collect()
+    start
+        .into_iter()
+        .chain(keys.iter().map(|key| (*key).to_owned()))
+        .collect()
 }
 
 /// The complaint about a text of the file. The character helps only where there is a text to count in.
 fn about(path: Vec<String>, error: &ExprError) -> Complaint {
-    Complaint::new(path, format!("{} (at character {})", error.message, error.character)).quoting()
+    Complaint::new(
+        path,
+        format!("{} (at character {})", error.message, error.character),
+    )
+    .quoting()
 }
 
 fn statements(id: &ComponentId, transform: &TransformProcessor, found: &mut Vec<Complaint>) {
     let sections = [
-        ("metric_statements", &transform.metric_statements, Context::Datapoint),
-        ("log_statements", &transform.log_statements, Context::Log),
+        ("metric_statements", &transform.metric_statements, false),
+        ("log_statements", &transform.log_statements, true),
     ];
-    for (section, groups, rows) in sections {
+    for (section, groups, logs) in sections {
         for (index, group) in groups.iter().enumerate() {
-            let context = match group.context {
-                None => rows,
-                Some(StatementContext::Resource) => Context::Resource,
-                Some(StatementContext::Datapoint) => Context::Datapoint,
-                Some(StatementContext::Log) => Context::Log,
-            };
+            let context = context_of(group, logs);
             of_group(&path(id, &[section, &index.to_string()]), group, context, found);
         }
+    }
+}
+
+/// What the paths of a group are about.
+pub(super) fn context_of(group: &StatementGroup, logs: bool) -> Context {
+    match group.context {
+        None if logs => Context::Log,
+        None => Context::Datapoint,
+        Some(StatementContext::Resource) => Context::Resource,
+        Some(StatementContext::Datapoint) => Context::Datapoint,
+        Some(StatementContext::Log) => Context::Log,
     }
 }
 
 fn of_group(path: &[String], group: &StatementGroup, context: Context, found: &mut Vec<Complaint>) {
     let none: [&str; 0] = [];
     let before = found.len();
-    for (key, texts) in [("conditions", &group.conditions), ("statements", &group.statements)] {
-        for (index, text) in texts.iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+    for (key, texts) in [
+        ("conditions", &group.conditions),
+        ("statements", &group.statements),
+    ] {
+        for (index, text) in texts
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| !text.trim().is_empty())
+        {
             let text = [text.as_str()];
             let (conditions, statements) = match key {
                 "conditions" => (&text[..], &none[..]),
@@ -89,7 +109,10 @@ fn of_group(path: &[String], group: &StatementGroup, context: Context, found: &m
 }
 
 fn with(path: &[String], keys: &[&str]) -> Vec<String> {
-    path.iter().cloned().chain(keys.iter().map(|key| (*key).to_owned())).collect()
+    path.iter()
+        .cloned()
+        .chain(keys.iter().map(|key| (*key).to_owned()))
+        .collect()
 }
 
 fn rules(id: &ComponentId, sampler: &AdaptiveSampler, found: &mut Vec<Complaint>) {
@@ -140,4 +163,118 @@ fn compare(condition: &RuleCondition) -> Result<Condition, ExprError> {
         Scalar::Double(value) => Literal::Double(*value),
     });
     Condition::compare(&condition.attribute, operator, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringwatch_config::{Request, load};
+
+    use super::languages;
+
+    const SMALL: &str = "\
+receivers: { postgresql: { endpoint: \"db1:5432\", username: u } }
+exporters: { debug: }
+service: { pipelines: { metrics: { receivers: [postgresql], exporters: [debug] } } }
+processors:
+";
+
+    /// The faults of processors that begin in line 5.
+    fn faults(processors: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("0.yaml");
+        std::fs::write(&file, format!("{SMALL}{processors}")).unwrap();
+        let request = Request {
+            files: &[file],
+            sets: &[],
+            env: &|name| (name == "SECRET").then(|| "canary(".to_owned()),
+        };
+        let found = load(&request, &languages).err().map(|faults| faults.to_string());
+        let found = found.unwrap_or_default();
+        found
+            .lines()
+            .map(|line| line.rsplit_once(".yaml:").unwrap().1.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_statement_that_is_none_is_told_with_its_place_its_text_and_the_character() {
+        let found = faults(
+            "  transform:
+    metric_statements:
+      - context: datapoint
+        conditions: ['calls >']
+        statements:
+          - set(attributes[\"a\"], 1)
+          - sett(attributes[\"a\"], 1)
+          - set(attributes[\"a\"] 1)
+    log_statements:
+      - statements: ['set(severity_number, 9) where severity_text = \"active\"']
+",
+        );
+        let starts = [
+            "8:22: `calls >`: ",
+            "11:13: `sett(attributes[\"a\"], 1)`: ",
+            "12:13: `set(attributes[\"a\"] 1)`: ",
+            "14:22: `set(severity_number, 9) where severity_text = \"active\"`: ",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:?}");
+        for ((fault, start), character) in found.iter().zip(starts).zip([8, 1, 21, 45]) {
+            assert!(fault.starts_with(start), "{fault}");
+            assert!(fault.ends_with(&format!("(at character {character})")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_makes_no_sense_as_a_whole_is_told_at_the_statement() {
+        let found = faults(
+            "  transform:
+    metric_statements:
+      - conditions: ['calls > 1']
+        statements: ['set(attributes[\"a\"], 1)', 'set(resource.attributes[\"a\"], 1)']
+",
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("8:49: `set(resource.attributes[\"a\"], 1)`: "),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_condition_that_is_none_is_told_in_both_shapes() {
+        let found = faults(
+            "  adaptive_sampler:
+    rules:
+      - { name: a, condition: 'mean_exec_time >> 1' }
+      - { name: b, conditions: [{ attribute: state, operator: matches, value: '[' }] }
+      - { name: c, condition: '(blk_read_time + blk_write_time) > 100' }
+      - { name: d, conditions: [{ attribute: rows, operator: matches, value: 7 }] }
+",
+        );
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("7:31: `mean_exec_time >> 1`: "), "{found:?}");
+        assert!(found[1].starts_with("8:79: "), "{found:?}");
+    }
+
+    #[test]
+    fn what_came_by_substitution_is_not_quoted() {
+        let found = faults(
+            "  transform:
+    metric_statements: [{ statements: ['set(attributes[\"a\"], ${SECRET}', '${SECRET}'] }]
+  adaptive_sampler: { rules: [{ name: a, condition: \"${SECRET}\" }] }
+",
+        );
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(!found.join("\n").contains("canary"), "{found:?}");
+    }
+
+    #[test]
+    fn what_only_the_processor_refuses_is_told_at_the_processor() {
+        let found = faults("  adaptive_sampler: { rules: [{ name: default, condition: x > 1 }] }\n");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("5:3: ") && found[0].contains("`default`"),
+            "{found:?}"
+        );
+    }
 }

@@ -187,10 +187,7 @@ mod tests {
         assert_eq!(answers[0]["normalized"], "SELECT * FROM users WHERE id = ?");
         assert_eq!(answers[0]["tables"], serde_json::json!(["users"]));
         assert_eq!(answers[0]["commands"], serde_json::json!(["SELECT"]));
-        assert_eq!(
-            answers[0]["comments"],
-            serde_json::json!(["/* app='x%20y' */"])
-        );
+        assert_eq!(answers[0]["comments"], serde_json::json!(["/* app='x%20y' */"]));
         assert_eq!(answers[0]["tags"], serde_json::json!({ "app": "x y" }));
         assert_eq!(answers[0]["fingerprint"].as_str().unwrap().len(), 16);
         assert_eq!(answers[2]["normalized"], "SELECT ?");

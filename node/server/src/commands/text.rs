@@ -8,7 +8,11 @@ use super::print;
 use crate::cli::{Client, Output};
 
 /// Prints an answer as it is wanted.
-pub(super) fn show(client: &Client, json: &impl Serialize, table: impl FnOnce() -> String) -> anyhow::Result<()> {
+pub(super) fn show(
+    client: &Client,
+    json: &impl Serialize,
+    table: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
     match client.output {
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(json)?)),
         Output::Table => print(&table()),

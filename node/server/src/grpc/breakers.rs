@@ -38,8 +38,13 @@ impl Breakers for BreakersService {
         let forwarded = is_forwarded(&request);
         let wanted = request.into_inner();
         let lasts = wanted.r#for.map(Duration::try_from).transpose();
-        let lasts = lasts.ok().filter(|lasts| lasts.is_none_or(|lasts| !lasts.is_zero()));
+        let lasts = lasts
+            .ok()
+            .filter(|lasts| lasts.is_none_or(|lasts| !lasts.is_zero()));
         let lasts = lasts.ok_or_else(|| Status::invalid_argument("`for` is a time longer than nothing"))?;
-        self.0.open(&wanted.target, lasts, forwarded).await.map(Response::new)
+        self.0
+            .open(&wanted.target, lasts, forwarded)
+            .await
+            .map(Response::new)
     }
 }

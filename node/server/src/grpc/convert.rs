@@ -118,7 +118,9 @@ pub(super) fn target(placed: &Placed, labels: &Labels, breakers: &Circuits) -> v
         epoch: placed.epoch,
         weight: 1.0,
         labels: labels.get(&placed.target).cloned().unwrap_or_default(),
-        breaker: breakers.get(id).map_or_else(String::new, |state| (*state).to_owned()),
+        breaker: breakers
+            .get(id)
+            .map_or_else(String::new, |state| (*state).to_owned()),
     }
 }
 

@@ -142,8 +142,10 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
     let desk = parts.desk.clone();
     let cluster = ClusterService::new(parts.control, parts.targets, desk, stop.clone());
     let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
-    let breakers = BreakersServer::new(BreakersService(parts.desk)).max_decoding_message_size(LARGEST_REQUEST);
-    let samplers = SamplerServer::new(SamplerService(parts.samplers)).max_decoding_message_size(LARGEST_REQUEST);
+    let breakers =
+        BreakersServer::new(BreakersService(parts.desk)).max_decoding_message_size(LARGEST_REQUEST);
+    let samplers =
+        SamplerServer::new(SamplerService(parts.samplers)).max_decoding_message_size(LARGEST_REQUEST);
     // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on
     // for ever.
     let server = Server::builder()

@@ -31,18 +31,25 @@ impl Sampler for SamplerService {
     ) -> Result<Response<v1::GetSamplerResponse>, Status> {
         let wanted = request.into_inner();
         if wanted.rate.is_none() && wanted.cache_size.is_none() {
-            return Err(Status::invalid_argument("neither a rate nor a size of the cache was given"));
+            return Err(Status::invalid_argument(
+                "neither a rate nor a size of the cache was given",
+            ));
         }
         if wanted.rate.is_some_and(|rate| !(0.0..=100.0).contains(&rate)) {
-            return Err(Status::invalid_argument("a rate is between 0 and 100, in percent"));
+            return Err(Status::invalid_argument(
+                "a rate is between 0 and 100, in percent",
+            ));
         }
         if wanted.cache_size == Some(0) {
             return Err(Status::invalid_argument("a cache holds at least 1 fingerprint"));
         }
-        let is_meant = |sampler: &&SamplerControl| wanted.name.is_empty() || sampler.status().name == wanted.name;
+        let is_meant =
+            |sampler: &&SamplerControl| wanted.name.is_empty() || sampler.status().name == wanted.name;
         let meant: Vec<_> = self.0.iter().filter(is_meant).collect();
         if meant.is_empty() {
-            return Err(Status::not_found("no pipeline of this node has such a sampler; GetSampler names them all"));
+            return Err(Status::not_found(
+                "no pipeline of this node has such a sampler; GetSampler names them all",
+            ));
         }
         for sampler in meant {
             let wrong = |error: ringwatch_pipeline::adaptive_sampler::SamplerError| {
@@ -55,7 +62,12 @@ impl Sampler for SamplerService {
                 sampler.set_cache_size(size).map_err(wrong)?;
             }
             let (sampler, rate, cache_size) = (sampler.status().name, wanted.rate, wanted.cache_size);
-            tracing::info!(sampler, rate, cache_size, "the sampler was set by hand, until the node ends");
+            tracing::info!(
+                sampler,
+                rate,
+                cache_size,
+                "the sampler was set by hand, until the node ends"
+            );
         }
         Ok(Response::new(self.all()))
     }

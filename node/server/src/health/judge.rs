@@ -82,12 +82,18 @@ impl Signs {
     #[expect(clippy::cast_precision_loss, reason = "counts of some minutes")]
     pub(super) fn error_rate(&self) -> f64 {
         let (failed, attempts) = self.recent;
-        if attempts == 0 { 0.0 } else { failed as f64 / attempts as f64 }
+        if attempts == 0 {
+            0.0
+        } else {
+            failed as f64 / attempts as f64
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "lengths of queues")]
     fn is_full(&self) -> bool {
-        let Figures { pending, capacity, .. } = self.now;
+        let Figures {
+            pending, capacity, ..
+        } = self.now;
         capacity > 0 && pending as f64 > capacity as f64 * PENDING
     }
 
@@ -121,7 +127,10 @@ impl Signs {
         if self.now.due.is_some_and(|due| self.idle > due.max(IDLE)) {
             answer(Status::Unhealthy, "no activity for more than 30 seconds")
         } else if unwritten.is_some_and(|unwritten| unwritten > UNWRITTEN) {
-            answer(Status::Unhealthy, "no writes for more than 60 seconds while something waits")
+            answer(
+                Status::Unhealthy,
+                "no writes for more than 60 seconds while something waits",
+            )
         } else if self.is_full() {
             answer(Status::Degraded, "more than 90 % of the queue is full")
         } else if self.recent.0 >= FEWEST_FAILURES && self.error_rate() > ERROR_RATE {
@@ -156,8 +165,15 @@ mod tests {
             (Some(300), 299, Status::Healthy),
             (Some(300), 301, Status::Unhealthy),
         ] {
-            let now = Figures { due: due.map(seconds), ..Figures::default() };
-            let signs = Signs { now, idle: seconds(idle), ..Signs::default() };
+            let now = Figures {
+                due: due.map(seconds),
+                ..Figures::default()
+            };
+            let signs = Signs {
+                now,
+                idle: seconds(idle),
+                ..Signs::default()
+            };
             assert_eq!(status(&signs), expected, "{due:?} {idle}");
         }
     }
@@ -171,7 +187,10 @@ mod tests {
             (3, 59, Status::Degraded),
             (2, 2, Status::Degraded),
         ] {
-            let signs = Signs { recent: (failed, attempts), ..Signs::default() };
+            let signs = Signs {
+                recent: (failed, attempts),
+                ..Signs::default()
+            };
             assert_eq!(status(&signs), expected, "{failed}/{attempts}");
         }
     }
@@ -184,8 +203,15 @@ mod tests {
             (90, 100, Status::Healthy),
             (91, 100, Status::Degraded),
         ] {
-            let now = Figures { pending, capacity, ..Figures::default() };
-            let signs = Signs { now, ..Signs::default() };
+            let now = Figures {
+                pending,
+                capacity,
+                ..Figures::default()
+            };
+            let signs = Signs {
+                now,
+                ..Signs::default()
+            };
             assert_eq!(status(&signs), expected, "{pending}/{capacity}");
         }
     }
@@ -198,12 +224,28 @@ mod tests {
             (Some(61), 61, Status::Unhealthy),
             (Some(3600), 60, Status::Healthy),
         ] {
-            let now = Figures { oldest: oldest.map(seconds), ..Figures::default() };
-            let signs = Signs { now, undone: seconds(undone), ..Signs::default() };
+            let now = Figures {
+                oldest: oldest.map(seconds),
+                ..Figures::default()
+            };
+            let signs = Signs {
+                now,
+                undone: seconds(undone),
+                ..Signs::default()
+            };
             assert_eq!(status(&signs), expected, "{oldest:?} {undone}");
         }
-        let now = Figures { oldest: Some(seconds(61)), pending: 99, capacity: 100, ..Figures::default() };
-        let signs = Signs { now, undone: seconds(61), ..Signs::default() };
+        let now = Figures {
+            oldest: Some(seconds(61)),
+            pending: 99,
+            capacity: 100,
+            ..Figures::default()
+        };
+        let signs = Signs {
+            now,
+            undone: seconds(61),
+            ..Signs::default()
+        };
         assert_eq!(status(&signs), Status::Unhealthy, "what is worse is told");
     }
 }

@@ -196,10 +196,15 @@ mod tests {
     async fn the_first_sick_component_is_named() {
         let health = health();
         health.set_ready(true);
-        health.watch("batch", || Condition::well(Value::Null).because(Status::Degraded, "slow"));
+        health.watch("batch", || {
+            Condition::well(Value::Null).because(Status::Degraded, "slow")
+        });
         let (status, Json(document)) = health.answer(false);
         assert_eq!((status.as_u16(), &document["status"]), (200, &json!("degraded")));
-        assert_eq!((&document["component"], &document["healthy"]), (&json!("batch"), &json!(true)));
+        assert_eq!(
+            (&document["component"], &document["healthy"]),
+            (&json!("batch"), &json!(true))
+        );
         health.watch("exporters/otlp", || {
             Condition::well(Value::Null).because(Status::Unhealthy, "stuck")
         });
@@ -210,7 +215,10 @@ mod tests {
             (&json!("unhealthy"), &json!("exporters/otlp"), &json!("stuck"))
         );
         let Json(live) = Json(health.document(None));
-        assert_eq!(live["components"]["exporters/otlp"]["healthy"], false, "it is shown, not judged");
+        assert_eq!(
+            live["components"]["exporters/otlp"]["healthy"], false,
+            "it is shown, not judged"
+        );
     }
 
     #[tokio::test]

@@ -134,7 +134,8 @@ impl Seen {
         if self.history.back().is_none_or(spaced) {
             self.history.push_back((now, failed, attempts));
         }
-        let (_, failed_before, attempts_before) = self.history.front().copied().unwrap_or((now, failed, attempts));
+        let (_, failed_before, attempts_before) =
+            self.history.front().copied().unwrap_or((now, failed, attempts));
         (
             failed.saturating_sub(failed_before),
             attempts.saturating_sub(attempts_before),
@@ -163,19 +164,33 @@ mod tests {
         let track = track(&figures);
         let _monitor = Monitor::start(vec![Arc::clone(&track)]);
         tokio::time::sleep(Duration::from_secs(600)).await;
-        assert_eq!(track.condition(Value::Null).status, Status::Healthy, "nothing was due");
+        assert_eq!(
+            track.condition(Value::Null).status,
+            Status::Healthy,
+            "nothing was due"
+        );
         figures.lock().unwrap().due = Some(Duration::from_secs(1));
         tokio::time::sleep(Duration::from_secs(29)).await;
-        assert_eq!(track.condition(Value::Null).status, Status::Healthy, "it was not due for long");
+        assert_eq!(
+            track.condition(Value::Null).status,
+            Status::Healthy,
+            "it was not due for long"
+        );
         tokio::time::sleep(Duration::from_secs(10)).await;
         let sick = track.condition(Value::Null);
         assert_eq!(sick.status, Status::Unhealthy);
-        assert!(sick.reason.is_some() && sick.facts.contains_key("LastActivity"), "{sick:?}");
+        assert!(
+            sick.reason.is_some() && sick.facts.contains_key("LastActivity"),
+            "{sick:?}"
+        );
         figures.lock().unwrap().done = 1;
         tokio::time::sleep(Duration::from_secs(20)).await;
         let well = track.condition(Value::Null);
         assert_eq!(well.status, Status::Healthy);
-        assert!(well.facts["LastActivity"].as_str().unwrap().ends_with('Z'), "{well:?}");
+        assert!(
+            well.facts["LastActivity"].as_str().unwrap().ends_with('Z'),
+            "{well:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -184,12 +199,22 @@ mod tests {
         let track = track(&figures);
         let _monitor = Monitor::start(vec![Arc::clone(&track)]);
         tokio::time::sleep(Duration::from_secs(10)).await;
-        *figures.lock().unwrap() = Figures { failed: 4, attempts: 8, ..Figures::default() };
+        *figures.lock().unwrap() = Figures {
+            failed: 4,
+            attempts: 8,
+            ..Figures::default()
+        };
         tokio::time::sleep(Duration::from_secs(200)).await;
         let sick = track.condition(Value::Null);
-        assert_eq!((sick.status, &sick.facts["ErrorRate"]), (Status::Degraded, &json!(0.5)));
+        assert_eq!(
+            (sick.status, &sick.facts["ErrorRate"]),
+            (Status::Degraded, &json!(0.5))
+        );
         tokio::time::sleep(Duration::from_secs(200)).await;
         let well = track.condition(Value::Null);
-        assert_eq!((well.status, well.facts.get("ErrorRate")), (Status::Healthy, None));
+        assert_eq!(
+            (well.status, well.facts.get("ErrorRate")),
+            (Status::Healthy, None)
+        );
     }
 }

@@ -53,7 +53,9 @@ impl Admin {
             let text = "nobody may change this node over HTTP: set `admin.token` in its configuration";
             return Some(failure(StatusCode::FORBIDDEN, text));
         };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         let given = given.and_then(bearer).unwrap_or_default();
         // What differs takes as long to compare as what is the same.
         if bool::from(given.as_bytes().ct_eq(token.expose().as_bytes())) {
@@ -129,7 +131,9 @@ mod tests {
         if let Some(given) = given {
             headers.insert(header::AUTHORIZATION, given.parse().unwrap());
         }
-        Admin::new(token).refusal(&headers).map(|refusal| refusal.status().as_u16())
+        Admin::new(token)
+            .refusal(&headers)
+            .map(|refusal| refusal.status().as_u16())
     }
 
     #[test]

@@ -64,6 +64,8 @@ impl Activity {
     /// Readings of a receiver that succeeded, and that failed.
     pub(super) fn readings(&self, receiver: &str) -> (u64, u64) {
         let counts = self.0.get(receiver);
-        counts.map_or((0, 0), |counts| (counts.read.load(Relaxed), counts.failed.load(Relaxed)))
+        counts.map_or((0, 0), |counts| {
+            (counts.read.load(Relaxed), counts.failed.load(Relaxed))
+        })
     }
 }

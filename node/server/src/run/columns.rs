@@ -18,7 +18,11 @@ pub(super) fn lookup(projections: &Arc<Projections>) -> Lookup {
     let all = Arc::clone(projections);
     Lookup {
         column: resolver(projections),
-        attributes: Arc::new(move |source, stream| all.get(source, stream).map(|found| attributes(found)).unwrap_or_default()),
+        attributes: Arc::new(move |source, stream| {
+            all.get(source, stream)
+                .map(|found| attributes(found))
+                .unwrap_or_default()
+        }),
     }
 }
 
@@ -34,7 +38,9 @@ fn attributes(projection: &Projection) -> Vec<(Arc<str>, Arc<str>)> {
     for attribute in of_records {
         all.entry(&attribute.key).or_insert(&attribute.column);
     }
-    all.into_iter().map(|(key, column)| (key.into(), column.into())).collect()
+    all.into_iter()
+        .map(|(key, column)| (key.into(), column.into()))
+        .collect()
 }
 
 #[cfg(test)]

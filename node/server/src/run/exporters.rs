@@ -207,7 +207,11 @@ mod tests {
         status.queue.capacity = 100;
         status.queue.oldest = Duration::from_secs(70);
         let idle = signs(&status, started);
-        assert_eq!((idle.now.oldest, idle.undone), (None, Duration::from_secs(100)), "nothing waits");
+        assert_eq!(
+            (idle.now.oldest, idle.undone),
+            (None, Duration::from_secs(100)),
+            "nothing waits"
+        );
         status.queue.frames = 1;
         assert_eq!(signs(&status, started).now.oldest, Some(Duration::from_secs(70)));
         status.last_success = Some(Instant::now());

@@ -8,6 +8,7 @@ mod flow;
 mod heritage;
 mod identity;
 mod member;
+mod own;
 mod ownership;
 mod parts;
 mod passing;
@@ -34,6 +35,7 @@ use crate::cli::ConfigFiles;
 use crate::commands;
 use crate::extensions::span_table;
 use crate::run::parts::{Node, close_books};
+pub(crate) use crate::run::receivers::plan_receivers;
 use crate::run::signals::Signals;
 use crate::telemetry::start_telemetry;
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
-use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure};
-use ringwatch_collect::{Collector, TargetsWatch, start_targets};
+use ringwatch_cluster::member::Incarnation;
+use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure, Prepared};
+use ringwatch_cluster::peer::PeerService;
+use ringwatch_collect::{Collector, ReaderPlan, TargetsWatch, start_targets};
 use ringwatch_config::Settings;
-use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor};
 use ringwatch_frame::{Books, Clock};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -20,6 +21,7 @@ use super::exporters::Exporters;
 use super::flow::start_flow;
 use super::identity::identity;
 use super::member::Membership;
+use super::own::{Own, start_own};
 use super::pipelines::Pipelines;
 use super::processors::{Keepers, Processors};
 use super::protection::Protection;
@@ -32,16 +34,12 @@ use super::watching::{Watching, sole, watch_collector, watch_membership, watch_r
 use crate::circuits::{Circuits, Desk};
 use crate::extensions::{Extensions, SpanTable, ZpagesParts, start_extensions};
 use crate::grpc::{GrpcParts, GrpcPort, GrpcServer, start_grpc};
-use crate::health::{Health, Monitor};
-use crate::own_metrics::{self, Admin, BooksMetrics, ProcessMetrics, Served, start_metrics_server};
+use crate::health::Monitor;
 use crate::telemetry::{MetricReaders, start_metric_readers};
 
 /// A running node.
 pub(super) struct Node {
-    books: Arc<Books>,
-    health: Health,
-    health_server: Served,
-    metrics_server: Option<Served>,
+    own: Own,
     exporters: Exporters,
     pipelines: Pipelines,
     keepers: Keepers,
@@ -68,76 +66,63 @@ impl Node {
         started: Instant,
         spans: Option<SpanTable>,
     ) -> anyhow::Result<Self> {
-        let (books, registry) = open_books(&settings, clock, started)?;
-        let health = Health::new(clock, started, memory_limit_mib(&settings));
-        let mut watching = Watching::new(&health, clock);
-        let endpoint = health_check(&settings).endpoint;
-        let health_server =
-            Served::start(&endpoint, "extensions.health_check.endpoint", health.router()).await?;
-        let admin = Admin::new(settings.admin.token.clone());
-        let metrics_server = start_own_metrics(&settings, &registry, &admin).await?;
+        let own = start_own(&settings, clock, started).await?;
+        let mut watching = Watching::new(&own.health, clock);
 
         let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
         let projections = Arc::new(projections);
-        let flow = start_flow(&settings, &projections, &books, clock, &registry, &mut watching).await?;
-        let activity = Arc::new(Activity::of(&plans));
-        let receivers = plans.clone();
-        let targets = start_targets(plans).await;
-        let (share, protection, circuits) = protect(&settings, &flow.processors, &activity, &targets);
-        watch_receivers(&mut watching, &receivers, &activity, &share.read());
-
-        let port = GrpcPort::take(&settings.cluster.grpc).await?;
-        let me = identity(&settings.cluster, clock)?;
-        let (cluster, peers) = open_cluster(Needs {
-            settings: &settings.cluster,
-            me: me.clone(),
-            grpc_address: port.address.clone(),
+        let flow = start_flow(
+            &settings,
+            &projections,
+            &own.books,
             clock,
-            registry: &registry,
-            targets: share.ids(),
-        })
+            &own.registry,
+            &mut watching,
+        )
         .await?;
+        let covered = cover(&settings, plans, &flow.processors, &mut watching).await;
+        let (port, me, cluster, peers) =
+            enter_cluster(&settings, clock, &own.registry, &covered.share).await?;
         let router = Arc::new(Router::new(flow.ways, projections));
-        let tending = protection.tend();
-        let (collector, reading) =
-            start_reading(&cluster, share, router, &books, clock, &registry, protection)?;
+        let tending = covered.protection.tend();
+        let (collector, reading) = start_reading(
+            &cluster,
+            covered.share,
+            router,
+            &own.books,
+            clock,
+            &own.registry,
+            covered.protection,
+        )?;
         watch_collector(&watching, &collector);
         let cluster = cluster.start(Arc::clone(&reading) as Arc<dyn Collecting>);
         let membership = Membership::new(&cluster.control(), &settings.cluster);
         watch_membership(&watching, &membership);
-        let desk = Desk::new(circuits, cluster.control().knowledge());
-        admin.open(desk.clone());
+        let desk = Desk::new(covered.circuits, cluster.control().knowledge());
+        own.admin.open(desk.clone());
         let grpc = start_grpc(
             port,
             GrpcParts {
                 control: cluster.control(),
-                targets: targets.receiver(),
+                targets: covered.targets.receiver(),
                 desk,
                 samplers: flow.processors.samplers(),
                 peers,
             },
         )
         .await?;
-        let metric_readers = start_metric_readers(&settings.service.telemetry.metrics, &registry)?;
-        let pages = ZpagesParts {
-            spans,
-            pipes: flow.pipes,
-            node: me.node.to_string(),
-            started,
-        };
+        let metric_readers = start_metric_readers(&settings.service.telemetry.metrics, &own.registry)?;
+        let pages = ZpagesParts::new(spans, flow.pipes, &me.node.to_string(), started);
         let extensions = start_extensions(&settings, &pages).await?;
         cluster.ready();
         let serving = Serving::follow(grpc.health(), membership.clone());
-        health.set_ready(true);
+        own.health.set_ready(true);
         Ok(Self {
-            books,
-            health,
-            health_server,
-            metrics_server,
+            own,
             exporters: flow.exporters,
             pipelines: flow.pipelines,
             keepers: flow.processors.keepers(),
-            targets,
+            targets: covered.targets,
             collector,
             reading,
             cluster,
@@ -154,7 +139,7 @@ impl Node {
 
     /// The books, for whoever has to close them when stopping is broken off.
     pub(super) fn books(&self) -> Arc<Books> {
-        Arc::clone(&self.books)
+        Arc::clone(&self.own.books)
     }
 
     /// How the node stands in its cluster.
@@ -172,7 +157,7 @@ impl Node {
     /// deadline within `time`.
     pub(super) async fn stop(self, time: Duration) {
         let now = Instant::now();
-        self.health.set_ready(false);
+        self.own.health.set_ready(false);
         self.serving.stop().await;
         let others = self.cluster.control().status().borrow().others_ready > 0;
         if others {
@@ -189,83 +174,69 @@ impl Node {
         self.pipelines.stop(now + time * 3 / 5).await;
         self.keepers.stop(now + time * 7 / 10).await;
         self.exporters.stop(now + time * 4 / 5).await;
-        close_books(&self.books);
+        close_books(&self.own.books);
         if let Some(readers) = self.metric_readers {
             readers.stop().await;
         }
         self.cluster.stop().await;
         self.extensions.stop().await;
         self.grpc.stop().await;
-        if let Some(server) = self.metrics_server {
+        if let Some(server) = self.own.metrics_server {
             server.stop().await;
         }
-        self.health_server.stop().await;
+        self.own.health_server.stop().await;
     }
 }
 
-/// The books, and the registry that shows them and the process.
-fn open_books(settings: &Settings, clock: &Clock, started: Instant) -> anyhow::Result<(Arc<Books>, Registry)> {
-    let (books, registry) = (Arc::new(Books::default()), Registry::new());
-    own_metrics::register(&registry, BooksMetrics::new(&books)?)?;
-    own_metrics::register(
-        &registry,
-        ProcessMetrics::new(started, clock, service_name(settings))?,
-    )?;
-    Ok((books, registry))
+/// The configured targets with what protects them.
+struct Covered {
+    targets: TargetsWatch,
+    share: Share,
+    protection: Arc<Protection>,
+    circuits: Arc<Circuits>,
 }
 
-/// The node's share of the targets, which are covered before anything of them is read.
-fn protect(
+/// Finds the targets, which are covered before anything of them is read.
+async fn cover(
     settings: &Settings,
+    plans: Vec<ReaderPlan>,
     processors: &Processors,
-    activity: &Arc<Activity>,
-    targets: &TargetsWatch,
-) -> (Share, Arc<Protection>, Arc<Circuits>) {
+    watching: &mut Watching,
+) -> Covered {
+    let activity = Arc::new(Activity::of(&plans));
+    let targets = start_targets(plans.clone()).await;
     let circuits = Arc::new(Circuits::new(processors.breakers().values().cloned().collect()));
-    let protection = Arc::new(Protection::new(settings, processors, &circuits, activity));
+    let protection = Arc::new(Protection::new(settings, processors, &circuits, &activity));
     let covers = Arc::clone(&protection);
     let share = Share::of(targets.receiver(), move |now| covers.cover(now));
-    (share, protection, circuits)
-}
-
-async fn start_own_metrics(
-    settings: &Settings,
-    registry: &Registry,
-    admin: &Admin,
-) -> anyhow::Result<Option<Served>> {
-    let metrics = &settings.service.telemetry.metrics;
-    if metrics.level == MetricLevel::None {
-        return Ok(None);
+    watch_receivers(watching, &plans, &activity, &share.read());
+    Covered {
+        targets,
+        share,
+        protection,
+        circuits,
     }
-    start_metrics_server(&metrics.address, registry.clone(), admin)
-        .await
-        .map(Some)
 }
 
-/// What the process calls itself in the metrics about it: as in its log.
-fn service_name(settings: &Settings) -> &str {
-    let fields = &settings.service.telemetry.logs.initial_fields;
-    fields.get("service").map_or("ringwatch", String::as_str)
-}
-
-/// The health check that `service.extensions` names, or the default one: a node always says how it is.
-fn health_check(settings: &Settings) -> HealthCheck {
-    let named = settings.service.extensions.iter();
-    let mut named = named.filter_map(|id| match settings.extensions.get(id) {
-        Some(Extension::HealthCheck(check)) => Some(check.clone()),
-        _ => None,
-    });
-    named.next().unwrap_or_default()
-}
-
-fn memory_limit_mib(settings: &Settings) -> Option<u64> {
-    settings
-        .processors
-        .values()
-        .find_map(|processor| match processor {
-            Processor::MemoryLimiter(limiter) => limiter.limit_mib,
-            _ => None,
-        })
+/// Takes the port at which others reach the node, and prepares its part in the cluster.
+async fn enter_cluster(
+    settings: &Settings,
+    clock: &Clock,
+    registry: &Registry,
+    share: &Share,
+) -> anyhow::Result<(GrpcPort, Incarnation, Prepared, Option<PeerService>)> {
+    let port = GrpcPort::take(&settings.cluster.grpc).await?;
+    let me = identity(&settings.cluster, clock)?;
+    let (cluster, peers) = open_cluster(Needs {
+        settings: &settings.cluster,
+        me: me.clone(),
+        grpc_address: port.address.clone(),
+        clock,
+        registry,
+        targets: share.ids(),
+    })
+    .await?;
+    Ok((port, me, cluster, peers))
 }
 
 /// Hands all targets to others, as far as they take them within `time`, and says goodbye.

@@ -16,7 +16,9 @@ impl Passing {
             pipeline,
             "this processor comes with the next version: rows pass unchanged"
         );
-        Self { name: name.to_owned() }
+        Self {
+            name: name.to_owned(),
+        }
     }
 }
 

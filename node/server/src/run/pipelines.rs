@@ -125,7 +125,10 @@ fn watch_processor(
     let (read, watched, of) = (rows.clone(), users.clone(), name.clone());
     let track = health.track(move || Figures {
         done: read(&of, &watched).0,
-        due: watched.iter().any(|(_, input)| input.waiting() > 0).then_some(std::time::Duration::ZERO),
+        due: watched
+            .iter()
+            .any(|(_, input)| input.waiting() > 0)
+            .then_some(std::time::Duration::ZERO),
         ..Figures::default()
     });
     let own = own_metrics(settings, processors, id);
@@ -181,7 +184,9 @@ fn own_metrics(
         Some(ProcessorSettings::RateLimiter(_)) => {
             let limits = processors.limits().get(&name).cloned();
             Box::new(move || {
-                let rate = limits.as_ref().map(|limits| limits.rejection_rate(Instant::now()));
+                let rate = limits
+                    .as_ref()
+                    .map(|limits| limits.rejection_rate(Instant::now()));
                 json!({ "rejection_rate": rate })
             })
         }

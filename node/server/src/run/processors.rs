@@ -84,7 +84,11 @@ pub(super) async fn start_processors(
         &["processor"],
     )?;
     registry.register(Box::new(unwritten.clone()))?;
-    let named = settings.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
+    let named = settings
+        .service
+        .pipelines
+        .values()
+        .flat_map(|pipeline| &pipeline.processors);
     for id in named.collect::<BTreeSet<_>>() {
         let name = id.to_string();
         match settings.processors.get(id) {
@@ -193,7 +197,9 @@ impl Processors {
                     Signal::Logs => transform::Signal::Logs,
                 };
                 let clock = self.clock.clone();
-                Box::new(TransformProcessor::new(&name, settings, signal, lookup, clock, metrics)?)
+                Box::new(TransformProcessor::new(
+                    &name, settings, signal, lookup, clock, metrics,
+                )?)
             }
             ProcessorSettings::AdaptiveSampler(_) => {
                 let sampler = self.samplers.get(&name).with_context(missing)?;

@@ -57,8 +57,12 @@ impl Protection {
         let breakers = processors.breakers().iter();
         let limits = processors.limits().iter();
         Self {
-            breakers: breakers.map(|(name, breakers)| (with(name), Arc::clone(breakers))).collect(),
-            limits: limits.map(|(name, limits)| (with(name), Arc::clone(limits))).collect(),
+            breakers: breakers
+                .map(|(name, breakers)| (with(name), Arc::clone(breakers)))
+                .collect(),
+            limits: limits
+                .map(|(name, limits)| (with(name), Arc::clone(limits)))
+                .collect(),
             circuits: Arc::clone(circuits),
             activity: Arc::clone(activity),
             known: RwLock::default(),
@@ -86,7 +90,11 @@ impl Protection {
 
     /// Does what is due although nothing happens, for as long as the answer is held.
     pub(super) fn tend(&self) -> AbortOnDropHandle<()> {
-        let breakers: Vec<_> = self.breakers.iter().map(|(_, breakers)| Arc::clone(breakers)).collect();
+        let breakers: Vec<_> = self
+            .breakers
+            .iter()
+            .map(|(_, breakers)| Arc::clone(breakers))
+            .collect();
         let limits: Vec<_> = self.limits.iter().map(|(_, limits)| Arc::clone(limits)).collect();
         AbortOnDropHandle::new(tokio::spawn(async move {
             if breakers.is_empty() && limits.is_empty() {
@@ -124,7 +132,13 @@ impl Protection {
 }
 
 impl Guard for Protection {
-    fn admit(&self, target: &TargetId, stream: &StreamId, tick: Tick, interval: Duration) -> Result<(), Refusal> {
+    fn admit(
+        &self,
+        target: &TargetId,
+        stream: &StreamId,
+        tick: Tick,
+        interval: Duration,
+    ) -> Result<(), Refusal> {
         let now = Instant::now();
         if let Some(source) = self.source(target, stream) {
             self.activity.asked(&source);
@@ -149,7 +163,10 @@ impl Guard for Protection {
     }
 
     fn deadline(&self, target: &TargetId, stream: &StreamId) -> Option<Duration> {
-        let learnt = self.breakers.iter().filter_map(|(_, breakers)| breakers.deadline(target, stream));
+        let learnt = self
+            .breakers
+            .iter()
+            .filter_map(|(_, breakers)| breakers.deadline(target, stream));
         learnt.min()
     }
 
@@ -167,8 +184,12 @@ impl Guard for Protection {
             let failed = matches!(end, ReadingEnd::Failed { kind, .. } if *kind != FaultKind::NotHeld);
             self.activity.ended(&source, failed, outcome == Outcome::NotMade);
         }
-        self.breakers.iter().for_each(|(_, breakers)| breakers.ended(target, stream, outcome, now));
-        self.limits.iter().for_each(|(_, limits)| limits.ended(target, stream, outcome, now));
+        self.breakers
+            .iter()
+            .for_each(|(_, breakers)| breakers.ended(target, stream, outcome, now));
+        self.limits
+            .iter()
+            .for_each(|(_, limits)| limits.ended(target, stream, outcome, now));
     }
 }
 
@@ -208,14 +229,21 @@ fn of_query(stream: &str) -> Option<&str> {
 }
 
 fn backends(rows: &RecordBatch) -> Option<u64> {
-    let column = rows.column_by_name(BACKENDS)?.as_any().downcast_ref::<Int64Array>()?;
+    let column = rows
+        .column_by_name(BACKENDS)?
+        .as_any()
+        .downcast_ref::<Int64Array>()?;
     u64::try_from(column.iter().flatten().sum::<i64>()).ok()
 }
 
 fn sources(settings: &Settings, processor: &str) -> Sources {
     let pipelines = settings.service.pipelines.values();
-    let naming = pipelines.filter(|pipeline| pipeline.processors.iter().any(|id| id.to_string() == processor));
-    naming.flat_map(|pipeline| &pipeline.receivers).map(ToString::to_string).collect()
+    let naming =
+        pipelines.filter(|pipeline| pipeline.processors.iter().any(|id| id.to_string() == processor));
+    naming
+        .flat_map(|pipeline| &pipeline.receivers)
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn known(targets: &Targets) -> Known {
@@ -223,8 +251,14 @@ fn known(targets: &Targets) -> Known {
     for target in targets.iter() {
         for reader in &target.readers {
             if let ReaderPlan::Engine(plan) = &reader.plan {
-                known.engines.insert(target.id.clone(), Arc::clone(&reader.source));
-                if plan.streams().iter().any(|planned| planned.stream.name == ACTIVITY) {
+                known
+                    .engines
+                    .insert(target.id.clone(), Arc::clone(&reader.source));
+                if plan
+                    .streams()
+                    .iter()
+                    .any(|planned| planned.stream.name == ACTIVITY)
+                {
                     known.with_activity.insert(target.id.clone());
                 }
             }
@@ -237,7 +271,12 @@ fn known(targets: &Targets) -> Known {
 fn shares(processors: &[Sources], targets: &Targets) -> Vec<Vec<CoveredTarget>> {
     let mut shares = vec![Vec::new(); processors.len()];
     for target in targets.iter() {
-        let reads = |sources: &Sources| target.readers.iter().any(|reader| sources.contains(&*reader.source));
+        let reads = |sources: &Sources| {
+            target
+                .readers
+                .iter()
+                .any(|reader| sources.contains(&*reader.source))
+        };
         let first = processors.iter().position(reads);
         if let Some(share) = first.and_then(|at| shares.get_mut(at)) {
             share.push(covered(target));

@@ -51,7 +51,9 @@ async fn scene() -> Scene {
     let clock = Clock::simulated(Tick::from_unix_nanos(0));
     let (projections, books) = (Arc::new(receivers.projections), Arc::new(Books::default()));
     let registry = prometheus::Registry::new();
-    let processors = start_processors(&settings, &projections, &books, &clock, &registry).await.unwrap();
+    let processors = start_processors(&settings, &projections, &books, &clock, &registry)
+        .await
+        .unwrap();
     let circuits = Arc::new(Circuits::new(processors.breakers().values().cloned().collect()));
     let activity = Arc::new(Activity::of(&receivers.plans));
     let protection = Protection::new(&settings, &processors, &circuits, &activity);
@@ -79,10 +81,19 @@ async fn targets_of_pipelines_that_name_a_breaker_have_one_circuit_each() {
     let listed = scene.circuits.list();
     let listed: Vec<_> = listed
         .iter()
-        .map(|circuit| (circuit.target.as_str(), circuit.processor.as_str(), circuit.name.as_str()))
+        .map(|circuit| {
+            (
+                circuit.target.as_str(),
+                circuit.processor.as_str(),
+                circuit.name.as_str(),
+            )
+        })
         .collect();
     let (a, b) = ("postgresql://a:1", "postgresql://b:1");
-    assert_eq!(listed, [(a, "circuit_breaker", "shop"), (b, "circuit_breaker", b)]);
+    assert_eq!(
+        listed,
+        [(a, "circuit_breaker", "shop"), (b, "circuit_breaker", b)]
+    );
     for (name, expected) in [
         ("shop", &[a][..]),
         (a, &[a]),
@@ -92,17 +103,27 @@ async fn targets_of_pipelines_that_name_a_breaker_have_one_circuit_each() {
         ("nobody", &[]),
     ] {
         let found = scene.circuits.find(name);
-        assert_eq!(found.iter().map(TargetId::as_str).collect::<Vec<_>>(), expected, "{name}");
+        assert_eq!(
+            found.iter().map(TargetId::as_str).collect::<Vec<_>>(),
+            expected,
+            "{name}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_open_circuit_refuses_every_receiver_of_its_target_and_no_other_target() {
-    let Scene { protection, circuits, .. } = scene().await;
+    let Scene {
+        protection, circuits, ..
+    } = scene().await;
     let (a, b, c) = (target("a:1"), target("b:1"), target("c:1"));
     circuits.open(&a, None).unwrap();
     for stream in ["postgresql.databases", "sqlquery/shop.0"] {
-        assert_eq!(admit(&protection, &a, stream), Err(Refusal::BreakerOpen), "{stream}");
+        assert_eq!(
+            admit(&protection, &a, stream),
+            Err(Refusal::BreakerOpen),
+            "{stream}"
+        );
     }
     assert!(!protection.at_ease(&a) && protection.at_ease(&b) && protection.at_ease(&c));
     assert_eq!(admit(&protection, &b, "postgresql.databases"), Ok(()));
@@ -110,22 +131,51 @@ async fn an_open_circuit_refuses_every_receiver_of_its_target_and_no_other_targe
     // The limit was not asked while the circuit was open, so its only place is still there.
     assert_eq!(circuits.reset(&a).unwrap().state, State::Closed);
     assert_eq!(admit(&protection, &a, "postgresql.databases"), Ok(()));
-    assert_eq!(admit(&protection, &a, "postgresql.databases"), Err(Refusal::Budget));
-    assert_eq!(admit(&protection, &c, "postgresql.databases"), Ok(()), "it has no limit");
+    assert_eq!(
+        admit(&protection, &a, "postgresql.databases"),
+        Err(Refusal::Budget)
+    );
+    assert_eq!(
+        admit(&protection, &c, "postgresql.databases"),
+        Ok(()),
+        "it has no limit"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_database_answers_opens_its_circuit_and_what_is_not_set_up_does_not() {
-    let Scene { protection, circuits, activity } = scene().await;
+    let Scene {
+        protection,
+        circuits,
+        activity,
+    } = scene().await;
     let (a, stream) = (target("a:1"), StreamId::of_server("sqlquery/shop.0"));
     let took = Duration::from_millis(3);
     assert_eq!(admit(&protection, &a, "sqlquery/shop.0"), Ok(()));
-    protection.ended(&a, &stream, &ReadingEnd::Failed { took, kind: FaultKind::Absent });
+    protection.ended(
+        &a,
+        &stream,
+        &ReadingEnd::Failed {
+            took,
+            kind: FaultKind::Absent,
+        },
+    );
     assert_eq!(circuits.list()[0].state, State::Closed);
     assert_eq!(activity.readings("sqlquery/shop"), (0, 1));
     protection.ended(&a, &stream, &ReadingEnd::NotMade);
-    assert_eq!(admit(&protection, &a, "sqlquery/shop.0"), Ok(()), "the leave was given back");
-    protection.ended(&a, &stream, &ReadingEnd::Failed { took, kind: FaultKind::Deadline });
+    assert_eq!(
+        admit(&protection, &a, "sqlquery/shop.0"),
+        Ok(()),
+        "the leave was given back"
+    );
+    protection.ended(
+        &a,
+        &stream,
+        &ReadingEnd::Failed {
+            took,
+            kind: FaultKind::Deadline,
+        },
+    );
     assert_eq!(circuits.list()[0].state, State::Open);
     assert_eq!(circuits.list()[1].state, State::Closed);
     assert_eq!(activity.readings("sqlquery/shop"), (0, 2));
@@ -167,10 +217,14 @@ async fn active_sessions_are_counted_from_the_rows() {
         RecordBatch::try_from_iter([(name, Arc::new(column) as _)]).unwrap()
     };
     let (a, backends) = (target("a:1"), rows("backends", &[Some(3), None, Some(4)]));
-    let sessions = |stream: &str, rows: &RecordBatch| protection.sessions(&a, &StreamId::of_server(stream), rows);
+    let sessions =
+        |stream: &str, rows: &RecordBatch| protection.sessions(&a, &StreamId::of_server(stream), rows);
     assert_eq!(sessions("postgresql.databases", &backends), Some(7));
     assert_eq!(sessions("postgresql.databases", &rows("other", &[Some(1)])), None);
-    assert_eq!(sessions("postgresql.activity", &rows("pid", &[Some(1), Some(2)])), Some(2));
+    assert_eq!(
+        sessions("postgresql.activity", &rows("pid", &[Some(1), Some(2)])),
+        Some(2)
+    );
     assert_eq!(sessions("sqlquery/shop.0", &backends), None);
 }
 

@@ -10,15 +10,15 @@ use ringwatch_deliver::Signal;
 use super::pipelines::signal_of;
 
 /// What the receivers that pipelines name are to do.
-pub(super) struct Receivers {
+pub(crate) struct Receivers {
     /// What is read, by receiver.
-    pub(super) plans: Vec<ReaderPlan>,
+    pub(crate) plans: Vec<ReaderPlan>,
     /// What becomes of it.
-    pub(super) projections: Projections,
+    pub(crate) projections: Projections,
 }
 
 /// Plans every receiver that a pipeline names.
-pub(super) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Receivers> {
+pub(crate) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<Receivers> {
     let mut plans = Vec::new();
     let mut projections = Projections::default();
     for (id, receiver) in &settings.receivers {

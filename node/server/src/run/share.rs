@@ -23,7 +23,10 @@ struct Inner {
 
 impl Share {
     /// Nothing yet, of what is `configured`. `cover` hears of the targets before anything of them is read.
-    pub(super) fn of(configured: watch::Receiver<Targets>, cover: impl Fn(&Targets) + Send + 'static) -> Self {
+    pub(super) fn of(
+        configured: watch::Receiver<Targets>,
+        cover: impl Fn(&Targets) + Send + 'static,
+    ) -> Self {
         let now = Arc::clone(&configured.borrow());
         cover(&now);
         let (names, ids) = watch::channel(names_of(&configured.borrow()));
@@ -164,7 +167,9 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
         let (list, targets) = watch::channel(all.clone().into());
         let covered = Arc::new(Mutex::new(Vec::new()));
         let covers = Arc::clone(&covered);
-        let share = Share::of(targets, move |now: &Targets| covers.lock().unwrap().push(now.len()));
+        let share = Share::of(targets, move |now: &Targets| {
+            covers.lock().unwrap().push(now.len());
+        });
         let id = |name: &str| TargetId::from_name(name);
         let (a, b, c) = (
             id("postgresql://a:1"),
@@ -181,7 +186,11 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
         share.add(&c);
         let first = "postgresql/first postgresql://a:1";
         let second = "postgresql/second postgresql://c:1";
-        assert_eq!(read(&share), [first, second], "two receivers cannot both read the catalogue");
+        assert_eq!(
+            read(&share),
+            [first, second],
+            "two receivers cannot both read the catalogue"
+        );
         assert_eq!(share.spec(&a).unwrap().doubles, ["postgresql/second".into()]);
         share.remove(&c);
 
@@ -198,6 +207,10 @@ service: { pipelines: { metrics: { receivers: [postgresql/first, postgresql/seco
         share.remove(&a);
         share.add(&b);
         assert_eq!(read(&share), ["postgresql/first postgresql://b:1"]);
-        assert_eq!(*covered.lock().unwrap(), [3, 2, 2], "whoever protects them hears of each list");
+        assert_eq!(
+            *covered.lock().unwrap(),
+            [3, 2, 2],
+            "whoever protects them hears of each list"
+        );
     }
 }

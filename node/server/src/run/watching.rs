@@ -37,7 +37,11 @@ impl Watching {
     }
 
     /// Adds a component; `probe` is asked at every request and must answer at once.
-    pub(super) fn watch(&self, name: impl Into<String>, probe: impl Fn() -> Condition + Send + Sync + 'static) {
+    pub(super) fn watch(
+        &self,
+        name: impl Into<String>,
+        probe: impl Fn() -> Condition + Send + Sync + 'static,
+    ) {
         self.health.watch(name, probe);
     }
 

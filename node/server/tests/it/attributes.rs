@@ -8,7 +8,9 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
-use ringwatch_catalogue::model::{Aggregation, Event, EventAttribute, Metric, MetricKind, MetricValue, Point};
+use ringwatch_catalogue::model::{
+    Aggregation, Event, EventAttribute, Metric, MetricKind, MetricValue, Point,
+};
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_config::settings::AttributeActionKind::{Delete, Hash, Insert, Update, Upsert};
 use ringwatch_config::settings::{
@@ -16,7 +18,8 @@ use ringwatch_config::settings::{
 };
 use ringwatch_deliver::otlp::{encode_logs, encode_metrics};
 use ringwatch_frame::{
-    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Place, StreamId, TargetId, Tick,
+    Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, Place, StreamId, TargetId,
+    Tick,
 };
 use ringwatch_pipeline::{AttributesProcessor, Processor};
 

@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use crate::node::{BINARY, ringwatch, text};
+use crate::node::{BINARY, free_ports, ringwatch, text};
 
 fn config(body: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -198,4 +198,25 @@ fn the_example_configurations_are_valid() {
             .unwrap();
         assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
     }
+}
+
+#[test]
+fn targets_are_looked_at_when_that_is_wanted() {
+    let [closed] = free_ports();
+    let (_folder, file) = config(&format!(
+        "receivers:
+  postgresql: {{ endpoint: 127.0.0.1:{closed}, username: u, password: canary-secret, timeout: 2s, tls: {{ insecure: true }} }}
+exporters: {{ debug: }}
+service: {{ pipelines: {{ metrics: {{ receivers: [postgresql], exporters: [debug] }} }} }}
+"
+    ));
+    let done = ringwatch(&["validate", "--config", &file]);
+    assert_eq!((done.status.code(), text(&done.stdout).as_str()), (Some(0), ""));
+    let done = ringwatch(&["validate", "--config", &file, "--connect"]);
+    let (found, fault) = (text(&done.stdout), text(&done.stderr));
+    assert_eq!(done.status.code(), Some(1), "{found}{fault}");
+    let begin = format!("postgresql://127.0.0.1:{closed} postgresql: error: ");
+    assert!(found.starts_with(&begin) && found.lines().count() == 1, "{found}");
+    assert_eq!(fault.lines().count(), 1, "{fault}");
+    assert!(!found.contains("canary-secret"));
 }

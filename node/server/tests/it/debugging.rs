@@ -50,6 +50,27 @@ fn fields(mut bytes: &[u8]) -> Option<Vec<u64>> {
     Some(numbers)
 }
 
+/// A profile of so many seconds, as soon as no other one is being made.
+fn profile(port: u16, seconds: u64) -> Option<(u16, Vec<u8>)> {
+    loop {
+        match request(
+            port,
+            "GET",
+            &format!("/debug/pprof/profile?seconds={seconds}"),
+            "",
+        )? {
+            (429, _) => {}
+            answer => return Some(answer),
+        }
+    }
+}
+
+/// Whether another profile is being made.
+fn is_refused(port: u16) -> bool {
+    let answer = request(port, "GET", "/debug/pprof/profile?seconds=1", "");
+    answer.is_some_and(|(status, _)| status == 429)
+}
+
 #[test]
 fn profiles_are_gzipped_protobuf_one_at_a_time() {
     let [port] = free_ports();
@@ -57,20 +78,30 @@ fn profiles_are_gzipped_protobuf_one_at_a_time() {
     let (status, index) = get(port, "/debug/pprof/").unwrap();
     assert!(status == 200 && index.contains("profile?seconds="), "{index}");
     for seconds in ["0", "121", "x"] {
-        assert_eq!(get(port, &format!("/debug/pprof/profile?seconds={seconds}")).unwrap().0, 400);
+        assert_eq!(
+            get(port, &format!("/debug/pprof/profile?seconds={seconds}"))
+                .unwrap()
+                .0,
+            400
+        );
     }
-    let path = "/debug/pprof/profile?seconds=2";
-    let first = std::thread::spawn(move || request(port, "GET", path, "").unwrap());
-    node.wait("the second to be refused", || get(port, path).is_some_and(|(status, _)| status == 429));
+    let first = std::thread::spawn(move || profile(port, 2).unwrap());
+    node.wait("the second to be refused", || is_refused(port));
+    // Gives the node something to do.
+    while !first.is_finished() {
+        get(node.metrics, "/metrics").unwrap();
+    }
     let (status, gzipped) = first.join().unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&gzipped));
     let mut bytes = Vec::new();
     GzDecoder::new(&*gzipped).read_to_end(&mut bytes).unwrap();
     let fields = fields(&bytes).unwrap();
-    // The types of the samples, the texts, when it was and for how long, and the period.
-    for number in [1, 6, 9, 10, 11, 12] {
+    // Types, samples, locations, functions, texts, when it was and for how long, and the period.
+    for number in [1, 2, 4, 5, 6, 9, 10, 11, 12] {
         assert!(fields.contains(&number), "no field {number} in {fields:?}");
     }
+    let texts = String::from_utf8_lossy(&bytes);
+    assert!(texts.contains("tokio::runtime"), "functions have their names");
     assert_eq!(node.stop(), Some(0));
 }
 
@@ -78,13 +109,14 @@ fn profiles_are_gzipped_protobuf_one_at_a_time() {
 fn a_profile_under_way_does_not_hold_the_end_up() {
     let [port] = free_ports();
     let node = start(&[("pprof", format!("{{ endpoint: 127.0.0.1:{port} }}"))]);
-    let asked = std::thread::spawn(move || request(port, "GET", "/debug/pprof/profile?seconds=120", ""));
-    node.wait("the profile to be under way", || {
-        get(port, "/debug/pprof/profile?seconds=1").is_some_and(|(status, _)| status == 429)
-    });
+    let asked = std::thread::spawn(move || profile(port, 120));
+    node.wait("the profile to be under way", || is_refused(port));
     assert_eq!(node.stop(), Some(0));
     let answer = asked.join().unwrap();
-    assert!(answer.as_ref().is_none_or(|(status, _)| *status == 503), "{answer:?}");
+    assert!(
+        answer.as_ref().is_none_or(|(status, _)| *status == 503),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -96,7 +128,9 @@ fn pages_show_spans_pipelines_and_the_node() {
         let (kind, _) = rest.split_once('"')?;
         Some(format!("/debug/tracez?span=tick&kind={kind}"))
     };
-    node.wait("a tick", || get(port, "/debug/tracez").is_some_and(|(_, page)| link(&page).is_some()));
+    node.wait("a tick", || {
+        get(port, "/debug/tracez").is_some_and(|(_, page)| link(&page).is_some())
+    });
     let page = get(port, "/debug/tracez").unwrap().1;
     let (status, samples) = get(port, &link(&page).unwrap()).unwrap();
     assert!(status == 200 && samples.contains("postgresql."), "{samples}");
@@ -106,7 +140,18 @@ fn pages_show_spans_pipelines_and_the_node() {
         assert!(pipelines.contains(word), "no {word} in {pipelines}");
     }
     let (_, service) = get(port, "/debug/servicez").unwrap();
-    assert!(service.contains("n1") && service.contains(env!("CARGO_PKG_VERSION")), "{service}");
+    assert!(
+        service.contains("n1") && service.contains(env!("CARGO_PKG_VERSION")),
+        "{service}"
+    );
+    let (_, metrics) = get(node.metrics, "/metrics").unwrap();
+    for name in [
+        "otelcol_processor_batch_timeout_trigger_send{processor=\"batch\"}",
+        "otelcol_processor_batch_latency_seconds_bucket{processor=\"batch\",le=\"1\"}",
+        "otelcol_processor_incoming_items{pipeline=\"metrics\",processor=\"batch\"}",
+    ] {
+        assert!(metrics.contains(name), "no {name} in {metrics}");
+    }
     let (_, head) = request(port, "HEAD", "/debug/servicez", "").unwrap();
     assert_eq!(text(&head), "");
     assert_eq!(node.stop(), Some(0));

@@ -51,13 +51,19 @@ pub struct Plan<'a> {
 
 /// Components by name, as YAML has them between braces.
 fn defined(components: &[(&str, String)]) -> String {
-    let all = components.iter().map(|(name, settings)| format!("{name}: {settings}"));
+    let all = components
+        .iter()
+        .map(|(name, settings)| format!("{name}: {settings}"));
     all.collect::<Vec<_>>().join(", ")
 }
 
 /// The names alone.
 fn named(components: &[(&str, String)]) -> String {
-    components.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    components
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Node {
@@ -212,7 +218,11 @@ pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
 /// Status and body of a request, if anybody answers. `headers` end with a line break each.
 pub fn request(port: u16, method: &str, path: &str, headers: &str) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n").ok()?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n"
+    )
+    .ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;

@@ -8,7 +8,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::node::{Node, get};
+use crate::cluster::launch;
+use crate::node::{Node, free_udp_ports, get};
 
 #[test]
 fn health_is_one_document_on_five_paths_and_asks_no_database() {
@@ -22,7 +23,10 @@ fn health_is_one_document_on_five_paths_and_asks_no_database() {
             "{path}: {body}"
         );
         // The only target is down, which the receiver says after a while.
-        assert!(document["status"] == "healthy" || document["status"] == "degraded", "{body}");
+        assert!(
+            document["status"] == "healthy" || document["status"] == "degraded",
+            "{body}"
+        );
         for key in ["timestamp", "version", "uptime", "components", "resource_usage"] {
             assert!(!document[key].is_null(), "{path} lacks {key}: {body}");
         }
@@ -167,7 +171,10 @@ async fn grpc_reflection_names_the_services() {
     };
     let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
     for name in ["Cluster", "Breakers", "Sampler"] {
-        assert!(names.contains(&&*format!("ringwatch.v1.{name}")), "no {name} in {names:?}");
+        assert!(
+            names.contains(&&*format!("ringwatch.v1.{name}")),
+            "no {name} in {names:?}"
+        );
     }
     assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
 }
@@ -203,4 +210,29 @@ async fn a_cluster_of_one_answers_no_peers() {
     let mut peers = PeerClient::new(channel(&node).await);
     let refused = peers.confirm(ConfirmRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn a_node_that_waits_for_its_seeds_does_not_serve() {
+    let [mine, dead] = free_udp_ports();
+    let node = launch("n1", mine, &[dead]);
+    node.wait("the reason", || {
+        get(node.health, "/health/ready").is_some_and(|(status, _)| status == 503)
+    });
+    let mut health = HealthClient::new(channel(&node).await);
+    for service in [
+        "",
+        "ringwatch.v1.Cluster",
+        "ringwatch.v1.Breakers",
+        "ringwatch.v1.Sampler",
+    ] {
+        let service = service.to_owned();
+        let answer = health
+            .check(HealthCheckRequest { service })
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(answer.status(), ServingStatus::NotServing);
+    }
+    assert_eq!(get(node.health, "/health/live").unwrap().0, 200);
 }

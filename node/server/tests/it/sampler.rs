@@ -27,13 +27,19 @@ fn a_sampler_is_shown_and_set_by_hand() {
         serde_json::from_slice(&done.stdout).unwrap()
     };
     let shown = &json(&["show"])["samplers"][0];
-    assert_eq!((&shown["name"], &shown["default_rate"]), (&"adaptive_sampler".into(), &10.0.into()));
+    assert_eq!(
+        (&shown["name"], &shown["default_rate"]),
+        (&"adaptive_sampler".into(), &10.0.into())
+    );
     assert_eq!(shown["rules"][0]["name"], "slow");
     let set = &json(&["set-rate", "2.5", "--cache-size", "77"])["samplers"][0];
     assert_eq!(set["default_rate"], 2.5);
     assert_eq!(json(&["show"])["samplers"][0]["default_rate"], 2.5);
     let table = text(&ask(&["show"]).stdout);
-    assert!(table.contains("adaptive_sampler: rate 2.5 %") && table.contains("slow"), "{table}");
+    assert!(
+        table.contains("adaptive_sampler: rate 2.5 %") && table.contains("slow"),
+        "{table}"
+    );
     for (args, code) in [
         (&["set-rate", "101"][..], 2),
         (&["set-rate", "much"], 2),
@@ -47,7 +53,10 @@ fn a_sampler_is_shown_and_set_by_hand() {
     let health: Value = serde_json::from_str(&body).unwrap();
     let sampler = &health["components"]["adaptive_sampler"];
     assert_eq!(sampler["healthy"], true, "{body}");
-    assert!(sampler["metrics"]["cache_size"].is_u64() && sampler["metrics"]["sample_rate"].is_f64(), "{body}");
+    assert!(
+        sampler["metrics"]["cache_size"].is_u64() && sampler["metrics"]["sample_rate"].is_f64(),
+        "{body}"
+    );
     let log = node.log();
     assert!(log.contains("comes with the next version"), "{log}");
     let (_, metrics) = get(node.metrics, "/metrics").unwrap();

@@ -1,7 +1,7 @@
 //! Where a `sqlquery` receiver connects to, out of one text or out of its parts.
 //!
-//! What is wrong is told by the names of parts and parameters alone: the text holds a password, and where it ends is
-//! just what cannot be told from a text that is wrong.
+//! What is wrong is told by the names of parts and parameters alone: the text holds a password, and where it
+//! ends is just what cannot be told from a text that is wrong.
 
 mod mysql;
 mod pairs;

@@ -1,4 +1,5 @@
-//! `key=value` pairs as libpq takes them. A value may stand in single quotes, and a backslash escapes what follows.
+//! `key=value` pairs as libpq takes them. A value may stand in single quotes, and a backslash escapes what
+//! follows.
 
 use super::Parts;
 

@@ -7,131 +7,148 @@ use arrow_array::{Array, DictionaryArray, StringArray};
 use ringwatch_frame::Cell;
 
 use super::wire;
-use crate::project::{Column, Shape};
+use crate::project::{Column, Plain, Shape};
 
 /// A text column with at least this share of distinct texts has each of them in few rows.
 const FEW_ROWS_A_TEXT: usize = 4;
 
-/// An attribute of the rows of a frame. All bytes are whole, with tag and length.
+/// An attribute of the rows of a frame.
 pub(super) struct Attribute<'a> {
-    bytes: Vec<u8>,
-    from: From<'a>,
-    /// What stands for a null.
-    null: Range<usize>,
-}
-
-/// Where the bytes of a row are.
-enum From<'a> {
-    /// Made once for each row.
-    Rows(Vec<Range<usize>>),
-    /// Made once for each distinct text.
-    Distinct(&'a DictionaryArray<Int32Type>, Vec<Range<usize>>),
-    /// Not made: most texts are needed in one row, and are written there.
-    Texts(Texts<'a>),
-}
-
-struct Texts<'a> {
     tag: u8,
-    /// The key of the `KeyValue`.
+    /// The key of the `KeyValue` as a field.
     name: Vec<u8>,
-    keys: &'a DictionaryArray<Int32Type>,
-    texts: &'a StringArray,
+    from: From<'a>,
+}
+
+/// Where the bytes of a row come from.
+enum From<'a> {
+    /// They are written from the value.
+    Cells(Column<'a>, Shape<'a>),
+    /// They were made once for each distinct text.
+    Distinct {
+        keys: &'a DictionaryArray<Int32Type>,
+        bytes: Vec<u8>,
+        spans: Vec<Range<usize>>,
+        null: Range<usize>,
+    },
+    /// They are written from the text: most texts are needed in one row or two.
+    Texts {
+        keys: &'a DictionaryArray<Int32Type>,
+        texts: &'a StringArray,
+        null: Option<&'a str>,
+    },
 }
 
 impl<'a> Attribute<'a> {
     /// The attribute `name` from `column` in a frame of `rows` rows; `tag` is that of the list it goes into.
     pub(super) fn new(tag: u8, name: &str, column: Column<'a>, shape: Shape<'a>, rows: usize) -> Self {
+        let mut key = Vec::with_capacity(wire::sized(name.len()));
+        wire::bytes(&mut key, 1, name.as_bytes());
+        let mut attribute = Self {
+            tag,
+            name: key,
+            from: From::Cells(column, shape),
+        };
+        if let Column::Text { keys, texts } = column {
+            attribute.from = if texts.len() >= rows / FEW_ROWS_A_TEXT {
+                let null = shape.null;
+                From::Texts { keys, texts, null }
+            } else {
+                attribute.distinct(keys, texts, shape, rows)
+            };
+        }
+        attribute
+    }
+
+    fn distinct(
+        &self,
+        keys: &'a DictionaryArray<Int32Type>,
+        texts: &'a StringArray,
+        shape: Shape<'a>,
+        rows: usize,
+    ) -> From<'a> {
         let mut bytes = Vec::new();
         let mut make = |cell| {
             let start = bytes.len();
             if let Some(value) = shape.apply(cell) {
-                wire::attribute(&mut bytes, tag, name, &value);
+                self.value(&value, &mut bytes);
             }
             start..bytes.len()
         };
         let null = make(Cell::Null);
-        let from = match column {
-            Column::Text { keys, texts } if texts.len() >= rows / FEW_ROWS_A_TEXT => {
-                From::Texts(Texts::new(tag, name, keys, texts))
+        // A dictionary may hold more texts than the rows use, as in a part of a larger frame.
+        let mut spans = vec![0..0; texts.len()];
+        for key in (0..rows).filter_map(|row| keys.key(row)) {
+            if spans[key] == (0..0) {
+                spans[key] = text(texts, key).map_or_else(|| null.clone(), |text| make(Cell::Text(text)));
             }
-            Column::Text { keys, texts } => {
-                // A dictionary may hold more texts than the rows use, as in a part of a larger frame.
-                let mut spans = vec![0..0; texts.len()];
-                for key in (0..rows).filter_map(|row| keys.key(row)) {
-                    if spans[key] == (0..0) {
-                        spans[key] = text(texts, key).map_or(null.clone(), |text| make(Cell::Text(text)));
-                    }
-                }
-                From::Distinct(keys, spans)
-            }
-            column => From::Rows((0..rows).map(|row| make(column.cell(row))).collect()),
-        };
-        Self { bytes, from, null }
+        }
+        From::Distinct {
+            keys,
+            bytes,
+            spans,
+            null,
+        }
     }
 
     /// How many bytes `row` has; none where the attribute is left out.
     pub(super) fn len(&self, row: usize) -> usize {
+        let whole = |value| wire::sized(self.name.len() + wire::sized(value));
         match &self.from {
-            From::Texts(texts) => texts.get(row).map_or(self.null.len(), |text| texts.sizes(text).2),
-            _ => self.span(row).len(),
+            From::Cells(column, shape) => shape
+                .apply(column.cell(row))
+                .map_or(0, |value| whole(wire::any_value_size(&value))),
+            From::Distinct {
+                keys, spans, null, ..
+            } => keys.key(row).map_or(null, |key| &spans[key]).len(),
+            From::Texts { keys, texts, null } => {
+                let text = keys.key(row).and_then(|key| text(texts, key)).or(*null);
+                text.map_or(0, |text| whole(wire::sized(text.len())))
+            }
         }
     }
 
-    /// Appends the bytes of `row`.
+    /// Appends the bytes of `row`, whole with tag and length.
+    #[inline]
     pub(super) fn write(&self, row: usize, out: &mut Vec<u8>) {
         match &self.from {
-            From::Texts(texts) => match texts.get(row) {
-                Some(text) => texts.write(text, out),
-                None => out.extend_from_slice(&self.bytes[self.null.clone()]),
-            },
-            _ => out.extend_from_slice(&self.bytes[self.span(row)]),
-        }
-    }
-
-    fn span(&self, row: usize) -> Range<usize> {
-        match &self.from {
-            From::Rows(spans) => spans[row].clone(),
-            From::Distinct(keys, spans) => keys
-                .key(row)
-                .map_or_else(|| self.null.clone(), |key| spans[key].clone()),
-            From::Texts(_) => 0..0,
-        }
-    }
-}
-
-impl<'a> Texts<'a> {
-    fn new(tag: u8, key: &str, keys: &'a DictionaryArray<Int32Type>, texts: &'a StringArray) -> Self {
-        let mut name = Vec::with_capacity(wire::sized(key.len()));
-        wire::bytes(&mut name, 1, key.as_bytes());
-        Self {
-            tag,
-            name,
-            keys,
-            texts,
+            From::Cells(column, shape) => {
+                if let Some(value) = shape.apply(column.cell(row)) {
+                    self.value(&value, out);
+                }
+            }
+            From::Distinct {
+                keys,
+                bytes,
+                spans,
+                null,
+            } => {
+                let span = keys.key(row).map_or(null, |key| &spans[key]);
+                out.extend_from_slice(&bytes[span.clone()]);
+            }
+            From::Texts { keys, texts, null } => {
+                if let Some(text) = keys.key(row).and_then(|key| text(texts, key)).or(*null) {
+                    self.text(text, out);
+                }
+            }
         }
     }
 
     #[inline]
-    fn get(&self, row: usize) -> Option<&'a str> {
-        text(self.texts, self.keys.key(row)?)
+    fn value(&self, value: &Plain<'_>, out: &mut Vec<u8>) {
+        let size = wire::any_value_size(value);
+        wire::length(out, self.tag, self.name.len() + wire::sized(size));
+        out.extend_from_slice(&self.name);
+        wire::any_value(out, 2, value);
     }
 
-    /// The sizes of value, attribute, and attribute with tag and length.
     #[inline]
-    fn sizes(&self, text: &str) -> (usize, usize, usize) {
+    fn text(&self, text: &str, out: &mut Vec<u8>) {
         let value = wire::sized(text.len());
-        let attribute = self.name.len() + wire::sized(value);
-        (value, attribute, wire::sized(attribute))
-    }
-
-    #[inline]
-    fn write(&self, text: &str, out: &mut Vec<u8>) {
-        let (value, attribute, _) = self.sizes(text);
-        wire::length(out, self.tag, attribute);
+        wire::length(out, self.tag, self.name.len() + wire::sized(value));
         out.extend_from_slice(&self.name);
         wire::length(out, 2, value);
-        wire::length(out, 1, text.len());
-        out.extend_from_slice(text.as_bytes());
+        wire::bytes(out, 1, text.as_bytes());
     }
 }
 

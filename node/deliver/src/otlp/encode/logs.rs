@@ -18,14 +18,8 @@ const TRACE_ID: u8 = 9;
 const SPAN_ID: u8 = 10;
 const OBSERVED_TIME: u8 = 11;
 const EVENT_NAME: u8 = 12;
-/// Key and eight bytes.
-const TIME_SIZE: usize = 9;
-/// Key and one byte.
-const SEVERITY_SIZE: usize = 2;
-/// Trace id, span id and flags with keys and lengths.
-const TRACE_SIZE: usize = 18 + 10 + 5;
-/// Key and length of a record, as good as always.
-const RECORD_HEAD: usize = 4;
+/// After so many records it is known about how long they are.
+const SAMPLE: usize = 64;
 
 /// Appends a record of each row of `frame` for each event to a list of records and gives their number.
 pub(super) fn write(frame: &Frame, projection: &Projection, out: &mut Vec<u8>) -> u64 {
@@ -41,14 +35,6 @@ struct Records<'a> {
     places: RecordPlaces<'a>,
     attributes: Vec<Attribute<'a>>,
     parents: Option<Column<'a>>,
-}
-
-/// What a record has of its own besides time and attributes.
-struct Own<'a> {
-    severity: u64,
-    severity_text: Option<Plain<'a>>,
-    body: Option<Plain<'a>>,
-    parent: Option<TraceParent>,
 }
 
 impl<'a> Records<'a> {
@@ -81,60 +67,43 @@ impl<'a> Records<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) -> u64 {
-        out.reserve(self.rows * (RECORD_HEAD + TIME_SIZE + self.constant.len()));
+        let start = out.len();
+        // The length stands before the record: each is written here first, which costs less than to visit it twice.
+        let mut record = Vec::new();
         for row in 0..self.rows {
-            let own = self.own(row);
-            let attributes: usize = self.attributes.iter().map(|attribute| attribute.len(row)).sum();
-            let size = TIME_SIZE + self.constant.len() + attributes + own.size();
-            wire::length(out, ENTRIES, size);
-            wire::fixed64(out, TIME, self.places.time(row).to_le_bytes());
-            out.extend_from_slice(&self.constant);
+            record.clear();
+            wire::fixed64(&mut record, TIME, self.places.time(row).to_le_bytes());
+            record.extend_from_slice(&self.constant);
             for attribute in &self.attributes {
-                attribute.write(row, out);
+                attribute.write(row, &mut record);
             }
-            own.write(out);
+            self.write_own(row, &mut record);
+            wire::bytes(out, ENTRIES, &record);
+            if row + 1 == SAMPLE {
+                // The others will be about as long.
+                out.reserve((out.len() - start) / SAMPLE * (self.rows - SAMPLE));
+            }
         }
         self.rows as u64
     }
 
-    fn own(&self, row: usize) -> Own<'a> {
-        let parent = self.parents.and_then(|column| match column.cell(row) {
-            Cell::Text(text) => TraceParent::parse(text),
-            _ => None,
-        });
-        Own {
-            severity: self.places.severity_number(row),
-            severity_text: self.places.severity_text(row),
-            body: self.places.body(row),
-            parent,
+    /// Severity, body and trace.
+    fn write_own(&self, row: usize, out: &mut Vec<u8>) {
+        let severity = self.places.severity_number(row);
+        if severity > 0 {
+            wire::varint(out, SEVERITY_NUMBER, severity);
         }
-    }
-}
-
-impl Own<'_> {
-    fn size(&self) -> usize {
-        let severity = if self.severity > 0 { SEVERITY_SIZE } else { 0 };
-        let text = self.severity_text.as_ref().map_or(0, wire::any_value_size);
-        let body = self
-            .body
-            .as_ref()
-            .map_or(0, |body| wire::sized(wire::any_value_size(body)));
-        let trace = if self.parent.is_some() { TRACE_SIZE } else { 0 };
-        severity + text + body + trace
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        if self.severity > 0 {
-            wire::varint(out, SEVERITY_NUMBER, self.severity);
-        }
-        // A text has as many bytes as a field of its own as it has as an `AnyValue`.
-        if let Some(Plain::Text(text)) = &self.severity_text {
+        if let Some(Plain::Text(text)) = self.places.severity_text(row) {
             wire::bytes(out, SEVERITY_TEXT, text.as_bytes());
         }
-        if let Some(body) = &self.body {
-            wire::any_value(out, BODY, body);
+        if let Some(body) = self.places.body(row) {
+            wire::any_value(out, BODY, &body);
         }
-        if let Some(parent) = &self.parent {
+        let parent = match self.parents.map(|column| column.cell(row)) {
+            Some(Cell::Text(text)) => TraceParent::parse(text),
+            _ => None,
+        };
+        if let Some(parent) = parent {
             wire::fixed32(out, FLAGS, u32::from(parent.flags).to_le_bytes());
             wire::bytes(out, TRACE_ID, &parent.trace_id);
             wire::bytes(out, SPAN_ID, &parent.span_id);

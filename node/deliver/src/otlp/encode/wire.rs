@@ -52,12 +52,16 @@ pub(super) fn end_unless_empty(out: &mut Vec<u8>, open: Open, items: u64) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven bits fit a byte")]
-fn low_bits(value: usize) -> u8 {
+const fn low_bits(value: usize) -> u8 {
+    low_bits_of(value as u64)
+}
+
+const fn low_bits_of(value: u64) -> u8 {
     (value & 0x7f) as u8
 }
 
 /// A string, bytes, or a message whose bytes are there.
+#[inline]
 pub(super) fn bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     length(out, tag, bytes.len());
     out.extend_from_slice(bytes);
@@ -77,18 +81,34 @@ pub(super) fn length(out: &mut Vec<u8>, tag: u8, length: usize) {
 }
 
 /// A whole number.
+#[inline]
 pub(super) fn varint(out: &mut Vec<u8>, tag: u8, value: u64) {
-    out.push(key(tag, VARINT));
-    encode_varint(value, out);
+    // A key and the longest varint.
+    let mut bytes = [0; 11];
+    bytes[0] = key(tag, VARINT);
+    let mut rest = value;
+    let mut length = 1;
+    for byte in &mut bytes[1..] {
+        length += 1;
+        *byte = low_bits_of(rest);
+        rest >>= 7;
+        if rest == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    out.extend_from_slice(&bytes[..length]);
 }
 
 /// Eight bytes: an instant, a double or a point's whole number.
+#[inline]
 pub(super) fn fixed64(out: &mut Vec<u8>, tag: u8, value: [u8; 8]) {
     out.push(key(tag, FIXED64));
     out.extend_from_slice(&value);
 }
 
 /// Four bytes.
+#[inline]
 pub(super) fn fixed32(out: &mut Vec<u8>, tag: u8, value: [u8; 4]) {
     out.push(key(tag, FIXED32));
     out.extend_from_slice(&value);
@@ -103,6 +123,7 @@ pub(super) fn attribute(out: &mut Vec<u8>, tag: u8, name: &str, value: &Plain<'_
 }
 
 /// An `AnyValue` of any type.
+#[inline]
 pub(super) fn any_value(out: &mut Vec<u8>, tag: u8, value: &Plain<'_>) {
     length(out, tag, any_value_size(value));
     match value {
@@ -114,6 +135,7 @@ pub(super) fn any_value(out: &mut Vec<u8>, tag: u8, value: &Plain<'_>) {
 }
 
 /// The size of an `AnyValue` without its key and length.
+#[inline]
 pub(super) fn any_value_size(value: &Plain<'_>) -> usize {
     match value {
         Plain::Int(int) => 1 + encoded_len_varint(int.cast_unsigned()),
@@ -159,6 +181,18 @@ mod tests {
             encode_varint(size as u64, &mut wanted);
             assert_eq!(out, wanted, "{size}");
             assert_eq!(sized(size), wanted.len() + size, "{size}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_varints_of_any_width() {
+        let edges = (0..64).flat_map(|bit| [1_u64 << bit, (1_u64 << bit) - 1]);
+        for value in edges.chain([u64::MAX]) {
+            let mut out = Vec::new();
+            varint(&mut out, 3, value);
+            let mut wanted = vec![key(3, VARINT)];
+            encode_varint(value, &mut wanted);
+            assert_eq!(out, wanted, "{value}");
         }
     }
 }

@@ -66,8 +66,9 @@ pub(super) static EDITORS: [Function; 12] = [
             optional("function", Kind::Function),
             optional("replacement_format", Kind::Literal),
         ],
-        "Replaces each part of a text that matches. `$1` and `${name}` in the replacement are the groups of the match. \
-         With `function` the replacement is what the function makes of it, put in place of `%s` in `replacement_format`.",
+        "Replaces each part of a text that matches. `$1` and `${name}` in the replacement are the groups \
+        of the match. With `function` the replacement is what the function makes of it, put in place of \
+        `%s` in `replacement_format`.",
         r#"replace_pattern(attributes["db.query.text"], "\\d{3,}", "?")"#,
     ),
     editor(
@@ -81,7 +82,8 @@ pub(super) static EDITORS: [Function; 12] = [
             optional("function", Kind::Function),
             optional("replacement_format", Kind::Literal),
         ],
-        "As `replace_pattern`, in the values of all attributes that are text, or in the keys of all attributes.",
+        "As `replace_pattern`, in the values of all attributes that are text, or in the keys of all \
+        attributes.",
         r#"replace_all_patterns(attributes, "value", "\\b\\d{16}\\b", "?")"#,
     ),
     editor(
@@ -125,7 +127,8 @@ pub(super) static EDITORS: [Function; 12] = [
             needed("limit", Kind::Count),
             needed("priority_keys", Kind::Literals),
         ],
-        "Leaves each row so many attributes at most: the priority keys, then the others in the order of the columns.",
+        "Leaves each row so many attributes at most: the priority keys, then the others in the order of \
+        the columns.",
         r#"limit(attributes, 16, ["db.system"])"#,
     ),
     editor(
@@ -136,8 +139,9 @@ pub(super) static EDITORS: [Function; 12] = [
             needed("source", Kind::Map),
             needed("strategy", Kind::OneOf(&["insert", "update", "upsert"])),
         ],
-        "Adds the entries of a map as attributes: `insert` those that are not there, `update` those that are, `upsert` \
-         all. Entries that are lists or maps themselves are a fault; the first 128 keys of a frame are taken.",
+        "Adds the entries of a map as attributes: `insert` those that are not there, `update` those that \
+        are, `upsert` all. Entries that are lists or maps themselves are a fault; the first 128 keys of a \
+        frame are taken.",
         r#"merge_maps(attributes, ParseJSON(body), "upsert")"#,
     ),
 ];

@@ -142,6 +142,22 @@ pub fn functions() -> impl Iterator<Item = &'static FunctionDoc> {
     all().map(|function| &function.doc)
 }
 
+/// The functions as tables in Markdown, for the reference of the language.
+pub fn function_table() -> String {
+    let of = |title: &str, is_editor: bool| {
+        let docs = functions().filter(|doc| doc.is_editor() == is_editor);
+        let lines = docs.map(|doc| {
+            let example = doc.example.replace('|', "\\|");
+            format!("| `{}` | {} | `{example}` |\n", doc.signature(), doc.meaning)
+        });
+        format!(
+            "| {title} | meaning | example |\n|---|---|---|\n{}",
+            lines.collect::<String>()
+        )
+    };
+    format!("{}\n{}", of("editor", true), of("converter", false))
+}
+
 /// The function of this name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     all().find(|function| function.doc.name == name)

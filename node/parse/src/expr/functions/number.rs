@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::text::TOO_LONG;
+use crate::expr::MAX_TEXT;
 use crate::expr::datum::Datum;
 
 type Answer<'a> = Result<Datum<'a>, &'static str>;
@@ -93,13 +95,6 @@ pub(super) fn log<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
     number(arguments, f64::ln)
 }
 
-pub(super) fn time<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
-    match arguments.first() {
-        Some(Datum::Int(n) | Datum::Time(n)) => Ok(Datum::Time(*n)),
-        _ => Err("nanoseconds as a whole number were needed"),
-    }
-}
-
 pub(super) fn unix<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
     let Some(Datum::Int(seconds)) = arguments.first() else {
         return Err("seconds as a whole number were needed");
@@ -148,6 +143,7 @@ fn hexadecimal(bytes: &[u8]) -> Datum<'static> {
 
 pub(super) fn hex<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
     Ok(match arguments.first() {
+        Some(Datum::Text(text)) if text.len() > MAX_TEXT / 2 => return Err(TOO_LONG),
         Some(Datum::Text(text)) => hexadecimal(text.as_bytes()),
         Some(Datum::Int(n) | Datum::Time(n)) => hexadecimal(&n.to_be_bytes()),
         Some(Datum::Double(n)) => hexadecimal(&n.to_be_bytes()),

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use crate::expr::MAX_TEXT;
 use crate::expr::datum::Datum;
 
 type Answer<'a> = Result<Datum<'a>, &'static str>;
 
 const NOT_TEXT: &str = "a text was needed";
+pub(super) const TOO_LONG: &str = "the text would be too long";
 
 fn of<'v, 'a>(argument: Option<&'v Datum<'a>>) -> Result<&'v Cow<'a, str>, &'static str> {
     match argument {
@@ -43,6 +45,9 @@ pub(super) fn concat<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
             text.push_str(delimiter);
         }
         text.push_str(&item.to_text().unwrap_or_default());
+        if text.len() > MAX_TEXT {
+            return Err(TOO_LONG);
+        }
     }
     Ok(Datum::text(text))
 }
@@ -133,8 +138,8 @@ pub(super) fn convert_case<'a>(arguments: &[Datum<'a>]) -> Answer<'a> {
     }))
 }
 
-/// The words of a text in small letters: between characters that are no letters or digits, and before capitals that
-/// follow a small letter or a digit.
+/// The words of a text in small letters: between characters that are no letters or digits, and before
+/// capitals that follow a small letter or a digit.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_small = false;

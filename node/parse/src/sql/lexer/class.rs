@@ -44,11 +44,11 @@ pub(super) enum Class {
 /// Whether a byte goes on with a word: letters, digits, `_`, `$` and all that is not ASCII.
 #[inline]
 pub(super) fn is_word(byte: u8) -> bool {
-    (byte | 0x20).wrapping_sub(b'a') < 26
-        || byte.wrapping_sub(b'0') < 10
-        || byte == b'_'
-        || byte == b'$'
-        || byte >= 0x80
+    ((byte | 0x20).wrapping_sub(b'a') < 26)
+        | (byte.wrapping_sub(b'0') < 10)
+        | (byte == b'_')
+        | (byte == b'$')
+        | !byte.is_ascii()
 }
 
 /// What a byte begins in PostgreSQL.

@@ -22,7 +22,7 @@ impl Lexer<'_> {
             (Some(b'/'), true) => self.nested_comment(),
             (Some(b'/'), false) => self.block_comment(),
             (_, true) => {
-                self.at = end_of(self.bytes, self.at, |b| b != b'\n' && b != b'\r');
+                self.at = end_of(self.bytes, self.at, |b| (b != b'\n') & (b != b'\r'));
                 Kind::Comment
             }
             (_, false) => {

@@ -7,7 +7,7 @@ mod quoted;
 mod tests;
 
 use self::class::{Class, MYSQL, POSTGRESQL, is_word};
-use super::key::end_of;
+use super::key::{KEY_BYTES, chunk, end_of, run_of};
 use super::{Dialect, Unlexable};
 
 /// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an amount.
@@ -54,6 +54,13 @@ pub(super) struct Token {
     pub(super) end: usize,
 }
 
+impl Token {
+    /// Where it is, for texts of less than 4 GiB.
+    pub(super) fn span(self) -> (u32, u32) {
+        (self.start as u32, self.end as u32)
+    }
+}
+
 /// Reads a text from its beginning to its end.
 pub(super) struct Lexer<'a> {
     bytes: &'a [u8],
@@ -62,6 +69,8 @@ pub(super) struct Lexer<'a> {
     dialect: Dialect,
     /// Where the version comment that is open ends; zero without one.
     version_end: usize,
+    /// The text from where the last word began.
+    chunk: [u8; KEY_BYTES],
 }
 
 impl<'a> Lexer<'a> {
@@ -75,7 +84,13 @@ impl<'a> Lexer<'a> {
             },
             dialect,
             version_end: 0,
+            chunk: [0; KEY_BYTES],
         }
+    }
+
+    /// Sixteen bytes from where the last token began, if that is a word.
+    pub(super) fn word_chunk(&self) -> [u8; KEY_BYTES] {
+        self.chunk
     }
 
     /// The next token; `None` at the end of the text.
@@ -92,20 +107,29 @@ impl<'a> Lexer<'a> {
             }
             self.at += 1;
         };
-        if self.version_end != 0 && start == self.version_end {
+        if self.version_end != 0 {
+            return self.versioned(class).map(|kind| Some(self.token(kind, start)));
+        }
+        let kind = match class {
+            Class::Word => self.word(),
+            Class::Single => self.symbol(),
+            class => self.other(class)?,
+        };
+        Ok(Some(self.token(kind, start)))
+    }
+
+    /// A token in a version comment, or its end.
+    fn versioned(&mut self, class: Class) -> Result<Kind, Unlexable> {
+        if self.at == self.version_end {
             self.version_end = 0;
             self.at += 2;
-            return Ok(Some(self.token(Kind::Mark, start)));
+            return Ok(Kind::Mark);
         }
-        let mut kind = if class == Class::Word {
-            self.word()
-        } else {
-            self.other(class)?
+        let kind = match class {
+            Class::Word => self.word(),
+            class => self.other(class)?,
         };
-        if self.version_end != 0 && kind != Kind::Mark && self.at > self.version_end {
-            kind = self.cut();
-        }
-        Ok(Some(self.token(kind, start)))
+        Ok(if self.at > self.version_end { self.cut() } else { kind })
     }
 
     fn token(&self, kind: Kind, start: usize) -> Token {
@@ -204,13 +228,19 @@ impl<'a> Lexer<'a> {
     }
 
     /// A word, or a string that begins with letters.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
     fn word(&mut self) -> Kind {
         let start = self.at;
-        self.at = end_of(self.bytes, start + 1, is_word);
+        self.chunk = chunk(self.bytes, start);
+        let run = run_of(self.chunk, is_word);
+        self.at = start + run;
+        if run == KEY_BYTES {
+            self.at = end_of(self.bytes, self.at, is_word);
+        }
         match self.bytes.get(self.at) {
             Some(b'\'' | b'"' | b'&') => self.prefixed(start),
-            Some(b' ' | b'\n') if self.bytes.get(start) == Some(&b'_') => self.introducer(start),
+            Some(b' ' | b'\n') if self.chunk[0] == b'_' => self.introducer(start),
             _ => Kind::Word,
         }
     }
@@ -298,6 +328,11 @@ impl<'a> Lexer<'a> {
     /// one of the characters that no standard operator has. A `?` in it is a parameter, save in `@?`.
     fn operator_run(&mut self) {
         let start = self.at;
+        let second = self.peek(1).map(|byte| self.classes[usize::from(byte)]);
+        if !matches!(second, Some(Class::Operator | Class::Minus | Class::Slash | Class::Question)) {
+            self.at += 1;
+            return;
+        }
         let mut is_special = false;
         while let Some(byte) = self.peek(0) {
             let class = self.classes[usize::from(byte)];

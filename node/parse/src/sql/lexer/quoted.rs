@@ -48,7 +48,7 @@ impl Lexer<'_> {
     pub(super) fn backslash_string(&mut self, quote: u8) -> Kind {
         self.at += 1;
         loop {
-            self.at = end_of(self.bytes, self.at, |b| b != quote && b != b'\\');
+            self.at = end_of(self.bytes, self.at, |b| (b != quote) & (b != b'\\'));
             match (self.peek(0), self.peek(1)) {
                 (None, _) | (Some(b'\\'), None) => return self.cut(),
                 (Some(byte), next) if byte == quote && next != Some(quote) => {

@@ -76,7 +76,7 @@ fn tokens_of_mysql_are_told_apart() {
         ("--1", vec![Operator, Operator, Number]),
         ("1--", vec![Number, Comment]),
         ("/* /* */ a */", vec![Comment, Word, Operator, Operator]),
-        ("@a @@global.b @'c' @`d` @ ", vec![Variable, Variable, String, Variable, Operator]),
+        ("@a @@b.c @'c' @`d` @ ", vec![Variable, Variable, Symbol, Word, String, Variable, Operator]),
         ("_utf8mb4'a' _latin1 \"b\" _x 'c'", vec![String, String, Word, String]),
         ("x'1f' N'a' 0x1F b'01' \\N", vec![String, String, Number, String, String]),
         ("a<=>b->>'$.c'", vec![Word, Operator, Word, Operator, String]),

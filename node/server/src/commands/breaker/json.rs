@@ -63,7 +63,10 @@ mod tests {
             breakers: vec![v1::Breaker {
                 target_id: "postgresql://a:1".into(),
                 state: v1::BreakerState::HalfOpen.into(),
-                timeout: Some(prost_types::Duration { seconds: 1, nanos: 50_000_000 }),
+                timeout: Some(prost_types::Duration {
+                    seconds: 1,
+                    nanos: 50_000_000,
+                }),
                 ..v1::Breaker::default()
             }],
             silent: vec!["n2".into()],

@@ -40,7 +40,9 @@ async fn ask(what: &BreakerCommand) -> anyhow::Result<()> {
         }
         BreakerCommand::Reset { target, client } => {
             let mut node = Node::connect(&client.address).await?;
-            let wanted = v1::ResetBreakerRequest { target: target.clone() };
+            let wanted = v1::ResetBreakerRequest {
+                target: target.clone(),
+            };
             let asked = node.ask(async |node| node.reset_breaker(wanted).await);
             let breaker = asked.await?;
             show(client, &json::breaker(&breaker), || table::breaker(&breaker))

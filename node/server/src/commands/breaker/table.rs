@@ -48,9 +48,15 @@ pub(super) fn breaker(breaker: &v1::Breaker) -> String {
         ("until", to_the_second(breaker.until.as_ref())),
         ("trips", breaker.trips.to_string()),
         ("reason", plain(&breaker.reason)),
-        ("failed", format!("{} of {} readings", breaker.failures, breaker.readings)),
+        (
+            "failed",
+            format!("{} of {} readings", breaker.failures, breaker.readings),
+        ),
         ("slowdown", slowdown),
-        ("timeout", breaker.timeout.as_ref().map(seconds).unwrap_or_default()),
+        (
+            "timeout",
+            breaker.timeout.as_ref().map(seconds).unwrap_or_default(),
+        ),
         ("owner", plain(&breaker.owner)),
     ];
     let mut text = String::new();
@@ -70,7 +76,10 @@ mod tests {
             target_id: "postgresql://a:1".into(),
             database: "shop".into(),
             state: v1::BreakerState::Open.into(),
-            until: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 5 }),
+            until: Some(prost_types::Timestamp {
+                seconds: 1_700_000_000,
+                nanos: 5,
+            }),
             trips: 2,
             reason: "4 of 5 readings failed".into(),
             readings: 5,
@@ -92,6 +101,9 @@ no answer in time from n2, n\\u{1b}3
 "
         );
         let one = breaker(&open);
-        assert!(one.contains("state    OPEN\n") && one.contains("failed   4 of 5 readings\n"), "{one}");
+        assert!(
+            one.contains("state    OPEN\n") && one.contains("failed   4 of 5 readings\n"),
+            "{one}"
+        );
     }
 }

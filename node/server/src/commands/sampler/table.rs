@@ -64,7 +64,9 @@ mod tests {
             dropped: 9,
             rules: vec![rule],
         };
-        let answer = v1::GetSamplerResponse { samplers: vec![sampler] };
+        let answer = v1::GetSamplerResponse {
+            samplers: vec![sampler],
+        };
         assert_eq!(
             samplers(&answer),
             "\

@@ -138,7 +138,11 @@ fn profile(stacks: impl IntoIterator<Item = Stack>, timing: Timing) -> Profile {
     let period = 1_000_000_000 / i64::from(timing.frequency.max(1));
     let thread = tables.text("thread");
     let samples_of = |stack: Stack| Sample {
-        location_id: stack.frames.into_iter().map(|frame| tables.location(frame)).collect(),
+        location_id: stack
+            .frames
+            .into_iter()
+            .map(|frame| tables.location(frame))
+            .collect(),
         value: vec![stack.count, stack.count.saturating_mul(period)],
         label: vec![Label {
             key: thread,
@@ -253,12 +257,18 @@ mod tests {
             frequency: 100,
         };
         let mut bytes = Vec::new();
-        GzDecoder::new(&*encode(stacks, timing).unwrap()).read_to_end(&mut bytes).unwrap();
+        GzDecoder::new(&*encode(stacks, timing).unwrap())
+            .read_to_end(&mut bytes)
+            .unwrap();
         let profile = Profile::decode(&*bytes).unwrap();
 
         let text = |id: i64| profile.string_table[usize::try_from(id).unwrap()].as_str();
         assert_eq!(text(0), "");
-        let types: Vec<_> = profile.sample_type.iter().map(|t| (text(t.kind), text(t.unit))).collect();
+        let types: Vec<_> = profile
+            .sample_type
+            .iter()
+            .map(|t| (text(t.kind), text(t.unit)))
+            .collect();
         assert_eq!(types, [("samples", "count"), ("cpu", "nanoseconds")]);
         let named = |sample: &Sample| -> Vec<Vec<(&str, i64)>> {
             let location = |id: &u64| &profile.location[usize::try_from(*id - 1).unwrap()];
@@ -267,13 +277,33 @@ mod tests {
                 (text(function.name), line.line)
             };
             let locations = sample.location_id.iter().map(location);
-            locations.map(|location| location.line.iter().map(line).collect()).collect()
+            locations
+                .map(|location| location.line.iter().map(line).collect())
+                .collect()
         };
-        let [first, second] = &profile.sample[..] else { panic!("{profile:?}") };
-        assert_eq!(named(first), [vec![("inlined", 5), ("inner", 3)], vec![("outer", 9)]]);
-        assert_eq!((&first.value, text(first.label[0].text)), (&vec![2, 20_000_000], "t1"));
-        assert_eq!((named(second), text(second.label[0].text)), (vec![vec![("outer", 9)]], "t2"));
-        assert_eq!((profile.function.len(), profile.location.len()), (3, 2), "each once");
-        assert_eq!((profile.period, profile.time_nanos), (10_000_000, 1_700_000_000_000_000_000));
+        let [first, second] = &profile.sample[..] else {
+            panic!("{profile:?}")
+        };
+        assert_eq!(
+            named(first),
+            [vec![("inlined", 5), ("inner", 3)], vec![("outer", 9)]]
+        );
+        assert_eq!(
+            (&first.value, text(first.label[0].text)),
+            (&vec![2, 20_000_000], "t1")
+        );
+        assert_eq!(
+            (named(second), text(second.label[0].text)),
+            (vec![vec![("outer", 9)]], "t2")
+        );
+        assert_eq!(
+            (profile.function.len(), profile.location.len()),
+            (3, 2),
+            "each once"
+        );
+        assert_eq!(
+            (profile.period, profile.time_nanos),
+            (10_000_000, 1_700_000_000_000_000_000)
+        );
     }
 }

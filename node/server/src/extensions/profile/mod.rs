@@ -90,7 +90,9 @@ fn seconds(text: Option<&str>) -> Option<u64> {
     let Some(text) = text else {
         return Some(DEFAULT_SECONDS);
     };
-    text.parse().ok().filter(|seconds| (1..=MOST_SECONDS).contains(seconds))
+    text.parse()
+        .ok()
+        .filter(|seconds| (1..=MOST_SECONDS).contains(seconds))
 }
 
 /// Profiles for so long. Dropped, it stops profiling.
@@ -101,7 +103,9 @@ async fn measure(time: Duration) -> anyhow::Result<Vec<u8>> {
             .blocklist(&BLOCKED)
             .build()
     };
-    let guard = spawn_blocking(begin).await?.context("the profiler could not be started")?;
+    let guard = spawn_blocking(begin)
+        .await?
+        .context("the profiler could not be started")?;
     tokio::time::sleep(time).await;
     // Names of functions are looked up in the program's file, which takes a while.
     spawn_blocking(move || report(&guard, time)).await?
@@ -111,7 +115,11 @@ fn report(guard: &ProfilerGuard<'_>, time: Duration) -> anyhow::Result<Vec<u8>> 
     let report = guard.report().build().context("the samples could not be read")?;
     let stacks = report.data.iter().map(|(frames, count)| Stack {
         thread: frames.thread_name_or_id(),
-        frames: frames.frames.iter().map(|frame| frame.iter().map(symbol).collect()).collect(),
+        frames: frames
+            .frames
+            .iter()
+            .map(|frame| frame.iter().map(symbol).collect())
+            .collect(),
         count: i64::try_from(*count).unwrap_or(i64::MAX),
     });
     let start = report.timing.start_time.duration_since(std::time::UNIX_EPOCH);
@@ -127,7 +135,10 @@ fn symbol(symbol: &pprof::Symbol) -> Symbol {
     Symbol {
         name: symbol.name(),
         system_name: symbol.sys_name().into_owned(),
-        file: symbol.filename.as_ref().map(|file| file.to_string_lossy().into_owned()),
+        file: symbol
+            .filename
+            .as_ref()
+            .map(|file| file.to_string_lossy().into_owned()),
         line: symbol.lineno(),
     }
 }

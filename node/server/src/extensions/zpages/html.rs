@@ -20,7 +20,10 @@ pub(super) fn page(title: &str, body: &str) -> Response {
          <style>{STYLE}</style></head><body>{links}<h1>{title}</h1>{body}</body></html>"
     );
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, Html(html)).into_response()
@@ -85,7 +88,10 @@ mod tests {
 
     #[test]
     fn text_stays_text() {
-        assert_eq!(escape("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;");
+        assert_eq!(
+            escape("<a href='x'>&\"</a>"),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;"
+        );
         assert_eq!(query("a b&c=\u{e9}"), "a%20b%26c%3D%C3%A9");
     }
 

@@ -89,7 +89,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let mut fields = Text::default();
         attributes.record(&mut fields);
         let (since, began) = (Instant::now(), self.clock.now());
-        self.table.opened(span.name(), id.into_u64(), since, began, &fields.0);
+        self.table
+            .opened(span.name(), id.into_u64(), since, began, &fields.0);
         span.extensions_mut().insert(Open {
             since,
             began,
@@ -160,7 +161,10 @@ mod tests {
         });
         let ticks = table.samples("tick", Kind::Faulty).unwrap();
         assert_eq!(ticks[0].fields, "target=\"a:1\" rows=3");
-        assert_eq!((ticks[0].fault.as_deref(), ticks[0].began.unix_nanos()), (Some("no answer"), 7));
+        assert_eq!(
+            (ticks[0].fault.as_deref(), ticks[0].began.unix_nanos()),
+            (Some("no answer"), 7)
+        );
         let long = table.samples("long", Kind::Took(0)).unwrap();
         assert!((LONGEST - 3..=LONGEST).contains(&long[0].fields.len()));
         assert_eq!(table.samples("long", Kind::Faulty).unwrap(), []);

@@ -24,13 +24,25 @@ use self::traces::Wanted;
 #[derive(Clone)]
 pub(crate) struct ZpagesParts {
     /// The spans, where they are recorded.
-    pub(crate) spans: Option<SpanTable>,
+    spans: Option<SpanTable>,
     /// The pipelines.
-    pub(crate) pipes: Arc<[Pipe]>,
+    pipes: Arc<[Pipe]>,
     /// The node's name.
-    pub(crate) node: String,
+    node: String,
     /// When the node started.
-    pub(crate) started: Instant,
+    started: Instant,
+}
+
+impl ZpagesParts {
+    /// What the pages of the node `node`, which started at `started`, show.
+    pub(crate) fn new(spans: Option<SpanTable>, pipes: Arc<[Pipe]>, node: &str, started: Instant) -> Self {
+        Self {
+            spans,
+            pipes,
+            node: node.to_owned(),
+            started,
+        }
+    }
 }
 
 /// The pages.
@@ -47,7 +59,10 @@ pub(super) fn router(parts: &ZpagesParts) -> Router {
 }
 
 async fn tracez(State(parts): State<Arc<ZpagesParts>>, Query(wanted): Query<Wanted>) -> Response {
-    let body = parts.spans.as_ref().and_then(|spans| traces::body(spans, &wanted));
+    let body = parts
+        .spans
+        .as_ref()
+        .and_then(|spans| traces::body(spans, &wanted));
     match body {
         Some(body) => page("tracez", &body),
         None => (StatusCode::NOT_FOUND, "there are no such spans\n").into_response(),

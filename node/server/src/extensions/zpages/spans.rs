@@ -180,7 +180,15 @@ mod tests {
 
     #[test]
     fn a_bucket_begins_at_its_bound() {
-        for (micros, bucket) in [(0, 0), (9, 0), (10, 1), (999, 2), (1_000, 3), (99_999_999, 7), (100_000_000, 8)] {
+        for (micros, bucket) in [
+            (0, 0),
+            (9, 0),
+            (10, 1),
+            (999, 2),
+            (1_000, 3),
+            (99_999_999, 7),
+            (100_000_000, 8),
+        ] {
             assert_eq!(bucket_of(Duration::from_micros(micros)), bucket, "{micros}");
         }
     }
@@ -199,7 +207,10 @@ mod tests {
             table.closed("tick", id, sample(20 + id % 2, (id == 5).then_some("no answer")));
         }
         let summary = table.summary();
-        assert_eq!((summary[0].running, summary[0].took[4], summary[0].faulty), (1, 999, 1));
+        assert_eq!(
+            (summary[0].running, summary[0].took[4], summary[0].faulty),
+            (1, 999, 1)
+        );
         assert_eq!(table.samples("tick", Kind::Took(4)).unwrap().len(), SAMPLES);
         assert_eq!(
             table.samples("tick", Kind::Faulty).unwrap(),

@@ -34,10 +34,19 @@ fn line(summary: &Summary) -> Vec<String> {
         if count == 0 {
             return "0".to_owned();
         }
-        format!("<a href=\"?span={}&amp;kind={kind}\">{count}</a>", query(summary.name))
+        format!(
+            "<a href=\"?span={}&amp;kind={kind}\">{count}</a>",
+            query(summary.name)
+        )
     };
     let mut cells = vec![escape(summary.name), link(summary.running, "running")];
-    cells.extend(summary.took.iter().enumerate().map(|(at, count)| link(*count, &at.to_string())));
+    cells.extend(
+        summary
+            .took
+            .iter()
+            .enumerate()
+            .map(|(at, count)| link(*count, &at.to_string())),
+    );
     cells.push(link(summary.faulty, "faulty"));
     cells
 }
@@ -101,7 +110,10 @@ mod tests {
         assert!(all.contains("kind=faulty") && !all.contains("kind=3"), "{all}");
         for kind in ["4", "faulty"] {
             let samples = wanted(Some("tick"), Some(kind)).unwrap();
-            assert!(samples.contains("12 ms") && samples.contains("&lt;b&gt;"), "{samples}");
+            assert!(
+                samples.contains("12 ms") && samples.contains("&lt;b&gt;"),
+                "{samples}"
+            );
             assert!(!samples.contains("<script>"), "{samples}");
         }
     }
@@ -116,7 +128,13 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        for (micros, text) in [(0, "0 us"), (999, "999 us"), (1_500, "1 ms"), (2_000_000, "2 s"), (2_500_000, "2.500 s")] {
+        for (micros, text) in [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_500, "1 ms"),
+            (2_000_000, "2 s"),
+            (2_500_000, "2.500 s"),
+        ] {
             assert_eq!(short(Duration::from_micros(micros)), text);
         }
     }
