@@ -47,7 +47,8 @@ node/config/src/settings/component.rs, in \`pub enum Processor {\`, and $type to
     /// What it does, in one line.
     $type($type),
 
-node/config/src/checks/components.rs, in \`pub(super) fn check(\`: what the schema cannot say of its settings, if anything
+node/config/src/checks/components.rs, in \`match processor {\`; what the schema cannot say of the settings is checked here
+    Processor::$type(_) => {}
 
 node/pipeline/src/lib.rs, beside \`pub mod transform;\` and \`pub use transform::TransformProcessor;\`
     pub mod $name;

@@ -55,14 +55,6 @@ impl PipelineMetrics {
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
-        let limit = IntGaugeVec::new(
-            Opts::new(
-                "ringwatch_memory_limiter_limit_bytes",
-                "From here on frames are refused",
-            ),
-            &["processor"],
-        )?;
-        registry.register(Box::new(limit.clone()))?;
         let stage = ["processor", "pipeline"];
         Ok(Self {
             incoming: counter(
@@ -108,7 +100,7 @@ impl PipelineMetrics {
                 "Rows that were refused",
                 &["processor"],
             )?,
-            limit,
+            limit: limit(registry)?,
             transform_faults: counter(
                 "ringwatch_transform_faults_total",
                 "Statements and conditions that could not be carried out on what came",
@@ -116,4 +108,11 @@ impl PipelineMetrics {
             )?,
         })
     }
+}
+
+fn limit(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let name = "ringwatch_memory_limiter_limit_bytes";
+    let limit = IntGaugeVec::new(Opts::new(name, "From here on frames are refused"), &["processor"])?;
+    registry.register(Box::new(limit.clone()))?;
+    Ok(limit)
 }

@@ -13,8 +13,8 @@ use ringwatch_config::settings::{
     MemoryLimiter as MemorySettings, ResourceProcessor as ResourceSettings, Scalar,
 };
 use ringwatch_frame::{
-    Batch, Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Resource,
-    Place, StreamId, TargetId, Tick,
+    Batch, Books, Cell, ColumnType, Columns, DropReason, Epoch, Frame, FrameId, FrameMeta, Place, Resource,
+    StreamId, TargetId, Tick,
 };
 use ringwatch_pipeline::{
     AttributesProcessor, BatchProcessor, MemoryLimiter, Outlet, PipelineMetrics, Processor,

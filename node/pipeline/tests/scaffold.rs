@@ -1,12 +1,17 @@
 //! The scaffold of a new processor compiles, its tests pass, and what it says to do fits the sources.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 #[expect(unreachable_pub, reason = "it is public where it will stand")]
 #[path = "../scaffold/new_step/mod.rs"]
 mod new_step;
 #[expect(unreachable_pub, reason = "it is public where it will stand")]
 #[path = "../scaffold/new_step/settings.rs"]
 mod settings;
-#[expect(dead_code, reason = "the template needs a part of what processors' tests share")]
+#[expect(
+    dead_code,
+    reason = "the template needs a part of what processors' tests share"
+)]
 #[path = "../src/testing.rs"]
 mod testing;
 
@@ -27,14 +32,23 @@ fn run(name: &str, root: &Path) -> Output {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     let script = package().join("scaffold/new-processor.sh");
-    Command::new("sh").arg(script).arg(name).arg(root).output().unwrap()
+    Command::new("sh")
+        .arg(script)
+        .arg(name)
+        .arg(root)
+        .output()
+        .unwrap()
 }
 
 #[test]
 fn what_the_script_writes_is_the_template_under_another_name() {
     let root = tempfile::tempdir().unwrap();
     let output = run("row_cap", root.path());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let places = [
         ("mod.rs", "node/pipeline/src/row_cap/mod.rs"),
         ("tests.rs", "node/pipeline/src/row_cap/tests.rs"),
@@ -74,7 +88,9 @@ fn every_place_that_the_script_names_is_there() {
 #[test]
 fn a_name_that_is_none_or_taken_changes_nothing() {
     let root = tempfile::tempdir().unwrap();
-    for wrong in ["", "RowCap", "row-cap", "1row", "_row", "row_", "row__cap", "../row", "a b"] {
+    for wrong in [
+        "", "RowCap", "row-cap", "1row", "_row", "row_", "row__cap", "../row", "a b",
+    ] {
         let output = run(wrong, root.path());
         assert_eq!(output.status.code(), Some(1), "{wrong}");
         assert!(!output.stderr.is_empty(), "{wrong}");
@@ -84,7 +100,10 @@ fn a_name_that_is_none_or_taken_changes_nothing() {
     assert!(run("row_cap", root.path()).status.success());
     fs::write(pipeline.join("row_cap/mod.rs"), "mine").unwrap();
     assert_eq!(run("row_cap", root.path()).status.code(), Some(1));
-    assert_eq!(fs::read_to_string(pipeline.join("row_cap/mod.rs")).unwrap(), "mine");
+    assert_eq!(
+        fs::read_to_string(pipeline.join("row_cap/mod.rs")).unwrap(),
+        "mine"
+    );
 }
 
 /// The types of processors that the configuration knows.
@@ -93,7 +112,9 @@ fn types() -> Vec<String> {
     let section = reference.split("\n## `processors`\n").nth(1).unwrap();
     let section = section.split("\n## `").next().unwrap();
     let names = section.split("\n### `").skip(1);
-    names.filter_map(|text| Some(text.split_once('`')?.0.to_owned())).collect()
+    names
+        .filter_map(|text| Some(text.split_once('`')?.0.to_owned()))
+        .collect()
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -119,6 +140,9 @@ fn every_processor_is_a_folder_of_the_same_shape() {
             .collect();
         let has = |text: &str| texts.iter().any(|source| source.contains(text));
         assert!(has("impl Processor for "), "{name} has no processor");
-        assert!(has("#[test]") || has("#[tokio::test"), "{name} has no tests beside it");
+        assert!(
+            has("#[test]") || has("#[tokio::test"),
+            "{name} has no tests beside it"
+        );
     }
 }

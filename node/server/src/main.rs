@@ -17,12 +17,14 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
-/// What the default allocator keeps for itself on many threads would not fit into the memory that a node may take.
+/// What the default allocator keeps for itself on many threads would not fit into the memory that a node may
+/// take.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // A heap of two megabytes would hold ten where the kernel rounds up to huge pages. Where it refuses, memory is more.
+    // A heap of two megabytes would hold ten where the kernel rounds up to huge pages. Where it refuses,
+    // memory is more.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let cli = Cli::parse();
     let done = match cli.command {

@@ -15,8 +15,10 @@ fn retry() -> RetryOnFailure {
 
 /// What happens at a second, told in a word: `?` asks and keeps the permit, if one is given; `+`, `-` and `r7` end the
 /// oldest permit as taken, as failed, and with the wish for seven seconds of rest; `r` names no time; `x` withdraws it;
-/// `h` hurries. What is expected stands behind `=`: what the last question was answered with (`go`, `probe`, `wait` or the second from which one may try), or the state (`closed`, `open`, `half`).
+/// `h` hurries. What is expected stands behind `=`: what the last question was answered with (`go`, `probe`, `wait` or
+/// the second from which one may try), or the state (`closed`, `open`, `half`).
 struct Story {
+    title: &'static str,
     circuit: Circuit,
     start: Instant,
     permits: Vec<Permit>,
@@ -24,9 +26,10 @@ struct Story {
 }
 
 impl Story {
-    fn new() -> Self {
+    fn new(title: &'static str) -> Self {
         let start = Instant::now();
         Self {
+            title,
             circuit: Circuit::new(&retry(), start),
             start,
             permits: Vec::new(),
@@ -67,7 +70,11 @@ impl Story {
                     CircuitState::HalfOpen => "half",
                 };
                 let said = [self.answer.as_str(), state];
-                assert!(said.contains(&wanted), "{wanted} at {second}, but {said:?}");
+                assert!(
+                    said.contains(&wanted),
+                    "{}: {wanted} at {second}, but {said:?}",
+                    self.title
+                );
             }
             _ => panic!("what is {word}?"),
         }
@@ -163,13 +170,12 @@ const TALES: &[Tale] = &[
 #[tokio::test(start_paused = true)]
 async fn the_tales_of_the_circuit() {
     for (title, steps) in TALES {
-        let mut story = Story::new();
+        let mut story = Story::new(title);
         for (second, words) in *steps {
             for word in words.split(' ') {
                 story.step(*second, word);
             }
         }
-        assert!(!title.is_empty());
     }
 }
 

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::circuit::Outcome;
 use super::client::{Client, Reply};
 use super::connect::chain;
-use super::encode::{Encoded, encode_logs, encode_metrics};
+use super::encode::{Encoded, encode};
 use super::gate::Gate;
 use super::rate_limit;
 use super::verdict::{Verdict, judge};
@@ -97,6 +97,9 @@ impl Sender {
             return;
         };
         let signal = lease.signal();
+        let Some(encoded) = encoded else {
+            return self.halve(signal, lease, 0);
+        };
         if encoded.items == 0 {
             return lease.acknowledge().deliver();
         }
@@ -107,25 +110,38 @@ impl Sender {
         };
         match end {
             End::Taken(reply) => self.settle(signal, encoded, &reply, lease.acknowledge()),
-            End::Lost(reason) => self.lose(signal, encoded, reason, lease),
-            End::Halve => {
-                if let Err(whole) = lease.split() {
-                    self.lose(signal, encoded, DropReason::TooLarge, whole);
-                }
-            }
+            End::Lost(reason) => self.lose(signal, encoded.items, reason, lease),
+            End::Halve => self.halve(signal, lease, encoded.items),
+        }
+    }
+
+    /// Puts two halves in place of the batch. What cannot be halved is lost.
+    fn halve<L: Lease>(&self, signal: Signal, lease: L, items: u64) {
+        if let Err(whole) = lease.split() {
+            self.lose(signal, items, DropReason::TooLarge, whole);
         }
     }
 
     /// Encodes the batch of `lease`, which takes a while when it is large, on a thread that has time. `None` when that
-    /// went wrong: then the lease went back.
-    async fn encoded<L: Lease>(self: &Arc<Self>, lease: L) -> Option<(L, Encoded, Vec<u8>)> {
+    /// went wrong: then the lease went back. Without an `Encoded` the request is too large to be sent.
+    async fn encoded<L: Lease>(self: &Arc<Self>, lease: L) -> Option<(L, Option<Encoded>, Vec<u8>)> {
         let sender = Arc::clone(self);
-        let encode = move || {
+        let work = move || {
             let mut bytes = Vec::new();
-            let encoded = sender.encode(lease.signal(), lease.batch(), &mut bytes);
+            let batch = lease.batch();
+            let most = if batch.rows() > 1 { LARGEST } else { usize::MAX };
+            let projections = &sender.admission.projections;
+            let encoded = encode(
+                lease.signal(),
+                batch,
+                projections,
+                &sender.version,
+                most,
+                &mut bytes,
+            );
             (lease, encoded, bytes)
         };
-        match tokio::task::spawn_blocking(encode).await {
+        match tokio::task::spawn_blocking(work).await {
             Ok(encoded) => Some(encoded),
             Err(error) if error.is_panic() => {
                 self.tell_panic();
@@ -133,13 +149,6 @@ impl Sender {
             }
             // The runtime ends, and this task with it.
             Err(_) => std::future::pending().await,
-        }
-    }
-
-    fn encode(&self, signal: Signal, batch: &Batch, bytes: &mut Vec<u8>) -> Encoded {
-        match signal {
-            Signal::Metrics => encode_metrics(batch, &self.admission.projections, &self.version, bytes),
-            Signal::Logs => encode_logs(batch, &self.admission.projections, &self.version, bytes),
         }
     }
 
@@ -218,12 +227,12 @@ impl Sender {
         batch.deliver_except(rejected.min(encoded.rows));
     }
 
-    fn lose<L: Lease>(&self, signal: Signal, encoded: Encoded, reason: DropReason, lease: L) {
-        self.metrics.failed(signal, encoded.items);
+    fn lose<L: Lease>(&self, signal: Signal, items: u64, reason: DropReason, lease: L) {
+        self.metrics.failed(signal, items);
         if reason == DropReason::TooLarge
             && let Some(held_back) = self.log.lost.pass()
         {
-            let (exporter, rows) = (&self.name, encoded.rows);
+            let (exporter, rows) = (&self.name, lease.batch().rows());
             tracing::error!(
                 exporter,
                 rows,

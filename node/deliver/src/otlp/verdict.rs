@@ -55,7 +55,8 @@ fn is_about_size(message: &str) -> bool {
     .any(|words| message.contains(words))
 }
 
-/// The pause that `google.rpc.RetryInfo` in the details asks for: `None` without one, `Some(None)` when it names no time.
+/// The pause that `google.rpc.RetryInfo` in the details asks for: `None` without one, `Some(None)` when it names no
+/// time.
 pub(super) fn retry_info(details: &[u8]) -> Option<Option<Duration>> {
     let status = RpcStatus::decode(details).ok()?;
     let any = status

@@ -406,3 +406,15 @@ async fn faults_of_the_settings_show_at_the_start() {
         "each has series of its own"
     );
 }
+
+#[tokio::test]
+async fn points_beyond_what_receivers_refuse_are_sent_in_halves_that_fit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = Backend::on(listener, [], 4 << 20, None);
+    let node = Node::start(&backend.address, patient);
+    node.push(Signal::Metrics, 1, 50_000);
+    let books = node.settled().await;
+    assert_eq!((books.delivered_rows, backend.taken().0), (50_000, 150_000));
+    assert_eq!(backend.requests(), 2, "each is as large as it may be");
+    assert!(!node.metrics().contains("OUT_OF_RANGE"), "{}", node.metrics());
+}

@@ -18,10 +18,7 @@ impl NewStepProcessor {
     /// When `max_rows` is 0.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, PipelineError> {
         if settings.max_rows == 0 {
-            return Err(PipelineError::setting(
-                name,
-                "`max_rows` is 0: write at least 1",
-            ));
+            return Err(PipelineError::setting(name, "`max_rows` is 0: write at least 1"));
         }
         Ok(Self {
             name: name.to_owned(),

@@ -215,7 +215,7 @@ impl Core {
     }
 
     fn restore(&mut self, state: &PipelineState) {
-        self.now = state.now.clone();
+        self.now = state.now.of_last_run();
         self.cleaned = state.cleaned;
         self.load = state.load.clone();
         self.decisions = state.decisions.clone();

@@ -225,6 +225,24 @@ fn a_state_is_for_rules_by_name_and_for_the_rate_it_came_from() {
     );
 }
 
+#[test]
+fn a_clock_that_was_ahead_before_a_restart_does_not_hold_rows_back() {
+    let settings = Settings {
+        max_records_per_second: 10,
+        max_decisions_per_second: 10,
+        default_sampling_rate: 100.0,
+        ..settings(&[(100.0, 10)])
+    };
+    let mut ahead = core(&settings);
+    assert_eq!(sample(&mut ahead, 10_000, &kinds(0..10, 0)).kept, 10);
+    let state = ahead.state();
+    let mut after = Core::new(Plan::new("sampler", &settings).unwrap(), Some(&state));
+    sample(&mut after, 9700, &[]);
+    for second in 9701..9710 {
+        assert_eq!(sample(&mut after, second, &kinds(20..30, 1)).kept, 10, "at {second}");
+    }
+}
+
 fn frames() -> impl Strategy<Value = Vec<(i64, Vec<(u64, u8)>)>> {
     let rows = prop::collection::vec((0_u64..60, 0_u8..4), 0..60);
     prop::collection::vec((0_i64..40, rows), 1..30)

@@ -16,13 +16,25 @@ pub(super) struct Now {
     nanos: Option<i64>,
     #[serde(skip)]
     behind: u32,
+    #[serde(skip)]
+    is_of_this_run: bool,
 }
 
 impl Now {
+    /// The time of a run that has ended, until the first frame of this one says better: the clock of that run
+    /// may have been ahead, and limits must not wait until this one has caught up.
+    pub(super) fn of_last_run(&self) -> Self {
+        Self {
+            nanos: self.nanos,
+            ..Self::default()
+        }
+    }
+
     /// Notes a frame's tick and gives the time, in nanoseconds since the Unix epoch.
     pub(super) fn see(&mut self, tick: i64) -> i64 {
-        let Some(now) = self.nanos else {
+        let Some(now) = self.nanos.filter(|_| self.is_of_this_run) else {
             self.nanos = Some(tick);
+            self.is_of_this_run = true;
             return tick;
         };
         if tick < now.saturating_sub(BEHIND) {
@@ -108,7 +120,8 @@ impl Minute {
                 for gone in 0..passed {
                     let count = self.count_at(second - gone);
                     let old = std::mem::take(count);
-                    self.sum -= old;
+                    // counts out of a file need not make the sum
+                    self.sum = self.sum.saturating_sub(old);
                 }
             }
             _ => {
@@ -139,7 +152,7 @@ impl Minute {
         let count = self.count_at(second);
         if *count > 0 {
             *count -= 1;
-            self.sum -= 1;
+            self.sum = self.sum.saturating_sub(1);
         }
     }
 

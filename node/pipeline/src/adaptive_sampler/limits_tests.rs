@@ -26,6 +26,19 @@ fn time_follows_the_latest_frame_and_old_frames_alone() {
 }
 
 #[test]
+fn the_first_frame_after_a_restart_says_what_time_it_is() {
+    let mut before = Now::default();
+    before.see(5000 * SECOND);
+    let mut now = before.of_last_run();
+    assert_eq!(now.get(), 5000 * SECOND);
+    assert_eq!(now.see(4700 * SECOND), 4700 * SECOND, "the last run was ahead");
+    assert_eq!(now.see(4600 * SECOND), 4700 * SECOND);
+    let text = serde_json::to_string(&before).unwrap();
+    let read: Now = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, before.of_last_run());
+}
+
+#[test]
 fn a_bucket_holds_one_second_and_fills_with_time() {
     let mut bucket = Bucket::default();
     for (at, wanted, expected) in [
@@ -79,6 +92,11 @@ fn a_minute_is_remembered() {
     nonsense.move_to(i64::MAX);
     nonsense.move_to(i64::MIN);
     assert!(nonsense.take());
+    let mut too_many = Minute::restore(5, &vec![(100, u64::MAX), (101, 5)]);
+    for second in [102, 159, 160, 161] {
+        too_many.move_to(second * SECOND);
+    }
+    assert!(too_many.take(), "a minute later all of it is forgotten");
 }
 
 proptest! {

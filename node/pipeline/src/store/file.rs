@@ -29,6 +29,12 @@ struct Envelope<'a> {
     state: &'a RawValue,
 }
 
+/// What the envelope of every version holds.
+#[derive(Deserialize)]
+struct Label {
+    version: u32,
+}
+
 /// Keeps the state of one component of one process in a file of mode 0600: written beside it, synced,
 /// renamed.
 #[derive(Debug)]
@@ -56,7 +62,16 @@ impl FileStore {
         &self.path
     }
 
+    /// A device or a pipe has no end to read to, and must be neither renamed nor replaced.
+    fn is_file_or_nothing(&self) -> io::Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(there) if !there.is_file() => Err(io::Error::other("it is no regular file")),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&self) -> io::Result<Option<Vec<u8>>> {
+        self.is_file_or_nothing()?;
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -74,18 +89,20 @@ impl FileStore {
             let path = self.path.clone();
             StoreError::Foreign { path, found }
         };
-        let Some(envelope) = std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Envelope<'_>>(text).ok())
-        else {
+        let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(None);
         };
-        if envelope.version > VERSION {
-            let version = envelope.version;
+        // A newer release may have another envelope.
+        if let Ok(Label { version }) = serde_json::from_str(text)
+            && version > VERSION
+        {
             return Err(foreign(format!(
                 "a state of version {version}, of a newer release"
             )));
         }
+        let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {
+            return Ok(None);
+        };
         if envelope.component != self.component {
             return Err(foreign(format!("the state of `{}`", envelope.component)));
         }
@@ -98,6 +115,7 @@ impl FileStore {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        self.is_file_or_nothing()?;
         DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
         let beside = self.beside("tmp");
         // Whatever lies there, a link too, is not followed but replaced.

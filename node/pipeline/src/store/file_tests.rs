@@ -77,12 +77,64 @@ async fn what_belongs_to_another_is_left_alone() {
         b"{}"
     );
 
-    let newer = br#"{"version":2,"component":"c","checksum":"","state":{}}"#;
+    for newer in [
+        r#"{"version":2,"component":"c","checksum":"","state":{}}"#,
+        r#"{"version":7,"components":{"c":[]}}"#,
+    ] {
+        let file = store(&directory, "c");
+        fs::write(file.path(), newer).unwrap();
+        assert!(matches!(file.load(), Err(StoreError::Foreign { .. })));
+        assert!(file.save(b"{}").is_err());
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), newer);
+    }
+}
+
+#[tokio::test]
+async fn no_flipped_bit_is_taken_for_a_state() {
+    let directory = TempDir::new().unwrap();
+    let state = br#"{"rate":1.5,"names":["a"]}"#;
+    store(&directory, "c").save(state).unwrap();
+    let path = store(&directory, "c").path().to_owned();
+    let whole = fs::read(&path).unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, flipped).unwrap();
+        match store(&directory, "c").load() {
+            Ok(None) | Err(StoreError::Foreign { .. }) => {}
+            // the number of the version became 0, or a space another one
+            Ok(Some(read)) => assert_eq!(read, state, "bit {bit}"),
+            Err(error) => panic!("bit {bit}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_or_a_folder_is_neither_read_nor_replaced() {
+    let directory = TempDir::new().unwrap();
+    let clock = Clock::simulated(Tick::from_unix_nanos(0));
+    let folder = directory.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    for path in [Path::new("/dev/null"), &folder] {
+        let file = FileStore::new(path, "c", clock.clone());
+        assert!(matches!(file.load(), Err(StoreError::Read { .. })), "{path:?}");
+        let error = file.save(b"{}").unwrap_err().to_string();
+        assert!(error.contains("no regular file"), "{error}");
+        assert!(!path.is_file() && path.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_leaves_what_was_there() {
+    let directory = TempDir::new().unwrap();
     let file = store(&directory, "c");
-    fs::write(file.path(), newer).unwrap();
-    assert!(matches!(file.load(), Err(StoreError::Foreign { .. })));
-    assert!(file.save(b"{}").is_err());
-    assert_eq!(fs::read(file.path()).unwrap(), newer);
+    file.save(b"1").unwrap();
+    fs::create_dir(file.beside("tmp")).unwrap();
+    assert!(matches!(file.save(b"2"), Err(StoreError::Write { .. })));
+    assert_eq!(file.load().unwrap().unwrap(), b"1");
+    fs::remove_dir(file.beside("tmp")).unwrap();
+    file.save(b"3").unwrap();
+    assert_eq!(file.load().unwrap().unwrap(), b"3");
 }
 
 #[tokio::test]

@@ -43,13 +43,16 @@ impl Projections {
     }
 }
 
+/// Keys and their columns.
+type Attributes = Vec<(Arc<str>, Arc<str>)>;
+
 /// What is known of one stream.
 pub(super) struct Projection {
     source: Arc<str>,
     stream: Arc<str>,
     lookup: Lookup,
     columns: RefCell<Vec<(Known, Option<Arc<str>>)>>,
-    attributes: RefCell<Option<Vec<(Arc<str>, Arc<str>)>>>,
+    attributes: RefCell<Option<Attributes>>,
     /// That of the last frame that went on.
     schema: Option<SchemaRef>,
 }

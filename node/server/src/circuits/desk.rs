@@ -1,4 +1,5 @@
-//! Where circuits are asked for and turned: here for the targets of this node, and through their owners for the others.
+//! Where circuits are asked for and turned: here for the targets of this node, and through their owners for
+//! the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +57,8 @@ impl Desk {
         self.all(EACH).await
     }
 
-    /// The states of the circuits as the list of targets shows them, by target; nothing where no pipeline has a breaker.
+    /// The states of the circuits as the list of targets shows them, by target; nothing where no pipeline has
+    /// a breaker.
     pub(crate) async fn states(&self) -> BTreeMap<String, &'static str> {
         if self.circuits.breakers().is_empty() {
             return BTreeMap::new();
@@ -132,7 +134,7 @@ impl Desk {
         let placed = known.targets.iter().find(|placed| placed.target == target);
         let Some(owner) = placed.and_then(|placed| placed.owner.as_ref()) else {
             let text = format!(
-                "nobody owns `{target}` at this moment; try again when `ringwatch cluster targets` says who does"
+                "nobody owns `{target}` at this moment; `ringwatch cluster targets` shows when somebody does"
             );
             return Err(Status::unavailable(text));
         };

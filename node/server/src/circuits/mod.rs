@@ -1,5 +1,5 @@
-//! The circuits of the databases, for whoever looks at them or turns them by hand: the gRPC service, the admin's HTTP
-//! and the list of targets.
+//! The circuits of the databases, for whoever looks at them or turns them by hand: the gRPC service, the
+//! admin's HTTP and the list of targets.
 
 mod desk;
 mod wire;
@@ -52,8 +52,8 @@ impl Circuits {
         all
     }
 
-    /// The targets that a person may mean by `name`: exactly the one whose id or circuit's name it is, else all that it
-    /// fits.
+    /// The targets that a person may mean by `name`: exactly the one whose id or circuit's name it is, else
+    /// all that it fits.
     pub(crate) fn find(&self, name: &str) -> Vec<TargetId> {
         let list = self.list();
         let exactly = |circuit: &&CircuitStatus| circuit.target.as_str() == name || circuit.name == name;

@@ -149,7 +149,8 @@ fn note(id: &ComponentId, rules: &[SamplingRule], rule: &str, columns: &[String]
     Complaint::new(path, format!("the rule `{rule}` matches no row: {why}"))
 }
 
-/// The rows that come to `sampler` in a pipeline, a stream each; nothing where the columns of one are not known.
+/// The rows that come to `sampler` in a pipeline, a stream each; nothing where the columns of one are not
+/// known.
 fn rows_at(
     settings: &Settings,
     catalogue: &Catalogue,
@@ -234,7 +235,8 @@ fn of_sqlquery(source: &str, receiver: &SqlqueryReceiver, wants: Wants) -> Optio
     Some(streams)
 }
 
-/// Whether the table that a statement reads, where it reads one of which all columns are known, lacks a column.
+/// Whether the table that a statement reads, where it reads one of which all columns are known, lacks a
+/// column.
 fn lacking(dialect: Dialect, text: &str) -> impl Fn(&str) -> bool + use<> {
     let tables = sql::normalize(dialect, text)
         .map(|known| known.tables)

@@ -1,4 +1,5 @@
-//! `ringwatch validate --connect`: whether every target has what its receivers will ask for. Nothing is executed.
+//! `ringwatch validate --connect`: whether every target has what its receivers will ask for. Nothing is
+//! executed.
 
 use std::fmt::Write as _;
 
@@ -12,7 +13,8 @@ use super::print;
 use super::text::plain;
 use crate::run::plan_receivers;
 
-/// Looks at every target, and prints a line for each of its streams. The error says how many will not be read.
+/// Looks at every target, and prints a line for each of its streams. The error says how many will not be
+/// read.
 pub(super) fn connect(settings: &Settings, catalogue: &Catalogue) -> anyhow::Result<()> {
     let plans = plan_receivers(settings, catalogue)?.plans;
     // The first one wins; a second installation can only be the same provider.

@@ -12,8 +12,8 @@ use super::print;
 use super::settings::complaints;
 use crate::cli::GenerateFor;
 
-/// Writes one file for each environment that is wanted. Every text is checked, and every file looked for, before the
-/// first is written.
+/// Writes one file for each environment that is wanted. Every text is checked, and every file looked for,
+/// before the first is written.
 pub(super) fn generate(wanted: &GenerateFor) -> anyhow::Result<()> {
     let environments: Vec<&str> = match wanted.environment.as_str() {
         "all" => ENVIRONMENTS.to_vec(),

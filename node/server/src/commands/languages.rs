@@ -1,4 +1,5 @@
-//! Checks of the texts in the configuration that a language is for: statements of transforms, conditions of samplers.
+//! Checks of the texts in the configuration that a language is for: statements of transforms, conditions of
+//! samplers.
 
 use ringwatch_config::settings::{
     AdaptiveSampler, ComponentId, Processor, RuleCondition, RuleOperator, SamplingRule, Scalar,

@@ -89,8 +89,8 @@ fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn BufRead>> {
     }
 }
 
-/// Answers every line by a line. What is wrong with one line is said in its answer; only reading and writing can
-/// end the run.
+/// Answers every line by a line. What is wrong with one line is said in its answer; only reading and writing
+/// can end the run.
 fn each_line(source: &mut dyn BufRead, out: impl Write, dialect: Dialect) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let mut normalizer = Normalizer::default();
@@ -125,7 +125,8 @@ fn answer(normalizer: &mut Normalizer, line: &[u8], dialect: Dialect) -> Result<
     normalizer.normalize(dialect, text).map_err(|e| e.to_string())
 }
 
-/// The dialect that a line asks for. Engines that are not watched are read as PostgreSQL, the nearest to the standard.
+/// The dialect that a line asks for. Engines that are not watched are read as PostgreSQL, the nearest to the
+/// standard.
 fn named(engine: Option<&Value>, otherwise: Dialect) -> Result<Dialect, String> {
     match engine {
         None | Some(Value::Null) => Ok(otherwise),

@@ -1,4 +1,5 @@
-//! What runs beside the pipelines when `service.extensions` names it. The health check is not here: it always runs.
+//! What runs beside the pipelines when `service.extensions` names it. The health check is not here: it always
+//! runs.
 
 mod profile;
 mod zpages;

@@ -1,5 +1,5 @@
-//! Service `Cluster`: every answer comes from local knowledge, at once. What the circuits of other members are is asked
-//! of them, and left out where they do not answer soon.
+//! Service `Cluster`: every answer comes from local knowledge, at once. What the circuits of other members
+//! are is asked of them, and left out where they do not answer soon.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ pub(super) struct ClusterService {
 }
 
 impl ClusterService {
-    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits. Streams end with `stop`.
+    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits. Streams end with
+    /// `stop`.
     pub(super) fn new(
         control: ClusterControl,
         targets: watch::Receiver<Targets>,

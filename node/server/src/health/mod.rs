@@ -1,7 +1,7 @@
 //! Whether the node is well: one JSON document on several paths.
 //!
-//! Live means that the process works. Ready means that every part is up, the queues accept and the pipelines run.
-//! Neither ever asks a database: a dead one must not restart the node that reports it.
+//! Live means that the process works. Ready means that every part is up, the queues accept and the pipelines
+//! run. Neither ever asks a database: a dead one must not restart the node that reports it.
 
 mod condition;
 mod judge;
@@ -15,6 +15,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use ringwatch_frame::Clock;
+use ringwatch_pipeline::memory_limiter::process_rss;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -71,13 +72,18 @@ impl Health {
 
     /// The routes of the endpoint.
     pub(crate) fn router(&self) -> Router {
-        let whole = self.clone();
+        let (root, whole) = (self.clone(), self.clone());
         let ready = self.clone();
         let live = self.clone();
         let health = get(move || std::future::ready(whole.answer(false)));
         let readiness = get(move || std::future::ready(ready.answer(true)));
         Router::new()
-            .route("/", health.clone())
+            // It is a liveness probe in many deployments: a backend that is away must not get the node restarted, which
+            // holds what could not be delivered.
+            .route(
+                "/",
+                get(move || std::future::ready((StatusCode::OK, root.answer(false).1))),
+            )
             .route("/health", health)
             .route(
                 "/health/live",
@@ -138,7 +144,7 @@ impl Health {
             "uptime": self.0.started.elapsed().as_secs_f64(),
             "components": components,
             "resource_usage": {
-                "memory_usage_mb": ringwatch_pipeline::memory_limiter::process_rss().map(|bytes| bytes / (1024 * 1024)),
+                "memory_usage_mb": process_rss().map(|bytes| bytes / (1024 * 1024)),
                 "memory_limit_mb": self.0.memory_limit_mib,
                 "cpu_usage_percent": self.cpu_usage_percent(),
             },

@@ -1,4 +1,5 @@
-//! `/admin/...` beside the node's own metrics: turns the circuits of databases by hand, for whoever has the token.
+//! `/admin/...` beside the node's own metrics: turns the circuits of databases by hand, for whoever has the
+//! token.
 
 use std::sync::{Arc, OnceLock};
 

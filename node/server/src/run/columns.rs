@@ -26,8 +26,8 @@ pub(super) fn lookup(projections: &Arc<Projections>) -> Lookup {
     }
 }
 
-/// Each attribute once. Where points and records call it the same, the points' column counts, as for one that is
-/// asked for by name.
+/// Each attribute once. Where points and records call it the same, the points' column counts, as for one that
+/// is asked for by name.
 fn attributes(projection: &Projection) -> Vec<(Arc<str>, Arc<str>)> {
     let mut all: BTreeMap<&str, &str> = BTreeMap::new();
     let of_points = projection.metrics.iter().flat_map(|metric| &metric.attributes);

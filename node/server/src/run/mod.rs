@@ -89,7 +89,7 @@ async fn until_told(node: &Node, started: Instant, signals: &mut Signals) -> any
         membership.joined().await;
         tracing::info!(
             seconds = started.elapsed().as_secs_f64(),
-            version = env!("CARGO_PKG_VERSION"),
+            release = env!("CARGO_PKG_VERSION"),
             "ready"
         );
         std::future::pending::<()>().await;

@@ -20,7 +20,8 @@ use crate::circuits::Circuits;
 use crate::extensions::Pipe;
 use crate::health::{Condition, Figures, Status};
 
-/// Frames that wait before the first processor. Processors do not wait, so more would only hide that they are slow.
+/// Frames that wait before the first processor. Processors do not wait, so more would only hide that they are
+/// slow.
 pub(super) const INPUT_FRAMES: usize = 1024;
 
 /// The running pipelines.
@@ -37,7 +38,8 @@ impl Pipelines {
     }
 }
 
-/// Starts every pipeline. Also gives the ways that frames may take, by receiver, and the pipelines as pages show them.
+/// Starts every pipeline. Also gives the ways that frames may take, by receiver, and the pipelines as pages
+/// show them.
 pub(super) fn start_pipelines(
     settings: &Settings,
     exporters: &Exporters,

@@ -69,8 +69,8 @@ impl Protection {
         }
     }
 
-    /// These are the targets now. A target is covered by the first breaker, and by the first limiter, that is for one of
-    /// its receivers.
+    /// These are the targets now. A target is covered by the first breaker, and by the first limiter, that is
+    /// for one of its receivers.
     pub(super) fn cover(&self, targets: &Targets) {
         let now = Instant::now();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known(targets);

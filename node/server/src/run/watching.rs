@@ -75,8 +75,8 @@ pub(super) fn watch_collector(health: &Watching, collector: &Arc<Collector>) {
     });
 }
 
-/// A receiver is stuck when the ticks of targets that this node reads do not come; a database that does not answer makes
-/// it do worse, and no more.
+/// A receiver is stuck when the ticks of targets that this node reads do not come; a database that does not
+/// answer makes it do worse, and no more.
 pub(super) fn watch_receivers(
     health: &mut Watching,
     plans: &[ReaderPlan],

@@ -120,8 +120,8 @@ struct Bridge {
 }
 
 impl Bridge {
-    /// Makes instruments of the families that have none. Histograms become two counters, their count and their sum:
-    /// their buckets stay with `/metrics`.
+    /// Makes instruments of the families that have none. Histograms become two counters, their count and
+    /// their sum: their buckets stay with `/metrics`.
     fn extend(&mut self) {
         for family in self.families.now().iter() {
             let name = family.name();

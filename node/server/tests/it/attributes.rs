@@ -117,7 +117,8 @@ fn step(key: &str, action: AttributeActionKind, value: Option<&str>, from: Optio
     }
 }
 
-/// What goes out as attributes of the point and of the record, sorted and without constants, after these actions.
+/// What goes out as attributes of the point and of the record, sorted and without constants, after these
+/// actions.
 fn exported(actions: &[AttributeAction]) -> Vec<(String, String)> {
     let (books, projections) = (Arc::new(Books::default()), projections());
     let known = Arc::clone(&projections);

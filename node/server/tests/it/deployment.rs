@@ -1,5 +1,5 @@
-//! The files of `deploy/` are held to the program: every port, path, flag, variable and configuration key in them
-//! must be one that it has. The checks are themselves checked with broken copies.
+//! The files of `deploy/` are held to the program: every port, path, flag, variable and configuration key in
+//! them must be one that it has. The checks are themselves checked with broken copies.
 
 mod files;
 mod image;

@@ -21,10 +21,13 @@ const EVENT_NAME: u8 = 12;
 /// After so many records it is known about how long they are.
 const SAMPLE: usize = 64;
 
-/// Appends a record of each row of `frame` for each event to a list of records and gives their number.
-pub(super) fn write(frame: &Frame, projection: &Projection, out: &mut Vec<u8>) -> u64 {
+/// Appends a record of each row of `frame` for each event to a list of records and gives their number; `None` when
+/// `out` would have more than `most` bytes.
+pub(super) fn write(frame: &Frame, projection: &Projection, most: usize, out: &mut Vec<u8>) -> Option<u64> {
     let events = projection.events.iter();
-    events.map(|event| Records::new(frame, event).write(out)).sum()
+    events
+        .map(|event| Records::new(frame, event).write(most, out))
+        .sum()
 }
 
 /// The records of one event of a frame.
@@ -66,7 +69,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) -> u64 {
+    fn write(&self, most: usize, out: &mut Vec<u8>) -> Option<u64> {
         let start = out.len();
         // The length stands before the record: each is written here first, which costs less than to visit it twice.
         let mut record = Vec::new();
@@ -79,12 +82,16 @@ impl<'a> Records<'a> {
             }
             self.write_own(row, &mut record);
             wire::bytes(out, ENTRIES, &record);
+            if out.len() > most {
+                return None;
+            }
             if row + 1 == SAMPLE {
                 // The others will be about as long.
-                out.reserve((out.len() - start) / SAMPLE * (self.rows - SAMPLE));
+                let rest = (out.len() - start) / SAMPLE * (self.rows - SAMPLE);
+                out.reserve(rest.min(most));
             }
         }
-        self.rows as u64
+        Some(self.rows as u64)
     }
 
     /// Severity, body and trace.

@@ -21,8 +21,9 @@ const POINT_HEAD: usize = 4;
 /// Keys, lengths and words of a metric besides name, description and unit.
 const METRIC_HEAD: usize = 32;
 
-/// Appends the metrics of `frame` to a list of metrics and gives the number of points.
-pub(super) fn write(frame: &Frame, projection: &Projection, out: &mut Vec<u8>) -> u64 {
+/// Appends the metrics of `frame` to a list of metrics and gives the number of points; `None` when `out` would have
+/// more than `most` bytes.
+pub(super) fn write(frame: &Frame, projection: &Projection, most: usize, out: &mut Vec<u8>) -> Option<u64> {
     let added = Added::of(frame);
     let mut blocks = Blocks::new(POINT_ATTRIBUTES, frame.batch().num_rows());
     let metrics: Vec<Prepared<'_>> = projection
@@ -30,8 +31,13 @@ pub(super) fn write(frame: &Frame, projection: &Projection, out: &mut Vec<u8>) -
         .iter()
         .map(|metric| Prepared::new(frame, metric, &added, &mut blocks))
         .collect();
-    out.reserve(metrics.iter().map(|metric| metric.size(&blocks)).sum());
-    metrics.iter().map(|metric| metric.write(&mut blocks, out)).sum()
+    let size = metrics.iter().map(|metric| metric.size(&blocks)).sum();
+    if out.len().saturating_add(size) > most {
+        return None;
+    }
+    out.reserve(size);
+    let points = metrics.iter().map(|metric| metric.write(&mut blocks, out));
+    Some(points.sum())
 }
 
 /// A metric and the columns of a frame from which its points come.

@@ -1,7 +1,7 @@
 //! OTLP requests as protobuf bytes, written straight from the columns of frames.
 //!
-//! The attributes of a row are made once, in the row's first point; its other points copy them from there. The length of
-//! an outer message is written when it ends, in a varint of fixed width, so that nothing is visited twice.
+//! The attributes of a row are made once, in the row's first point; its other points copy them from there. The length
+//! of an outer message is written when it ends, in a varint of fixed width, so that nothing is visited twice.
 
 mod attribute;
 mod block;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use ringwatch_catalogue::{Projection, Projections};
 use ringwatch_frame::{Batch, Frame, Resource};
 
+use crate::Signal;
 use crate::admit::projection;
 use crate::project::Plain;
 
@@ -30,29 +31,41 @@ pub struct Encoded {
 /// Appends the `ExportMetricsServiceRequest` of `batch` to `out`. `version` is that of the instrumentation scope.
 /// Nothing is written when no row gives a point.
 pub fn encode_metrics(batch: &Batch, projections: &Projections, version: &str, out: &mut Vec<u8>) -> Encoded {
-    let groups = Group::all(batch, projections, |projection| !projection.metrics.is_empty());
-    let items = groups
-        .iter()
-        .map(|group| group.write(version, out, metrics::write))
-        .sum();
-    Encoded {
-        items,
-        rows: batch.rows(),
-    }
+    encode(Signal::Metrics, batch, projections, version, usize::MAX, out).unwrap_or_default()
 }
 
 /// Appends the `ExportLogsServiceRequest` of `batch` to `out`. `version` is that of the instrumentation scope.
 /// Nothing is written when no row gives a record.
 pub fn encode_logs(batch: &Batch, projections: &Projections, version: &str, out: &mut Vec<u8>) -> Encoded {
-    let groups = Group::all(batch, projections, |projection| !projection.events.is_empty());
-    let items = groups
+    encode(Signal::Logs, batch, projections, version, usize::MAX, out).unwrap_or_default()
+}
+
+/// Appends the request of `batch` to `out`, which is empty before. `None` when it would be longer than `most` bytes,
+/// which shows before all is written; what is in `out` then is of no use.
+pub(super) fn encode(
+    signal: Signal,
+    batch: &Batch,
+    projections: &Projections,
+    version: &str,
+    most: usize,
+    out: &mut Vec<u8>,
+) -> Option<Encoded> {
+    let groups = Group::all(batch, projections, |projection| match signal {
+        Signal::Metrics => !projection.metrics.is_empty(),
+        Signal::Logs => !projection.events.is_empty(),
+    });
+    let entries = |frame: &Frame, projection: &Projection, out: &mut Vec<u8>| match signal {
+        Signal::Metrics => metrics::write(frame, projection, most, out),
+        Signal::Logs => logs::write(frame, projection, most, out),
+    };
+    let items: Option<u64> = groups
         .iter()
-        .map(|group| group.write(version, out, logs::write))
+        .map(|group| group.write(version, out, entries))
         .sum();
-    Encoded {
-        items,
+    Some(Encoded {
+        items: items?,
         rows: batch.rows(),
-    }
+    })
 }
 
 /// The frames of one resource, by scope. Resource, scope and their lists have the same tags in both signals.
@@ -106,13 +119,14 @@ impl<'a> Group<'a> {
         groups
     }
 
-    /// Appends the group, unless nothing comes of its rows. Gives the number of points or records.
+    /// Appends the group, unless nothing comes of its rows. Gives the number of points or records; `None` as `entries`
+    /// does.
     fn write(
         &self,
         version: &str,
         out: &mut Vec<u8>,
-        entries: impl Fn(&Frame, &Projection, &mut Vec<u8>) -> u64,
-    ) -> u64 {
+        entries: impl Fn(&Frame, &Projection, &mut Vec<u8>) -> Option<u64>,
+    ) -> Option<u64> {
         let whole = wire::begin(out, RESOURCE_GROUPS);
         wire::bytes(out, RESOURCE, &self.resource);
         let mut items = 0;
@@ -122,15 +136,16 @@ impl<'a> Group<'a> {
             wire::bytes(out, 1, scope.as_bytes());
             wire::bytes(out, 2, version.as_bytes());
             wire::end(out, head);
-            let here: u64 = frames
+            let here: Option<u64> = frames
                 .iter()
                 .map(|(frame, projection)| entries(frame, projection, out))
                 .sum();
+            let here = here?;
             wire::end_unless_empty(out, list, here);
             items += here;
         }
         wire::end_unless_empty(out, whole, items);
-        items
+        Some(items)
     }
 }
 

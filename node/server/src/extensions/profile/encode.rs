@@ -1,5 +1,6 @@
-//! The form of pprof: `perftools.profiles.Profile` of <https://github.com/google/pprof/blob/main/proto/profile.proto>,
-//! gzipped. Only the fields that a profile of samples needs are here.
+//! The form of pprof: `perftools.profiles.Profile` of
+//! <https://github.com/google/pprof/blob/main/proto/profile.proto>, gzipped. Only the fields that a profile
+//! of samples needs are here.
 
 use std::collections::HashMap;
 use std::io::Write as _;

@@ -19,18 +19,20 @@ use tokio_util::sync::CancellationToken;
 
 use self::encode::{Stack, Symbol, Timing, encode};
 
-/// Samples a second of processor time. Not 100, so that it does not beat with what happens a hundred times a second.
+/// Samples a second of processor time. Not 100, so that it does not beat with what happens a hundred times a
+/// second.
 const FREQUENCY: i32 = 99;
 const DEFAULT_SECONDS: u64 = 30;
 const MOST_SECONDS: u64 = 120;
-/// A sample that falls into one of these libraries is left out: a thread may hold a lock there that unwinding its
-/// stack would wait for.
+/// A sample that falls into one of these libraries is left out: a thread may hold a lock there that unwinding
+/// its stack would wait for.
 const BLOCKED: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
 
-const INDEX: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Profiles</title></head><body>\
-<h1>Profiles of this node</h1><ul><li><a href=\"profile?seconds=30\">profile</a>: CPU, for <code>seconds</code> (30; at most \
-120), gzipped protobuf</li></ul><p><code>go tool pprof -http : http://HOST:PORT/debug/pprof/profile?seconds=30</code></p>\
-</body></html>";
+const INDEX: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+<title>Profiles</title></head><body><h1>Profiles of this node</h1>\
+<ul><li><a href=\"profile?seconds=30\">profile</a>: CPU, for <code>seconds</code> (30; at most 120), \
+gzipped protobuf</li></ul>\
+<p><code>go tool pprof -http : http://HOST:PORT/debug/pprof/profile?seconds=30</code></p></body></html>";
 
 #[derive(Clone)]
 struct Profiles {

@@ -1,6 +1,8 @@
-//! What is known of spans: by name, how many are open, how long those that ended took, and a few of each kind.
+//! What is known of spans: by name, how many are open, how long those that ended took, and a few of each
+//! kind.
 //!
-//! Names are those of the program's own spans, so there are as many as it has; of each a fixed number is kept.
+//! Names are those of the program's own spans, so there are as many as it has; of each a fixed number is
+//! kept.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,7 +14,8 @@ pub(super) struct Wanted {
     kind: Option<String>,
 }
 
-/// The page: the table, and under it the samples that are wanted. `None`: there are none of that name and kind.
+/// The page: the table, and under it the samples that are wanted. `None`: there are none of that name and
+/// kind.
 pub(super) fn body(spans: &SpanTable, wanted: &Wanted) -> Option<String> {
     let mut head = vec!["span".to_owned(), "running".to_owned(), "below 10 us".to_owned()];
     head.extend(BOUNDS.iter().map(|bound| format!("from {}", short(*bound))));

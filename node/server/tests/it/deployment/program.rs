@@ -231,7 +231,8 @@ impl Drop for Running {
     }
 }
 
-/// Settings that put every listener on a free port of this machine, without seeds; and the port of the health check.
+/// Settings that put every listener on a free port of this machine, without seeds; and the port of the health
+/// check.
 fn free_ports() -> (Vec<String>, u16) {
     let listeners: [TcpListener; 4] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let [gossip, grpc, health, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
