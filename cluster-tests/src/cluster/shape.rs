@@ -38,6 +38,8 @@ pub struct Shape {
     /// Whether every node logs in at the servers under a role of its own ([`Shape::role`]), so that their logs tell who
     /// asked. The roles are made by [`Shape::make_roles`].
     pub roles: bool,
+    /// What is changed in each node's configuration besides.
+    pub adapt: fn(&mut NodeConfig),
 }
 
 impl Shape {
@@ -51,6 +53,7 @@ impl Shape {
             every,
             sink: sink.into(),
             roles: false,
+            adapt: |_| {},
         }
     }
 
@@ -89,6 +92,7 @@ impl Shape {
             "hold_down": self.hold_down,
             "gossip": { "seeds": seeds, "key_file": key_file },
         }))?;
+        (self.adapt)(&mut config);
         Ok(config)
     }
 }

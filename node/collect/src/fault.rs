@@ -68,6 +68,14 @@ impl FaultKind {
         )
     }
 
+    /// Whether it says that the server could not do in time, or at all, what it does at other times.
+    pub(crate) const fn is_of_load(self) -> bool {
+        matches!(
+            self,
+            Self::Connection | Self::Deadline | Self::StatementTimeout | Self::Unavailable
+        )
+    }
+
     /// Whether a connection that was open for a while may be what is wrong, so that a fresh one may do
     /// better.
     pub(crate) const fn is_of_old_connection(self) -> bool {

@@ -155,6 +155,16 @@ impl<S: Session> GuardedSession<S> {
         !self.under_way
     }
 
+    /// `query` with what the server is told of its limit: a little more, so that this side gives up first, and what it
+    /// gave up does not go on at the server.
+    fn limited<'a>(&self, query: &Query<'a>) -> Query<'a> {
+        let most = self.limit.map(|limit| limit.saturating_mul(5) / 4);
+        Query {
+            timeout: most.map_or(query.timeout, |most| most.min(query.timeout)),
+            ..*query
+        }
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
         self.fence.check()?;
         self.under_way = true;
@@ -229,14 +239,16 @@ impl<S: Session> Session for GuardedSession<S> {
 
     async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
         self.begin()?;
-        let work = within(self.limit, self.session.query(query));
+        let query = self.limited(query);
+        let work = within(self.limit, self.session.query(&query));
         let answer = self.fence.around(work).await;
         self.end(answer)
     }
 
     async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
         self.begin()?;
-        let work = within(self.limit, self.session.describe(query));
+        let query = self.limited(query);
+        let work = within(self.limit, self.session.describe(&query));
         let answer = self.fence.around(work).await;
         self.end(answer)
     }

@@ -31,6 +31,7 @@ mod ownership;
 mod plan;
 mod postgres;
 mod probe;
+mod quoted;
 mod reader;
 mod reading;
 #[cfg(test)]

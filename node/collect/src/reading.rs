@@ -35,7 +35,12 @@ pub(crate) enum Kept {
     /// What it is compared with.
     Baseline(Baseline),
     /// The last value of its tracking column.
-    Tracking(String),
+    Tracking {
+        /// The column.
+        column: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 impl Kept {
@@ -43,7 +48,7 @@ impl Kept {
     pub(crate) fn to_batch(&self) -> Option<RecordBatch> {
         match self {
             Self::Baseline(baseline) => Some(baseline.to_batch()),
-            Self::Tracking(value) => tracking_batch(value),
+            Self::Tracking { column, value } => tracking_batch(column, value),
         }
     }
 }
@@ -129,10 +134,12 @@ impl Track {
         cleaner: &Arc<Cleaner>,
     ) -> Result<Reading, Fault> {
         let answered = ask_user(query, &mut self.memory.query, session, cleaner).await?;
+        let column = query.mapping().tracking().map(str::to_owned);
+        let tracking = column.zip(answered.tracking);
         Ok(Reading {
             rows: answered.rows,
             uncertain: Uncertain::default(),
-            baseline: answered.tracking.map(Kept::Tracking),
+            baseline: tracking.map(|(column, value)| Kept::Tracking { column, value }),
             fault: None,
         })
     }

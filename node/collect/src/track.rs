@@ -98,8 +98,13 @@ impl Track {
                     None => {}
                 },
                 Planned::Query(query) => {
-                    if query.mapping().tracking().is_some() && !self.memory.query.resume(batch) {
-                        warn("value of the tracking column", &"it is not one cell of text");
+                    if let Some(name) = query.mapping().tracking()
+                        && !self.memory.query.resume(name, batch)
+                    {
+                        warn(
+                            "value of the tracking column",
+                            &"it is not one cell of text of that column",
+                        );
                     }
                 }
             }
@@ -135,7 +140,7 @@ impl Track {
         self.timeouts = 0;
         match kept {
             Some(Kept::Baseline(baseline)) => self.memory.baseline = Some(baseline),
-            Some(Kept::Tracking(value)) => self.memory.query.tracking = Some(value),
+            Some(Kept::Tracking { value, .. }) => self.memory.query.tracking = Some(value),
             None => {}
         }
     }

@@ -220,10 +220,13 @@ impl<C: Connector> Ahead<C> {
         };
         let connect = async {
             let _place = self.env.gate.enter(Place::Connecting).await;
-            self.env
-                .connector
-                .connect_ahead(spec, reader, reader.plan.database())
-                .await
+            // While it waited for its place, a breaker may have opened.
+            if !self.env.guard.at_ease(&spec.id) {
+                return Ok(None);
+            }
+            let database = reader.plan.database();
+            let session = self.env.connector.connect_ahead(spec, reader, database).await;
+            session.map(Some)
         };
         let deadline = reader.plan.timeout();
         let session = tokio::time::timeout(deadline, connect)
@@ -232,7 +235,7 @@ impl<C: Connector> Ahead<C> {
                 let message = format!("no connection within {deadline:?}");
                 Err(Fault::new(FaultKind::Deadline, &message))
             })?;
-        if let Some(session) = reservation.fill(session) {
+        if let Some(session) = session.and_then(|session| reservation.fill(session)) {
             session.close().await;
         }
         Ok(())

@@ -182,7 +182,11 @@ impl<'a> Places<'a> {
             return without_foreign(message, "");
         };
         let shown = quote(text.text.trim());
-        if self.walk.written.contains_key(path) {
+        let is_written = |length| {
+            path.get(..length)
+                .is_some_and(|above| self.walk.written.contains_key(above))
+        };
+        if (0..=path.len()).any(is_written) {
             format!("{shown}: {}", without_foreign(message, &text.text))
         } else {
             format!("{shown}: {message}")

@@ -30,9 +30,21 @@ pub fn schema() -> Value {
     }
     if let Some(defs) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
         defs.retain(|name, _| !unused.contains(name));
+        defs.values_mut().for_each(or_text);
     }
     substitutable(&mut schema);
     schema
+}
+
+/// Lets a text stand in place of a map that says so.
+fn or_text(schema: &mut Value) {
+    let is_marked = schema
+        .as_object_mut()
+        .is_some_and(|map| map.remove(shape::TEXT_KEY).is_some());
+    if is_marked {
+        let map = schema.take();
+        *schema = json!({ "anyOf": [map, { "type": "string" }] });
+    }
 }
 
 /// The name of the type of the section's components.
@@ -103,6 +115,9 @@ mod tests {
         assert!(schema["$defs"].get("Receiver").is_none());
         let size = &schema["$defs"]["SendingQueue"]["properties"]["queue_size"];
         assert_eq!(size["type"], json!(["integer", "string"]));
+        let group = &schema["$defs"]["StatementGroup"]["anyOf"];
+        assert_eq!(group[0]["required"], json!(["statements"]));
+        assert_eq!(group[1], json!({ "type": "string" }));
         assert!(!schema.to_string().contains("\"x-"));
     }
 

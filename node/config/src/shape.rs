@@ -5,12 +5,17 @@ use serde_json::{Map, Value, json};
 
 use crate::Settings;
 
+/// Marks in the schema of a map the key of the list whose only item a text in place of the map is.
+pub(crate) const TEXT_KEY: &str = "x-text";
+
 /// What a value of the file must be.
 #[derive(Clone, Debug)]
 pub(crate) struct Want {
     pub(crate) shape: Shape,
     /// May be null, which is the same as absent.
     pub(crate) nullable: bool,
+    /// A text in place of the map is the only item of the list under this key.
+    pub(crate) text_key: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -127,6 +132,7 @@ fn want(schema: &Value, defs: &Map<String, Value>) -> Want {
             _ => Want {
                 shape: Shape::Scalar,
                 nullable: false,
+                text_key: None,
             },
         };
     }
@@ -139,6 +145,7 @@ fn want(schema: &Value, defs: &Map<String, Value>) -> Want {
     Want {
         shape: shape(schema, types.first().copied().unwrap_or_default(), defs),
         nullable,
+        text_key: text_at(schema, TEXT_KEY).map(Into::into),
     }
 }
 

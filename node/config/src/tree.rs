@@ -75,12 +75,15 @@ impl Node {
         }
     }
 
-    /// The scalar that `path` leads to, if it leads to one.
+    /// The scalar that `path` leads to, if it leads to one. A text in place of a map is the first of a list in
+    /// it, so two steps may be left.
     pub(crate) fn text_at(&self, path: &[String]) -> Option<&Text> {
         let mut node = self;
-        for step in path {
+        let mut steps = path.iter();
+        while let Some(step) = steps.next() {
             node = match &node.body {
                 Body::List(items) => step.parse().ok().and_then(|index: usize| items.get(index))?,
+                Body::Scalar(_) if steps.as_slice() == ["0"] => break,
                 _ => &node.get(step)?.value,
             };
         }

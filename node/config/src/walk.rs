@@ -115,9 +115,9 @@ impl<'a> Walk<'a> {
     /// The value, or nothing where it is null or faulty.
     fn value(&mut self, slot: Slot<'_>, want: &Want) -> Option<Value> {
         match (&slot.node.body, &want.shape) {
-            (Body::Scalar(text), shape) => {
+            (Body::Scalar(text), _) => {
                 let resolved = self.resolve(slot, text)?;
-                self.scalar(slot, &resolved, shape, want.nullable)
+                self.scalar(slot, &resolved, want)
             }
             (Body::Map(entries), Shape::Map(fields)) => Some(self.map(slot, entries, fields)),
             (Body::Map(entries), Shape::Dict(dict)) => Some(self.dict(entries, dict)),
@@ -176,13 +176,8 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn scalar(
-        &mut self,
-        slot: Slot<'_>,
-        resolved: &Resolved,
-        shape: &Shape,
-        nullable: bool,
-    ) -> Option<Value> {
+    fn scalar(&mut self, slot: Slot<'_>, resolved: &Resolved, want: &Want) -> Option<Value> {
+        let shape = &want.shape;
         let compound = matches!(
             shape,
             Shape::Map(_) | Shape::Dict(_) | Shape::Components { .. } | Shape::List(_)
@@ -192,7 +187,7 @@ impl<'a> Walk<'a> {
             if compound {
                 return self.nothing(slot, shape);
             }
-            if !nullable {
+            if !want.nullable {
                 self.fault(
                     slot.spot(),
                     format!("{} has no value; it needs {}", slot.name(), shape.need()),
@@ -203,14 +198,13 @@ impl<'a> Walk<'a> {
         if compound && resolved.hidden && resolved.plain {
             match yaml::parse_value(&slot.node.place, &resolved.text, true) {
                 Ok(node) if !matches!(node.body, Body::Scalar(_)) => {
-                    let want = Want {
-                        shape: shape.clone(),
-                        nullable,
-                    };
-                    return self.value(Slot { node: &node, ..slot }, &want);
+                    return self.value(Slot { node: &node, ..slot }, want);
                 }
                 _ => {}
             }
+        }
+        if let (Some(key), Plain::Text) = (&want.text_key, resolved.typed()) {
+            return Some(json!({ key: [resolved.text] }));
         }
         match typed(resolved, shape) {
             Ok(value) => Some(value),
@@ -246,6 +240,7 @@ impl<'a> Walk<'a> {
             &Want {
                 shape: shape.clone(),
                 nullable: false,
+                text_key: None,
             },
         )
     }

@@ -75,14 +75,30 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
     text
 }
 
-fn statements(quote: &str) -> Vec<String> {
+/// Texts one behind the other, as they are in a column.
+#[derive(Default)]
+struct Texts {
+    bytes: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &str) {
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+    }
+}
+
+fn statements(quote: &str) -> Texts {
     let mut numbers = Numbers(42);
-    let mut bytes = 0;
-    let mut all = Vec::new();
-    while bytes < BYTES {
-        let text = statement(&mut numbers, quote);
-        bytes += text.len();
-        all.push(text);
+    let mut all = Texts::default();
+    while all.bytes.len() < BYTES {
+        all.push(&statement(&mut numbers, quote));
     }
     all
 }
@@ -94,12 +110,12 @@ fn seconds_on_core() -> f64 {
 }
 
 /// The best of five runs, in megabytes a second. The first argument says which of the benchmarks run.
-fn measure(what: &str, texts: &[String], mut run: impl FnMut(&str) -> u64) {
+fn measure(what: &str, texts: &Texts, mut run: impl FnMut(&str) -> u64) {
     let filter = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));
     if filter.is_some_and(|filter| !what.contains(&filter)) {
         return;
     }
-    let bytes: usize = texts.iter().map(String::len).sum();
+    let (bytes, count) = (texts.bytes.len(), texts.ends.len());
     let mut best = f64::MAX;
     let mut sum = 0_u64;
     for _ in 0..5 {
@@ -108,11 +124,11 @@ fn measure(what: &str, texts: &[String], mut run: impl FnMut(&str) -> u64) {
         best = best.min(seconds_on_core() - begin);
     }
     let rate = bytes as f64 / best / 1e6;
-    let each = best * 1e9 / texts.len() as f64;
+    let each = best * 1e9 / count as f64;
     println!(
         "{what:36} {rate:7.0} MB/s  {each:6.0} ns each, {} texts of {} bytes on average  ({sum:016x})",
-        texts.len(),
-        bytes / texts.len()
+        count,
+        bytes / count
     );
 }
 
@@ -140,7 +156,10 @@ fn main() {
     }
     let corpus = corpus();
     if !corpus.is_empty() {
-        let repeated: Vec<String> = corpus.iter().cycle().take(corpus.len() * 2_000).cloned().collect();
+        let mut repeated = Texts::default();
+        for text in corpus.iter().cycle().take(corpus.len() * 2_000) {
+            repeated.push(text);
+        }
         measure("corpus, over and over", &repeated, |text| {
             normalizer.text(Dialect::MySql, text).map_or(0, |found| found.1)
         });

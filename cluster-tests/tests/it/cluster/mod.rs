@@ -1,5 +1,6 @@
 //! Clusters of real nodes: what they do when one comes, goes, hangs or lies.
 
+mod asking;
 mod command;
 mod identity;
 mod kill;

@@ -92,17 +92,7 @@ impl<C: Connector> Lane<C> {
             let asked = Instant::now();
             let read = self.read(at).await;
             drop(entry);
-            match &read {
-                Ok(Made { reading, took, .. }) => leave.end(&ReadingEnd::Read {
-                    took: *took,
-                    rows: &reading.rows,
-                }),
-                Err(fault) if fault.kind == FaultKind::NotHeld => drop(leave),
-                Err(fault) => leave.end(&ReadingEnd::Failed {
-                    took: asked.elapsed(),
-                    kind: fault.kind,
-                }),
-            }
+            tell(leave, &read, asked.elapsed());
             match read {
                 Ok(Made { reading, version, .. }) => {
                     let epoch = self.confirmation(at, tick, epoch).await?;
@@ -159,8 +149,14 @@ impl<C: Connector> Lane<C> {
     }
 
     async fn refused(&mut self, refusal: Refusal) -> Passed {
-        // What nobody may ask over need not stay open, least of all at a server that suffers.
-        if matches!(refusal, Refusal::NotOwned | Refusal::BreakerOpen) {
+        // What nobody may ask over need not stay open, least of all at a server that suffers. A breaker that only
+        // leaves ticks out keeps it: to connect anew for each of the others would burden the server more.
+        let for_long = match refusal {
+            Refusal::NotOwned => true,
+            Refusal::BreakerOpen => !self.env.guard.at_ease(&self.spec.id),
+            Refusal::Budget | Refusal::Unsure => false,
+        };
+        if for_long {
             self.sessions.keep(|_| false).await;
         }
         Passed::Missed(refusal.into())
@@ -242,6 +238,28 @@ impl<C: Connector> Lane<C> {
             () = self.cancel.cancelled() => return Err(not_held()),
         };
         Ok(Open::new(session, &self.health))
+    }
+}
+
+/// Tells what became of a reading that had leave.
+fn tell(leave: Leave, read: &Result<Made, Fault>, elapsed: Duration) {
+    let fault = match read {
+        Ok(made) => made
+            .reading
+            .fault
+            .as_ref()
+            .filter(|fault| fault.kind.is_of_load()),
+        Err(fault) => Some(fault),
+    };
+    match (read, fault.map(|fault| fault.kind)) {
+        // Nothing was asked, or nothing but what this stream cannot be read without.
+        (_, Some(FaultKind::NotHeld | FaultKind::Version)) => drop(leave),
+        (_, Some(kind)) => leave.end(&ReadingEnd::Failed { took: elapsed, kind }),
+        (Ok(made), None) => leave.end(&ReadingEnd::Read {
+            took: made.took,
+            rows: &made.reading.rows,
+        }),
+        (Err(_), None) => drop(leave),
     }
 }
 

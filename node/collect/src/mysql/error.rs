@@ -1,12 +1,17 @@
 //! Errors of the driver as faults. A server's error is told by its number.
 
+use ringwatch_parse::sql::Dialect;
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::fault::{Fault, FaultKind};
+use crate::quoted::{without_literals, without_values};
 use crate::session::{Missing, Refused};
 
 /// `Unknown column '...' in '...'`.
 const UNKNOWN_COLUMN: u16 = 1054;
+
+/// `You have an error in your SQL syntax; ... near '...' at line ...`.
+const SYNTAX: u16 = 1064;
 
 /// The fault that `error` is.
 pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
@@ -14,10 +19,7 @@ pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
         sqlx::Error::Database(database) => {
             let mysql = database.try_downcast_ref::<MySqlDatabaseError>();
             let number = mysql.map_or(0, MySqlDatabaseError::number);
-            Fault::new(
-                kind_of(number),
-                &format!("{} (error {number})", database.message()),
-            )
+            Fault::new(kind_of(number), &told(number, database.message()))
         }
         sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Fault::new(FaultKind::Tls, &error.to_string()),
         sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
@@ -29,6 +31,16 @@ pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
         // After an answer that was not understood, the connection's state is unknown.
         _ => Fault::new(FaultKind::Connection, &error.to_string()),
     }
+}
+
+/// The server's message with its number, and without what it quotes where that may be a value.
+fn told(number: u16, message: &str) -> String {
+    let message = match kind_of(number) {
+        FaultKind::Statement => without_values(message, '\''),
+        _ if number == SYNTAX => without_literals(Dialect::MySql, message, '\''),
+        _ => message.to_owned(),
+    };
+    format!("{message} (error {number})")
 }
 
 /// The same with the column that the server does not have.
@@ -57,7 +69,7 @@ fn kind_of(number: u16) -> FaultKind {
         3024 | 1969 | 1317 => FaultKind::StatementTimeout,
         1205 | 3572 | 1213 => FaultKind::Lock,
         1142 | 1143 | 1227 | 1370 | 1290 => FaultKind::Grant,
-        UNKNOWN_COLUMN | 1064 | 1146 | 1305 | 1109 | 1052 | 1792 | 1210 | 1243 => FaultKind::Query,
+        UNKNOWN_COLUMN | SYNTAX | 1146 | 1305 | 1109 | 1052 | 1792 | 1210 | 1243 => FaultKind::Query,
         _ => FaultKind::Statement,
     }
 }
@@ -77,6 +89,29 @@ mod tests {
         let name = quoted("Unknown column 's.cpu_time' in 'field list'");
         assert_eq!(name, Some("s.cpu_time"));
         assert_eq!(quoted("no quotes"), None);
+    }
+
+    #[test]
+    fn names_are_told_and_values_are_not() {
+        for (number, message, expected) in [
+            (
+                1292,
+                "Truncated incorrect DOUBLE value: 'it's'",
+                "Truncated incorrect DOUBLE value: '...' (error 1292)",
+            ),
+            (
+                1054,
+                "Unknown column 'a' in 'field list'",
+                "Unknown column 'a' in 'field list' (error 1054)",
+            ),
+            (
+                1064,
+                "to use near ''secret' at line 1",
+                "to use near '?' at line 1 (error 1064)",
+            ),
+        ] {
+            assert_eq!(told(number, message), expected);
+        }
     }
 
     #[test]

@@ -11,16 +11,20 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Connection, Executor, Row as _, SqlSafeStr, Statement as _};
+use sqlx::{
+    AssertSqlSafe, Column, Connection, Executor, Row as _, SqlSafeStr, Statement as _, TypeInfo as _,
+};
 
 use self::error::{fault_of, refused};
-use self::text::{cell, column_type};
+use self::text::{bits, cell, column_type};
 use crate::fault::{Fault, FaultKind};
 use crate::reader::Reader;
 use crate::session::{Connector, Described, Query, Refused, Session};
 use crate::sqlquery::{Answer, Answered};
 use crate::target::TargetSpec;
 
+/// The most statements whose columns a session remembers.
+const MOST_SHAPES: usize = 64;
 /// The longest that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// When the server started, in whole seconds since the Unix epoch.
@@ -43,6 +47,8 @@ pub(crate) struct MysqlSession {
     limit: Option<Duration>,
     /// The columns of each statement: an answer without rows does not tell them.
     described: HashMap<Arc<str>, Described>,
+    /// When the server started, once that was asked.
+    started: Option<Option<i64>>,
 }
 
 /// The version of the server.
@@ -66,6 +72,7 @@ impl Connector for Mysql {
             timeout,
             limit: None,
             described: HashMap::new(),
+            started: None,
         })
     }
 }
@@ -84,6 +91,9 @@ impl Session for MysqlSession {
     }
 
     async fn started(&mut self) -> Result<Option<i64>, Fault> {
+        if let Some(known) = self.started {
+            return Ok(known);
+        }
         let sql = if self.version.mariadb {
             STARTED_MARIADB
         } else {
@@ -93,12 +103,25 @@ impl Session for MysqlSession {
             let row = sqlx::raw_sql(sql).fetch_optional(&mut self.connection).await;
             row.map_err(|e| fault_of(&e))
         });
-        let row: Option<MySqlRow> = row.await?;
-        let started = row.and_then(|row| row.try_get_unchecked::<&[u8], _>(0).ok()?.to_vec().into());
-        let seconds: Option<i64> = started
-            .and_then(|bytes: Vec<u8>| String::from_utf8(bytes).ok())
-            .and_then(|text| text.trim().parse().ok());
-        Ok(seconds.and_then(|seconds| seconds.checked_mul(1_000_000_000)))
+        let row: Option<MySqlRow> = match row.await {
+            Ok(row) => row,
+            // A sum without its start is better than none.
+            Err(fault)
+                if matches!(
+                    fault.kind,
+                    FaultKind::Grant | FaultKind::Query | FaultKind::Statement
+                ) =>
+            {
+                None
+            }
+            Err(fault) => return Err(fault),
+        };
+        let text =
+            row.and_then(|row| Some(String::from_utf8_lossy(row.try_get_unchecked(0).ok()?).into_owned()));
+        let seconds = text.and_then(|text| text.trim().parse::<i64>().ok());
+        let started = seconds.and_then(|seconds| seconds.checked_mul(1_000_000_000));
+        self.started = Some(started);
+        Ok(started)
     }
 
     async fn close(self) {
@@ -114,6 +137,9 @@ impl MysqlSession {
             Some(described) => described.clone(),
             None => {
                 let described = self.columns(query.sql).await?;
+                if self.described.len() >= MOST_SHAPES {
+                    self.described.clear();
+                }
                 self.described.insert(Arc::clone(query.sql), described.clone());
                 described
             }
@@ -145,6 +171,13 @@ impl MysqlSession {
         Ok("EXECUTE ringwatch USING @ringwatch_last".to_owned())
     }
 
+    /// Executes a statement as it is.
+    #[cfg(test)]
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), Fault> {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.connection);
+        done.await.map(drop).map_err(|e| fault_of(&e))
+    }
+
     /// The columns that the statement yields, without executing it.
     async fn columns(&mut self, sql: &Arc<str>) -> Result<Described, Refused> {
         let text = AssertSqlSafe(Arc::clone(sql)).into_sql_str();
@@ -172,10 +205,22 @@ impl MysqlSession {
 }
 
 fn push(answer: &mut Answer, row: &MySqlRow, described: &Described) -> Result<(), Refused> {
+    let names = row.columns().iter().map(Column::name);
+    if !names.eq(described.iter().map(|(name, _)| name.as_str())) {
+        // It was prepared before a table was changed.
+        return Err(Fault::new(FaultKind::Stale, "the statement's columns have changed").into());
+    }
     let mut texts = Vec::with_capacity(described.len());
-    for at in 0..described.len() {
-        let bytes: Option<&[u8]> = row.try_get_unchecked(at).map_err(|e| refused(&e))?;
-        texts.push(bytes.map(String::from_utf8_lossy));
+    for column in row.columns() {
+        let bytes: Option<&[u8]> = row.try_get_unchecked(column.ordinal()).map_err(|e| refused(&e))?;
+        let is_bits = column.type_info().name() == "BIT";
+        texts.push(bytes.map(|bytes| {
+            if is_bits {
+                bits(bytes)
+            } else {
+                String::from_utf8_lossy(bytes)
+            }
+        }));
     }
     let cells: Vec<_> = texts
         .iter()

@@ -1,5 +1,7 @@
 //! The values of an answer, which come as text.
 
+use std::borrow::Cow;
+
 use ringwatch_frame::{Cell, ColumnType};
 use sqlx::mysql::MySqlColumn;
 use sqlx::{Column as _, TypeInfo as _};
@@ -22,12 +24,18 @@ fn type_of(name: &str) -> ColumnType {
     }
 }
 
-/// A value as it came. A bit field comes as its bytes, which are no text.
+/// A bit field, which comes as its bytes, as a number.
+pub(super) fn bits(bytes: &[u8]) -> Cow<'_, str> {
+    let number = bytes
+        .iter()
+        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    number.to_string().into()
+}
+
+/// A value as it came.
 pub(super) fn cell(text: Option<&str>, kind: ColumnType) -> Cell<'_> {
     match (text, kind) {
         (None, _) => Cell::Null,
-        (Some("\0"), ColumnType::Int) => Cell::Int(0),
-        (Some("\u{1}"), ColumnType::Int) => Cell::Int(1),
         // There is no such day; the server has it where a date was not known.
         (Some(date), ColumnType::Time) if date.starts_with("0000-00-00") => Cell::Null,
         (Some(text), _) => Cell::Text(text),
@@ -58,7 +66,7 @@ mod tests {
     fn values_come_as_they_are() {
         assert_eq!(cell(None, ColumnType::Int), Cell::Null);
         assert_eq!(cell(Some("12"), ColumnType::Int), Cell::Text("12"));
-        assert_eq!(cell(Some("\u{1}"), ColumnType::Int), Cell::Int(1));
+        assert_eq!([&b"\x01"[..], b"1", b"\x01\xff"].map(bits), ["1", "49", "511"]);
         assert_eq!(cell(Some("0000-00-00 00:00:00"), ColumnType::Time), Cell::Null);
     }
 }

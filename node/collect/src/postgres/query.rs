@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnection, PgErrorPosition, PgRow, PgTypeInfo};
 use sqlx::{AssertSqlSafe, Column, Executor, Postgres as Sql, Row, SqlSafeStr, Statement, ValueRef};
 
 use super::connect::statement_timeout;
-use super::error::fault_of;
+use super::error::{fault_of, told};
 use super::parameter::Parameter;
 use super::{PgSession, within};
 use crate::fault::{Fault, FaultKind};
@@ -178,8 +178,11 @@ async fn cursor(
 
 /// The statement was prepared before a table was changed.
 fn same_columns(row: &PgRow, columns: &Described) -> Result<(), Fault> {
-    let names = row.columns().iter().map(Column::name);
-    if names.eq(columns.iter().map(|(name, _)| name.as_str())) {
+    let came = row
+        .columns()
+        .iter()
+        .map(|column| (column.name(), kind(column.type_info())));
+    if came.eq(columns.iter().map(|(name, kind)| (name.as_str(), *kind))) {
         Ok(())
     } else {
         Err(Fault::new(
@@ -206,7 +209,7 @@ pub(super) fn refused(error: &sqlx::Error, before: usize) -> Refused {
         return fault_of(error).into();
     };
     let code = database.code().unwrap_or_default();
-    let message = format!("{} (SQLSTATE {code})", database.message());
+    let message = told(&code, database.message());
     let server = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
     let position = match server.and_then(|error| error.position()) {
         Some(PgErrorPosition::Original(at)) => at.checked_sub(before).filter(|at| *at > 0),

@@ -1,6 +1,7 @@
 //! Statements of users against a real PostgreSQL.
 
 mod answers;
+mod mysql;
 mod refusals;
 
 use std::sync::Arc;

@@ -259,3 +259,44 @@ async fn a_breaker_that_opens_while_a_lane_waits_for_its_place_is_heeded() {
     millis(5000).await;
     assert_eq!(scene.servers.sent_in_all(), sent);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_leaves_ticks_out_keeps_the_connections() {
+    let scene = scene(&["a"], |_, _| {});
+    millis(25_000).await;
+    let opened = scene.servers.sent("a", "connect");
+    // Each other reading is refused, and the circuit is closed.
+    for _ in 0..20 {
+        *scene.sentry.refusal.lock().unwrap() = Some(Refusal::BreakerOpen);
+        millis(1000).await;
+        *scene.sentry.refusal.lock().unwrap() = None;
+        millis(1000).await;
+    }
+    assert!(scene.count("a", "activity", "breaker_open") >= 15);
+    assert_eq!(scene.servers.sent("a", "connect"), opened, "none was opened anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_warmed_when_a_breaker_opened_while_it_waited() {
+    let hosts: Vec<String> = (0..32).map(|host| format!("h{host}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let scene = scene(&[], |servers, _| {
+        for host in &hosts {
+            servers.set(host, |b| b.connects_in = Duration::from_millis(400));
+        }
+    });
+    let all: Vec<_> = specs(&scene.plan, &hosts).iter().cloned().collect();
+    let others = futures::future::join_all(all.iter().map(|spec| scene.collector.warm(spec)));
+    let last = specs(&scene.plan, &["h39"])[0].clone();
+    let waits = async {
+        millis(100).await;
+        scene.collector.warm(&last).await
+    };
+    let opens = async {
+        millis(200).await;
+        scene.sentry.open(true);
+    };
+    let (_, warm, ()) = tokio::join!(others, waits, opens);
+    assert!(warm.is_ok());
+    assert_eq!(scene.servers.sent("h39", "connect"), 0);
+}

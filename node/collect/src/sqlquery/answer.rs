@@ -10,12 +10,18 @@ use crate::session::Query;
 /// The most rows that one frame holds.
 const MOST_ROWS: usize = 100_000;
 
+/// The most bytes of text that one frame holds.
+const MOST_BYTES: usize = 64 << 20;
+/// The longest text that is remembered of a tracking column, in bytes.
+const MOST_TRACKED: usize = 1024;
+
 /// Takes the rows of an answer.
 pub(crate) struct Answer {
     columns: Vec<Came>,
     rows: Columns,
     count: usize,
     most: usize,
+    bytes: usize,
     tracked: Option<Tracked>,
 }
 
@@ -40,7 +46,7 @@ struct Came {
 /// The largest value of the tracking column so far, or the last one where values have no size.
 struct Tracked {
     size: Option<f64>,
-    exact: Option<i64>,
+    exact: Option<i128>,
     text: String,
 }
 
@@ -89,6 +95,7 @@ impl Answer {
             rows,
             count: 0,
             most: query.max_rows.min(MOST_ROWS),
+            bytes: 0,
             tracked: None,
         })
     }
@@ -96,13 +103,25 @@ impl Answer {
     /// Takes one row. A text fits every column: it is read as what the column holds.
     ///
     /// # Errors
-    /// When it is one row too many, or has another number of values than there are columns.
+    /// When it is one row or one text too many, or has another number of values than there are columns.
     pub(crate) fn push(&mut self, cells: &[Cell<'_>]) -> Result<(), Fault> {
         self.count += 1;
         if self.count > self.most {
             let message = format!(
                 "the answer has more than {} rows: narrow the statement (LIMIT), or raise `max_rows`",
                 self.most
+            );
+            return Err(Fault::new(FaultKind::TooManyRows, &message));
+        }
+        let texts = cells.iter().map(|cell| match cell {
+            Cell::Text(text) => text.len(),
+            _ => 0,
+        });
+        self.bytes = self.bytes.saturating_add(texts.sum());
+        if self.bytes > MOST_BYTES {
+            let message = format!(
+                "the answer holds more than {} MiB of text: narrow the statement, or cut its texts (LEFT)",
+                MOST_BYTES >> 20
             );
             return Err(Fault::new(FaultKind::TooManyRows, &message));
         }
@@ -113,7 +132,7 @@ impl Answer {
                 column.unread += 1;
             }
             if column.tracking {
-                Tracked::take(&mut self.tracked, cell, column.becomes);
+                Tracked::take(&mut self.tracked, cell, column.becomes)?;
             }
             values.push(value);
         }
@@ -136,19 +155,33 @@ impl Answer {
 }
 
 impl Tracked {
-    fn take(slot: &mut Option<Self>, cell: &Cell<'_>, becomes: ColumnType) {
-        let (size, exact, text) = match cell {
-            Cell::Null => return,
-            Cell::Int(number) => (None, Some(*number), number.to_string()),
-            Cell::Double(number) => (Some(*number), None, number.to_string()),
-            Cell::Bool(bit) => (None, None, bit.to_string()),
-            Cell::Time(nanos) => (None, Some(*nanos), instant_text(*nanos)),
-            Cell::Text(text) => match becomes {
-                ColumnType::Int => (None, text.trim().parse().ok(), (*text).to_owned()),
-                ColumnType::Double => (text.trim().parse().ok(), None, (*text).to_owned()),
-                ColumnType::Time => (None, instant(text), (*text).to_owned()),
-                ColumnType::Text | ColumnType::Bool => (None, None, (*text).to_owned()),
-            },
+    /// Takes the value of one row. What is none of the column's type is not remembered: it could not be asked with.
+    fn take(slot: &mut Option<Self>, cell: &Cell<'_>, becomes: ColumnType) -> Result<(), Fault> {
+        let known = match cell {
+            Cell::Null => None,
+            Cell::Int(number) => Some((None, Some(i128::from(*number)), number.to_string())),
+            Cell::Double(number) => Some((Some(*number), None, number.to_string())),
+            Cell::Bool(bit) => Some((None, None, bit.to_string())),
+            Cell::Time(nanos) => Some((None, Some(i128::from(*nanos)), instant_text(*nanos))),
+            Cell::Text(text) if text.len() > MOST_TRACKED => {
+                let message = format!(
+                    "the tracking column holds a text of more than {MOST_TRACKED} bytes: track another column"
+                );
+                return Err(Fault::new(FaultKind::Query, &message));
+            }
+            Cell::Text(text) => {
+                let trimmed = text.trim();
+                match becomes {
+                    ColumnType::Int => trimmed.parse().ok().map(|size| (None, Some(size))),
+                    ColumnType::Double => trimmed.parse().ok().map(|size| (Some(size), None)),
+                    ColumnType::Time => instant(trimmed).map(|nanos| (None, Some(nanos.into()))),
+                    ColumnType::Text | ColumnType::Bool => Some((None, None)),
+                }
+                .map(|(size, exact)| (size, exact, (*text).to_owned()))
+            }
+        };
+        let Some((size, exact, text)) = known.filter(|(size, ..)| size.is_none_or(f64::is_finite)) else {
+            return Ok(());
         };
         let smaller = slot
             .as_ref()
@@ -160,6 +193,7 @@ impl Tracked {
         if !smaller {
             *slot = Some(Self { size, exact, text });
         }
+        Ok(())
     }
 }
 
@@ -213,9 +247,41 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_bounded() {
+        let query_of = |sql: &str| -> Mapping { Mapping::of(&serde_saphyr::from_str(sql).unwrap()) };
+        let mapping = query_of("sql: x\ntracking_column: a\nlogs: [{body_column: b}]");
+        let query = Query {
+            sql: &Arc::from("x"),
+            tracking: Some(None),
+            mapping: &mapping,
+            max_rows: 1000,
+            timeout: Duration::from_secs(1),
+        };
+        let described = [
+            ("a".to_owned(), ColumnType::Text),
+            ("b".to_owned(), ColumnType::Text),
+        ];
+        let mut answer = Answer::new(&query, &described).unwrap();
+        let long = "x".repeat(MOST_BYTES / 4);
+        for _ in 0..4 {
+            answer.push(&[Cell::Null, Cell::Text(&long)]).unwrap();
+        }
+        let fault = answer.push(&[Cell::Null, Cell::Text("y")]).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::TooManyRows);
+        let mut answer = Answer::new(&query, &described).unwrap();
+        let fault = answer
+            .push(&[Cell::Text(&long[..=MOST_TRACKED]), Cell::Null])
+            .unwrap_err();
+        assert!(
+            fault.kind == FaultKind::Query && !fault.message.contains("xx"),
+            "{fault}"
+        );
+    }
+
+    #[test]
     fn the_largest_number_or_instant_is_remembered_and_the_last_text() {
         let text = Cell::Text;
-        let table: [(ColumnType, &[Cell<'_>], Option<&str>); 8] = [
+        let table: [(ColumnType, &[Cell<'_>], Option<&str>); 11] = [
             (ColumnType::Int, &[], None),
             (ColumnType::Int, &[Cell::Null], None),
             (
@@ -241,6 +307,18 @@ mod tests {
                 Some("1970-01-01 00:00:00.000002"),
             ),
             (ColumnType::Text, &[text("b"), text("a")], Some("a")),
+            // What could not be asked with, and what is more than an `i64`.
+            (
+                ColumnType::Time,
+                &[text("2026-01-02"), text("infinity")],
+                Some("2026-01-02"),
+            ),
+            (ColumnType::Double, &[text("1.5"), text("NaN")], Some("1.5")),
+            (
+                ColumnType::Int,
+                &[text("18446744073709551615"), text("x"), text("9")],
+                Some("18446744073709551615"),
+            ),
         ];
         for (kind, cells, expected) in table {
             assert_eq!(last_of(kind, cells).as_deref(), expected, "{cells:?}");

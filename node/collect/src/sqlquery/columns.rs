@@ -6,9 +6,10 @@ use ringwatch_frame::ColumnType;
 use ringwatch_parse::sql::{Dialect, SelectItem, identifiers, select_list};
 
 use super::missing::dialect;
+use super::whole_row::{reads_row, row_names};
 
 /// Names under which servers and people show statements.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 28] = [
     "query",
     "query_text",
     "queries",
@@ -29,7 +30,15 @@ const NAMES: [&str; 21] = [
     "last_statement",
     "blocked_statement",
     "info",
+    "processlist_info",
     "argument",
+    "stmt",
+    "sqltext",
+    "querytext",
+    "query_string",
+    "sql_statement",
+    // A function that gives the statement of a session.
+    "pg_stat_get_backend_activity",
 ];
 /// Words that put the rows of several queries together.
 const SET_OPERATIONS: [&str; 3] = ["union", "intersect", "except"];
@@ -63,13 +72,15 @@ impl SqlColumns {
         let dialect = dialect(driver);
         // What cannot be read may hold anything.
         let all = identifiers(dialect, sql).ok();
-        let reads_none = |names: &Vec<String>| !names.iter().any(|name| names_statement(name));
+        let whole_rows = row_names(dialect, sql);
+        let reads_none =
+            |names: &Vec<String>| whole_rows.is_empty() && !names.iter().any(|name| names_statement(name));
         if all.as_ref().is_some_and(reads_none) {
             return Self::Guessed(Vec::new());
         }
         let several = SET_OPERATIONS.iter().any(|word| sql_word(sql, word));
         match select_list(dialect, sql) {
-            Some(items) if !several => Self::Guessed(guessed(dialect, sql, &items)),
+            Some(items) if !several => Self::Guessed(guessed(dialect, sql, &items, &whole_rows)),
             _ => Self::All,
         }
     }
@@ -91,19 +102,19 @@ impl SqlColumns {
 }
 
 /// The names of columns whose expressions read statements, also through a subquery that gives them another name.
-fn guessed(dialect: Dialect, sql: &str, items: &[SelectItem]) -> Vec<String> {
+fn guessed(dialect: Dialect, sql: &str, items: &[SelectItem], whole_rows: &[String]) -> Vec<String> {
     let mut renamed: Vec<String> = Vec::new();
     for inner in inner_queries(sql) {
         let items = select_list(dialect, inner).unwrap_or_default();
         let found = items
             .iter()
-            .filter(|item| reads_statement(dialect, inner, item, &renamed));
+            .filter(|item| reads_statement(dialect, inner, item, &renamed, whole_rows));
         let found: Vec<_> = found.filter_map(|item| item.name.clone()).collect();
         renamed.extend(found);
     }
     let found = items
         .iter()
-        .filter(|item| reads_statement(dialect, sql, item, &renamed));
+        .filter(|item| reads_statement(dialect, sql, item, &renamed, whole_rows));
     let names = found.flat_map(|item| {
         let expression = sql.get(item.expression.clone()).unwrap_or_default();
         item.name
@@ -116,9 +127,18 @@ fn guessed(dialect: Dialect, sql: &str, items: &[SelectItem]) -> Vec<String> {
     names
 }
 
-/// Whether an item reads a statement, or a column that a subquery made of one.
-fn reads_statement(dialect: Dialect, sql: &str, item: &SelectItem, renamed: &[String]) -> bool {
+/// Whether an item reads a statement, or a column that a subquery made of one, or a whole row with one.
+fn reads_statement(
+    dialect: Dialect,
+    sql: &str,
+    item: &SelectItem,
+    renamed: &[String],
+    whole_rows: &[String],
+) -> bool {
     let expression = sql.get(item.expression.clone()).unwrap_or_default();
+    if reads_row(expression, whole_rows) {
+        return true;
+    }
     let known =
         |name: &String| names_statement(name) || renamed.iter().any(|known| known.eq_ignore_ascii_case(name));
     identifiers(dialect, expression).map_or(true, |names| names.iter().any(known))
@@ -229,6 +249,16 @@ mod tests {
             ("SELECT a, b FROM x UNION ALL SELECT b, query FROM y", "a b c"),
             ("VALUES ((SELECT query FROM x))", "a b c"),
             ("SELECT a, b FROM x UNION SELECT b, c FROM y", ""),
+            ("SELECT b, row_to_json(s) AS a FROM pg_stat_activity s", "a"),
+            (
+                "SELECT s.pid AS b, a FROM pg_catalog.pg_stat_activity AS s, t a",
+                "",
+            ),
+            ("SELECT pg_stat_get_backend_activity(1) AS c", "c"),
+            (
+                "SELECT x.r AS a FROM (SELECT to_jsonb(pg_stat_activity) AS r FROM pg_stat_activity) x",
+                "a",
+            ),
         ];
         for (sql, expected) in table {
             assert_eq!(hidden("", sql, &["a", "b", "c"]).join(" "), expected, "{sql}");

@@ -11,6 +11,7 @@ mod reading;
 #[cfg(test)]
 pub(crate) mod tests;
 mod values;
+mod whole_row;
 
 pub(crate) use self::answer::{Answer, Answered};
 pub(crate) use self::look::look;

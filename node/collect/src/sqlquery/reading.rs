@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{RecordBatch, StringArray};
 use arrow_schema::Schema;
+use ringwatch_config::settings::Driver;
 use ringwatch_frame::{Cell, ColumnType, Columns};
 
 use super::missing::{Mended, ReadAs, dialect};
@@ -14,26 +15,39 @@ use crate::clean::Cleaner;
 use crate::fault::{Fault, FaultKind};
 use crate::session::{Refused, Session};
 
-/// The one column of what is remembered of a tracking column.
-const TRACKING: &str = "tracking";
+/// Within so much a start of MySQL is the one that is known: the server tells it in whole seconds only.
+const SAME_START: i64 = 2_000_000_000;
 
 /// What is remembered of a user's statement between its askings.
 #[derive(Debug, Default)]
 pub(crate) struct QueryMemory {
     /// The last value of the tracking column.
     pub(crate) tracking: Option<String>,
+    /// When the server started, as it was told last.
+    started: Option<i64>,
     /// The statement as this version of the server can be asked.
     mended: Option<(u32, Mended)>,
 }
 
 impl QueryMemory {
-    /// Takes what was remembered elsewhere. Says whether it could be used.
-    pub(crate) fn resume(&mut self, batch: &RecordBatch) -> bool {
-        let column = batch.column_by_name(TRACKING).filter(|_| batch.num_rows() == 1);
+    /// Takes what was remembered elsewhere of the tracking column `name`. Says whether it could be used: what is
+    /// remembered of another column is none of its values.
+    pub(crate) fn resume(&mut self, name: &str, batch: &RecordBatch) -> bool {
+        let column = batch.column_by_name(name).filter(|_| batch.num_rows() == 1);
         let texts = column.and_then(|column| column.as_dictionary_opt::<Int32Type>());
         let texts = texts.and_then(|texts| texts.downcast_dict::<StringArray>());
         self.tracking = texts.and_then(|texts| texts.into_iter().next()?.map(str::to_owned));
         self.tracking.is_some()
+    }
+
+    /// The server's start, which does not waver where the server tells it in whole seconds.
+    fn start(&mut self, driver: Driver, told: Option<i64>) -> Option<i64> {
+        let near = |known: &i64| told.is_some_and(|told| known.abs_diff(told) <= SAME_START.unsigned_abs());
+        let known = self
+            .started
+            .filter(|known| driver == Driver::Mysql && near(known));
+        self.started = known.or(told);
+        self.started
     }
 
     /// It failed: what the server lacks is looked for anew.
@@ -42,9 +56,9 @@ impl QueryMemory {
     }
 }
 
-/// What is remembered of a tracking column, as a batch of one cell.
-pub(crate) fn tracking_batch(value: &str) -> Option<RecordBatch> {
-    let mut columns = Columns::new([(TRACKING, ColumnType::Text)]);
+/// What is remembered of a tracking column, as a batch of one cell under the column's name.
+pub(crate) fn tracking_batch(name: &str, value: &str) -> Option<RecordBatch> {
+    let mut columns = Columns::new([(name, ColumnType::Text)]);
     columns.push(&[Cell::Text(value)]).ok()?;
     columns.finish().ok()
 }
@@ -57,7 +71,7 @@ pub(crate) async fn ask_user<S: Session>(
     cleaner: &Arc<Cleaner>,
 ) -> Result<Answered, Fault> {
     let started = if planned.needs_start() {
-        session.started().await?
+        memory.start(planned.driver(), session.started().await?)
     } else {
         None
     };
@@ -74,6 +88,13 @@ pub(crate) async fn ask_user<S: Session>(
     }
     let secret = planned.sql_columns().of_rows(&answered.rows);
     let secret: Vec<&str> = secret.iter().map(String::as_str).collect();
+    if let Some(tracking) = planned.mapping().tracking().filter(|name| secret.contains(name)) {
+        let message = format!(
+            "tracking column `{tracking}` seems to hold SQL, whose values must not be remembered: track another column, \
+             or say in `sql_columns` which columns hold SQL"
+        );
+        return Err(Fault::new(FaultKind::Query, &message));
+    }
     let dialect = dialect(planned.driver());
     answered.rows = cleaner.columns(dialect, answered.rows, &secret).await?;
     if planned.needs_start() {
@@ -170,4 +191,35 @@ fn with_start(rows: &RecordBatch, started: Option<i64>) -> Result<RecordBatch, F
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let columns = rows.columns().iter().chain(column.columns()).cloned().collect();
     RecordBatch::try_new(schema, columns).map_err(|e| shape(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_that_of_the_same_column() {
+        let batch = tracking_batch("id", "7").unwrap();
+        let mut memory = QueryMemory::default();
+        assert!(!memory.resume("at", &batch) && memory.tracking.is_none());
+        assert!(memory.resume("id", &batch));
+        assert_eq!(memory.tracking.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_start_in_whole_seconds_does_not_waver() {
+        let second = 1_000_000_000;
+        let mut memory = QueryMemory::default();
+        let started = [Some(50), Some(51), Some(49), None, Some(49), Some(60)]
+            .map(|told| memory.start(Driver::Mysql, told.map(|told| told * second)));
+        let seconds = started.map(|start| start.map(|start| start / second));
+        assert_eq!(seconds, [Some(50), Some(50), Some(50), None, Some(49), Some(60)]);
+        let mut memory = QueryMemory::default();
+        assert_eq!(memory.start(Driver::Postgres, Some(5)), Some(5));
+        assert_eq!(
+            memory.start(Driver::Postgres, Some(6)),
+            Some(6),
+            "it tells microseconds"
+        );
+    }
 }

@@ -102,14 +102,22 @@ fn time(cell: &Cell<'_>) -> Option<i64> {
     match cell {
         Cell::Time(nanos) => Some(*nanos),
         Cell::Int(number) => unix(*number),
-        #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
-        Cell::Double(number) => number.is_finite().then_some((number * 1e9) as i64),
+        Cell::Double(number) => seconds(*number),
         Cell::Text(text) => {
             let text = text.trim();
-            instant(text).or_else(|| unix(text.parse().ok()?))
+            let number = || text.parse().ok().and_then(unix);
+            instant(text)
+                .or_else(number)
+                .or_else(|| seconds(text.parse().ok()?))
         }
         Cell::Bool(_) | Cell::Null => None,
     }
+}
+
+/// Seconds with a fraction, since the Unix epoch.
+#[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+fn seconds(number: f64) -> Option<i64> {
+    number.is_finite().then_some((number * 1e9) as i64)
 }
 
 fn unix(number: i64) -> Option<i64> {
@@ -174,6 +182,9 @@ mod tests {
             ("1970-01-01T02:00:00+02:00", ColumnType::Time, Value::Time(0)),
             ("1970-01-02", ColumnType::Time, Value::Time(86_400_000_000_000)),
             ("infinity", ColumnType::Time, Value::Null),
+            ("1.5", ColumnType::Time, Value::Time(1_500_000_000)),
+            ("soon", ColumnType::Time, Value::Null),
+            ("18446744073709551615", ColumnType::Int, Value::Null),
         ];
         for (text, to, expected) in table {
             assert_eq!(of(text, to), expected, "{text} {to:?}");

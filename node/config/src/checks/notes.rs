@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{at, component, listeners};
 use crate::Settings;
 use crate::fault::Complaint;
-use crate::settings::{AdaptiveSampler, ComponentId, Extension, Processor};
+use crate::settings::{AdaptiveSampler, ComponentId, Extension, Processor, RuleOperator, Scalar};
 
 /// What is worth knowing about valid settings.
 pub(crate) fn notes(settings: &Settings) -> Vec<Complaint> {
@@ -18,6 +18,7 @@ pub(crate) fn notes(settings: &Settings) -> Vec<Complaint> {
             let path = component("processors", id);
             environment(&path, sampler, &mut found);
             small_rates(&path, sampler, &mut found);
+            ordered_texts(&path, sampler, &mut found);
         }
     }
     found
@@ -73,6 +74,31 @@ fn small_rates(path: &[String], sampler: &AdaptiveSampler, found: &mut Vec<Compl
             let message = "rates are in percent, and this keeps less than 1 row of 100; for half of the rows \
                            write 50, not 0.5";
             found.push(Complaint::new(path, message));
+        }
+    }
+}
+
+/// A threshold that is no number, such as a duration out of the environment, never matches a column of numbers.
+fn ordered_texts(path: &[String], sampler: &AdaptiveSampler, found: &mut Vec<Complaint>) {
+    let rules = at(path, "rules");
+    for (index, rule) in sampler.rules.iter().enumerate() {
+        let path = at(&at(&rules, &index.to_string()), "conditions");
+        for (index, condition) in rule.conditions.iter().enumerate() {
+            let is_order = matches!(
+                condition.operator,
+                RuleOperator::Gt | RuleOperator::Gte | RuleOperator::Lt | RuleOperator::Lte
+            );
+            let Some(Scalar::Text(text)) = condition.value.as_ref().filter(|_| is_order) else {
+                continue;
+            };
+            if !text.trim().parse::<f64>().is_ok_and(f64::is_finite) {
+                let message = "this is no number, so that no column of numbers matches; write one without a unit, \
+                               unless texts are to be compared";
+                found.push(Complaint::new(
+                    at(&at(&path, &index.to_string()), "value"),
+                    message,
+                ));
+            }
         }
     }
 }

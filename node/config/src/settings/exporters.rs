@@ -124,7 +124,8 @@ pub struct PrometheusExporter {
     /// Whether each sample carries its tick as its time.
     #[serde(default)]
     pub send_timestamps: bool,
-    /// How long a series stays after its last point.
+    /// How long a series stays after its last point. An open circuit yields no points: where series should stay
+    /// through a `break_duration`, make this longer.
     #[serde(default = "five_minutes")]
     pub metric_expiration: Duration,
 }

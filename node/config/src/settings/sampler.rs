@@ -38,12 +38,12 @@ pub struct AdaptiveSampler {
     /// The rate of rows that no rule matches, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub default_sampling_rate: f64,
-    /// How many rows a second are put to the rules. Rows beyond are decided as their fingerprint was last,
-    /// else by `default_sampling_rate`; each reading begins with other rows, so that all have their turn. `0`
-    /// sets no limit.
+    /// How many rows a second are put to the rules, in each pipeline. Rows beyond are decided as their
+    /// fingerprint was last, else by `default_sampling_rate`; each reading begins with other rows, so that all
+    /// have their turn. `0` sets no limit.
     pub max_decisions_per_second: u64,
-    /// How many rows a second may pass, whatever the rules say. Rows beyond are dropped for `rate_limited`,
-    /// those of rules that keep everything last. `0` sets no limit.
+    /// How many rows a second may pass in each pipeline, whatever the rules say. Rows beyond are dropped for
+    /// `rate_limited`, those of rules that keep everything last. `0` sets no limit.
     pub max_records_per_second: u64,
     /// Whether a fingerprint that is new, or that another rule matches than before, passes whatever its rate.
     pub keep_new: bool,
@@ -55,8 +55,8 @@ pub struct AdaptiveSampler {
     /// Which entry of `environment_overrides` holds: `production`, `staging`, ... Default: the environment
     /// variable `ENVIRONMENT`, put in by `environment: ${ENVIRONMENT:}`.
     pub environment: String,
-    /// Other values for some settings, by environment: those of the entry that is called as `environment` says take the
-    /// place of those above. What an entry leaves out stays.
+    /// Other values for some settings, by environment: those of the entry that is called as `environment` says
+    /// take the place of those above. What an entry leaves out stays.
     pub environment_overrides: BTreeMap<String, SamplerOverride>,
 }
 
@@ -112,7 +112,7 @@ pub struct SamplingRule {
     pub sampling_rate: f64,
     /// Its place: `1` is asked first. Rules without one come after the others, in their order.
     pub priority: Option<u32>,
-    /// The most rows a minute that it keeps; those beyond are dropped for `rate_limited`. `0` sets no limit.
+    /// The most rows a minute that it keeps in each pipeline; those beyond are dropped for `rate_limited`. `0` sets no limit.
     #[serde(default)]
     pub max_per_minute: u64,
 }

@@ -35,8 +35,9 @@ pub enum ErrorMode {
 
 /// Statements that share a context. A plain text is a group of this one statement.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(extend("x-text" = "statements"))]
 pub struct StatementGroup {
-    /// What paths without a prefix are about. Default: what the statements' paths say.
+    /// What paths without a prefix are about. Default: the point or the record.
     pub context: Option<StatementContext>,
     /// Only rows for which one of these holds are changed. Empty: all.
     #[serde(default)]

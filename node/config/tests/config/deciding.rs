@@ -200,6 +200,46 @@ fn each_fault_of_a_deciding_processor_has_its_place() {
 }
 
 #[test]
+fn a_statement_alone_is_a_group_of_one() {
+    let text = format!(
+        "{SMALL}processors:
+  transform:
+    metric_statements:
+      - set(attributes[\"a\"], 1)
+      - {{ context: resource, statements: ['set(attributes[\"b\"], 2)'] }}
+    log_statements: [\"${{STATEMENT:limit(attributes, 9)}}\"]
+"
+    );
+    let settings = json(&good(&text, &[]));
+    let transform = &settings["processors"]["transform"]["transform"];
+    let groups = &transform["metric_statements"];
+    assert_eq!(
+        groups[0]["statements"],
+        serde_json::json!(["set(attributes[\"a\"], 1)"])
+    );
+    assert_eq!(groups[0]["context"], serde_json::Value::Null);
+    assert_eq!(groups[1]["context"], "resource");
+    assert_eq!(
+        transform["log_statements"][0]["statements"][0],
+        "limit(attributes, 9)"
+    );
+    let shown = ringwatch_config::show(&good(&text, &[]));
+    assert_eq!(json(&good(&shown, &[])), settings);
+    for (statements, fault) in [
+        (
+            "[\" \"]",
+            "14:25: `statements[0]` is empty; write it, or take it away",
+        ),
+        ("[5]", "14:25: `metric_statements[0]` needs a map, not `5`"),
+        ("[~]", "14:25: missing key `statements` in `metric_statements[0]`"),
+    ] {
+        let text = format!("{SMALL}processors:\n  transform:\n    metric_statements: {statements}\n");
+        let found = lines(load_texts(&[&text], &[], &[]));
+        assert_eq!(found, [format!("0.yaml:{fault}")]);
+    }
+}
+
+#[test]
 fn two_components_do_not_share_a_state_file_and_a_token_is_not_empty() {
     let text = format!(
         "{SMALL}processors:
@@ -272,6 +312,30 @@ processors:
         "0.yaml:22:5: note: none of these holds: neither `environment` nor the variable `ENVIRONMENT` names one"
     );
     assert_eq!(notes(&text, &[("ENVIRONMENT", "production")]).len(), 3);
+}
+
+#[test]
+fn a_threshold_that_is_no_number_is_noted() {
+    let text = SMALL.replace(
+        "      exporters: [debug]",
+        "      processors: [adaptive_sampler]\n      exporters: [debug]",
+    ) + "processors:
+  adaptive_sampler:
+    rules:
+      - name: a
+        conditions:
+          - { attribute: rows, operator: gt, value: ${CRITICAL_QUERY_MS:2000} }
+          - { attribute: rows, operator: lt, value: \" 1e3 \" }
+          - { attribute: state, operator: eq, value: idle }
+";
+    assert_eq!(notes(&text, &[]), Vec::<String>::new());
+    assert_eq!(
+        notes(&text, &[("CRITICAL_QUERY_MS", "2s")]),
+        [
+            "0.yaml:18:53: note: this is no number, so that no column of numbers matches; write one without a unit, \
+             unless texts are to be compared"
+        ]
+    );
 }
 
 #[test]

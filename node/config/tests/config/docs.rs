@@ -31,6 +31,31 @@ fn the_reference_has_a_row_for_keys_at_every_depth() {
     }
 }
 
+/// Whoever copies the example must not lose records without having asked for it.
+#[test]
+fn the_example_of_a_node_for_production_keeps_every_record() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/ringwatch.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let names = ["PGPASSWORD", "OTLP_ENDPOINT", "OTLP_API_KEY"];
+    let settings = crate::common::good(&text, &names.map(|name| (name, "otlp.example:4317")));
+    let samplers = settings
+        .processors
+        .values()
+        .filter_map(|processor| match processor {
+            ringwatch_config::settings::Processor::AdaptiveSampler(sampler) => Some(sampler),
+            _ => None,
+        });
+    for sampler in samplers {
+        assert_eq!(sampler.default_sampling_rate, 100.0);
+        assert_eq!(sampler.max_records_per_second, 0);
+        assert!(sampler.environment_overrides.is_empty());
+        let keeps = |rule: &ringwatch_config::settings::SamplingRule| {
+            rule.sampling_rate == 100.0 && rule.max_per_minute == 0
+        };
+        assert!(sampler.rules.iter().all(keeps));
+    }
+}
+
 #[test]
 fn the_examples_on_the_page_are_valid() {
     let page = ringwatch_config::reference();

@@ -383,3 +383,44 @@ fn a_complaint_about_a_text_quotes_it_as_it_is_written() {
         ]
     );
 }
+
+#[test]
+fn a_complaint_about_a_statement_alone_quotes_it_and_nothing_that_came_by_substitution() {
+    use ringwatch_config::Complaint;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("0.yaml");
+    let transform = "processors:
+  transform:
+    metric_statements: ['x > 1', '${ONE}', '${GROUP}']
+    log_statements: ${ALL}
+";
+    std::fs::write(&file, format!("{SMALL}{transform}")).unwrap();
+    let env = |name: &str| match name {
+        "ONE" => Some("canary".to_owned()),
+        "GROUP" => Some("{ statements: [canary] }".to_owned()),
+        "ALL" => Some("[canary]".to_owned()),
+        _ => None,
+    };
+    let request = ringwatch_config::Request {
+        files: &[file],
+        sets: &[],
+        env: &env,
+    };
+    let extra = |_: &ringwatch_config::Settings| {
+        let of = |section: &str, group: &str| {
+            let path = ["processors", "transform", section, group, "statements", "0"].map(str::to_owned);
+            Complaint::new(path, "`canary` is none; write another").quoting()
+        };
+        let groups = ["0", "1", "2"].map(|group| of("metric_statements", group));
+        groups.into_iter().chain([of("log_statements", "0")]).collect()
+    };
+    assert_eq!(
+        lines(ringwatch_config::load(&request, &extra)),
+        [
+            "0.yaml:14:25: `x > 1`: `canary` is none; write another",
+            "0.yaml:14:34: `${ONE}`: `...` is none; write another",
+            "0.yaml:14:44: `${GROUP}`: `...` is none; write another",
+            "0.yaml:15:21: `...` is none; write another",
+        ]
+    );
+}

@@ -32,7 +32,7 @@ fn name(dialect: Dialect, text: &str) -> String {
         let piece = text.get(token.start..token.end).unwrap_or_default();
         match token.kind {
             Kind::QuotedName => name.push_str(&unquoted(piece)),
-            Kind::Word | Kind::Symbol => name.push_str(piece),
+            Kind::Word | Kind::Dot => name.push_str(piece),
             _ => {}
         }
     }

@@ -225,21 +225,13 @@ impl Pass<'_> {
         self.last_word = Keyword::Name;
     }
 
-    pub(super) fn symbol(&mut self, token: Token) {
-        let byte = self.source.get(token.start).copied().unwrap_or_default();
-        match byte {
-            b',' => {
-                self.comma();
-                self.track_comma();
-            }
-            b'(' | b'[' | b'{' => self.open(byte),
-            b')' | b']' | b'}' => self.close(byte),
-            b'.' => self.write_sign(b'.', Next::Dot, Last::Dot),
-            b';' => self.semicolon(),
-            _ if self.last.wants_operand() => self.pending |= pending::COLON,
-            _ => self.write_sign(b':', Next::Colon, Last::Colon),
+    /// A colon, which may begin a parameter.
+    pub(super) fn colon(&mut self) {
+        if self.last.wants_operand() {
+            self.pending |= pending::COLON;
+        } else {
+            self.write_sign(b':', Next::Colon, Last::Colon);
         }
-        self.last_word = Keyword::Name;
     }
 
     pub(super) fn write_sign(&mut self, byte: u8, next: Next, last: Last) {
@@ -248,9 +240,11 @@ impl Pass<'_> {
         self.out.text.put([byte], 1);
         self.out.sign(byte);
         self.last = last;
+        self.last_word = Keyword::Name;
     }
 
-    fn open(&mut self, byte: u8) {
+    pub(super) fn open(&mut self, token: Token) {
+        let byte = self.byte(token);
         let holds = self.holds(byte);
         let word = self.last_place;
         let expects = self.opened_expect(byte);
@@ -273,6 +267,10 @@ impl Pass<'_> {
         self.expect = expects;
     }
 
+    fn byte(&self, token: Token) -> u8 {
+        self.source.get(token.start).copied().unwrap_or_default()
+    }
+
     /// What is in brackets that open here.
     fn holds(&self, byte: u8) -> Holds {
         let after_word = matches!(self.last, Last::Keyword | Last::Name);
@@ -287,7 +285,8 @@ impl Pass<'_> {
         }
     }
 
-    fn close(&mut self, byte: u8) {
+    pub(super) fn close(&mut self, token: Token) {
+        let byte = self.byte(token);
         if self.too_deep > 0 {
             self.too_deep -= 1;
             return self.write_sign(byte, Next::End, Last::Close);
@@ -305,7 +304,7 @@ impl Pass<'_> {
         }
     }
 
-    fn semicolon(&mut self) {
+    pub(super) fn semicolon(&mut self) {
         self.out.frames.clear();
         self.frame = Frame::default();
         self.too_deep = 0;

@@ -3,6 +3,7 @@
 //! In lists that may fold, an item that is like the one before it goes away with its comma. Elsewhere, MySQL's digests
 //! write `?, ...` and `(...)` for several values, so in its dialects that is what several values count as.
 
+use super::keyword::Keyword;
 use super::output::{Place, SIGN_BYTES, Stretch};
 use super::pass::Pass;
 use super::spacing::Last;
@@ -139,6 +140,8 @@ impl Pass<'_> {
             self.run.next = after;
         }
         self.last = Last::Comma;
+        self.last_word = Keyword::Name;
+        self.track_comma();
     }
 
     /// After a bracket that held a row of `VALUES` was closed: drops the row if it is like the one before it.

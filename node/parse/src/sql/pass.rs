@@ -130,7 +130,12 @@ impl<'a> Pass<'a> {
             }
             match token.kind {
                 Kind::Word => self.word(token, lexer.word_chunk()),
-                Kind::Symbol => self.symbol(token),
+                Kind::Comma => self.comma(),
+                Kind::Open => self.open(token),
+                Kind::Close => self.close(token),
+                Kind::Dot => self.write_sign(b'.', Next::Dot, Last::Dot),
+                Kind::Colon => self.colon(),
+                Kind::Semicolon => self.semicolon(),
                 Kind::Operator => self.operator(token, &lexer),
                 Kind::String => self.string(),
                 Kind::Number | Kind::Parameter | Kind::Cut => self.value(),
@@ -162,13 +167,13 @@ impl<'a> Pass<'a> {
             return false;
         }
         let first = self.source.get(token.start).copied().unwrap_or_default();
-        if self.pending & pending::SEMICOLON != 0 && first != b';' {
+        if self.pending & pending::SEMICOLON != 0 && token.kind != Kind::Semicolon {
             self.pending &= !pending::SEMICOLON;
             self.out.text.put([b';'], 1);
             self.out.sign(b';');
         }
         if self.pending & pending::TABLE != 0 {
-            self.settle_table(token, first);
+            self.settle_table(token);
         }
         if self.pending & pending::COLON != 0 {
             self.pending &= !pending::COLON;
@@ -211,11 +216,11 @@ impl<'a> Pass<'a> {
     fn is_type(&mut self, token: Token, first: u8) -> bool {
         let next = match (self.cast, token.kind, first) {
             (Type::Wanted, Kind::Word | Kind::QuotedName, _) => Type::Named,
-            (Type::Named, Kind::Symbol, b'.') => Type::Wanted,
+            (Type::Named, Kind::Dot, _) => Type::Wanted,
             (Type::Named, Kind::Operator, b':') => Type::Wanted,
-            (Type::Named, Kind::Symbol, b'(' | b'[') => Type::Bracket,
-            (Type::Bracket, Kind::Symbol, b')' | b']') => Type::Named,
-            (Type::Bracket, Kind::Symbol, first) if !b",:".contains(&first) => return false,
+            (Type::Named, Kind::Open, _) => Type::Bracket,
+            (Type::Bracket, Kind::Close, _) => Type::Named,
+            (Type::Bracket, Kind::Open | Kind::Dot | Kind::Semicolon, _) => return false,
             (Type::Bracket, Kind::QuotedName | Kind::Variable, _) => return false,
             (Type::Bracket, _, _) => Type::Bracket,
             (Type::Named, Kind::Word, _) => {

@@ -44,19 +44,19 @@ pub fn select_list(dialect: Dialect, text: &str) -> Option<Vec<SelectItem>> {
     let mut depth = 0_usize;
     let mut at = begin;
     while let Some(token) = tokens.tokens.get(at) {
-        match (token.kind, tokens.byte(at)) {
-            (Kind::Symbol, b'(' | b'[' | b'{') => depth += 1,
-            (Kind::Symbol, b')' | b']' | b'}') => {
+        match token.kind {
+            Kind::Open => depth += 1,
+            Kind::Close => {
                 if depth == 0 {
                     break;
                 }
                 depth -= 1;
             }
-            (Kind::Symbol, b',') if depth == 0 => {
+            Kind::Comma if depth == 0 => {
                 items.push(tokens.item(from..at)?);
                 from = at + 1;
             }
-            (Kind::Word, _) if depth == 0 && tokens.ends_list(at) => break,
+            Kind::Word if depth == 0 && tokens.ends_list(at) => break,
             _ => {}
         }
         at += 1;
@@ -98,14 +98,6 @@ struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    fn byte(&self, at: usize) -> u8 {
-        let start = self.tokens.get(at).map(|token| token.start);
-        start
-            .and_then(|start| self.text.as_bytes().get(start))
-            .copied()
-            .unwrap_or_default()
-    }
-
     fn piece(&self, at: usize) -> &str {
         let token = self.tokens.get(at);
         token
@@ -113,9 +105,8 @@ impl Tokens<'_> {
             .unwrap_or_default()
     }
 
-    fn is_symbol(&self, at: usize, byte: u8) -> bool {
-        let kind = self.tokens.get(at).map(|token| token.kind);
-        kind == Some(Kind::Symbol) && self.byte(at) == byte
+    fn is(&self, at: usize, kind: Kind) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.kind == kind)
     }
 
     fn is_word(&self, at: usize, word: &str) -> bool {
@@ -138,7 +129,7 @@ impl Tokens<'_> {
         match self.tokens.get(at)?.kind {
             Kind::QuotedName => Some(unquoted(self.piece(at))),
             Kind::Word if !self.word(at).is(RESERVED | VALUE) => Some(self.piece(at).to_owned()),
-            Kind::Word if at > 0 && self.is_symbol(at - 1, b'.') => Some(self.piece(at).to_owned()),
+            Kind::Word if at > 0 && self.is(at - 1, Kind::Dot) => Some(self.piece(at).to_owned()),
             _ => None,
         }
     }
@@ -146,11 +137,11 @@ impl Tokens<'_> {
     /// The first token of the select list, if the text is one query from its beginning to its end.
     fn list_begins(&self) -> Option<usize> {
         let is_cut = self.tokens.iter().any(|token| token.kind == Kind::Cut);
-        let semicolon = (0..self.tokens.len()).find(|at| self.is_symbol(*at, b';'));
+        let semicolon = (0..self.tokens.len()).find(|at| self.is(*at, Kind::Semicolon));
         if is_cut || semicolon.is_some_and(|at| at + 1 < self.tokens.len()) {
             return None;
         }
-        let mut at = (0..).find(|at| !self.is_symbol(*at, b'('))?;
+        let mut at = (0..).find(|at| !self.is(*at, Kind::Open))?;
         if self.is_word(at, "with") {
             at = self.behind_with(at)?;
         }
@@ -189,7 +180,7 @@ impl Tokens<'_> {
     fn behind_with(&self, with: usize) -> Option<usize> {
         let mut at = with + 1;
         while at < self.tokens.len() {
-            if self.is_symbol(at, b'(') {
+            if self.is(at, Kind::Open) {
                 at = self.behind_brackets(at)?;
             } else if ["select", "insert", "update", "delete", "merge", "values", "table"]
                 .iter()
@@ -207,9 +198,9 @@ impl Tokens<'_> {
     fn behind_brackets(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for at in open..self.tokens.len() {
-            if self.is_symbol(at, b'(') {
+            if self.is(at, Kind::Open) {
                 depth += 1;
-            } else if self.is_symbol(at, b')') {
+            } else if self.is(at, Kind::Close) {
                 depth = depth.checked_sub(1)?;
             }
             if depth == 0 {
@@ -222,7 +213,7 @@ impl Tokens<'_> {
     /// Whether a word outside of brackets ends the list.
     fn ends_list(&self, at: usize) -> bool {
         let keyword = self.word(at).keyword;
-        let is_qualified = at > 0 && self.is_symbol(at - 1, b'.');
+        let is_qualified = at > 0 && self.is(at - 1, Kind::Dot);
         let is_clause = matches!(keyword, Keyword::From | Keyword::Into | Keyword::ListEnd | Keyword::For);
         let is_distinct_from = at > 0 && self.is_word(at - 1, "distinct");
         is_clause && !is_qualified && !is_distinct_from
@@ -231,7 +222,7 @@ impl Tokens<'_> {
     /// The item of these tokens. `None` for one without any.
     fn item(&self, range: Range<usize>) -> Option<SelectItem> {
         let (first, last) = (range.start, range.end.checked_sub(1)?);
-        if self.is_symbol(last, b';') {
+        if self.is(last, Kind::Semicolon) {
             return self.item(first..last);
         }
         let start = self.tokens.get(first)?.start;
@@ -265,8 +256,8 @@ impl Tokens<'_> {
             };
         }
         let ends_operand = match self.tokens.get(last - 1).map(|token| token.kind) {
-            Some(Kind::Symbol) => matches!(self.byte(last - 1), b')' | b']'),
-            Some(Kind::Operator) => false,
+            Some(Kind::Close) => true,
+            Some(Kind::Operator | Kind::Open | Kind::Comma | Kind::Dot | Kind::Colon) => false,
             Some(Kind::Word) => !self.word(last - 1).wants_operand(),
             _ => true,
         };
@@ -279,7 +270,7 @@ impl Tokens<'_> {
     /// The column, if these tokens are names with dots between them and nothing else.
     fn column(&self, first: usize, last: usize) -> Option<Column> {
         let names = (first..=last).step_by(2).all(|at| self.name(at).is_some());
-        let dots = (first + 1..=last).step_by(2).all(|at| self.is_symbol(at, b'.'));
+        let dots = (first + 1..=last).step_by(2).all(|at| self.is(at, Kind::Dot));
         if !names || !dots || (last - first) % 2 != 0 {
             return None;
         }

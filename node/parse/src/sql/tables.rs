@@ -75,13 +75,14 @@ impl Pass<'_> {
     }
 
     /// Whether this token goes on with the name of a table, and if not, takes it.
-    pub(super) fn settle_table(&mut self, token: Token, first: u8) {
+    pub(super) fn settle_table(&mut self, token: Token) {
         let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
-        let goes_on = token.kind == Kind::Symbol && first == b'.';
+        let goes_on = token.kind == Kind::Dot;
         if is_name && self.last == Last::Dot {
             self.table.0.1 = token.span().1;
         } else if !goes_on {
-            self.end_table(first == b'(');
+            let bytes = self.source.get(token.start..token.end);
+            self.end_table(bytes == Some(b"("));
         }
     }
 

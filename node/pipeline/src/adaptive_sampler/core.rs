@@ -220,7 +220,8 @@ impl Core {
         self.load = state.load.clone();
         self.decisions = state.decisions.clone();
         self.records = state.records.clone();
-        if state.default_rate.total_cmp(&self.plan.default_rate).is_eq() && state.rate.is_finite() {
+        let is_percentage = (0.0..=100.0).contains(&state.rate);
+        if state.default_rate.total_cmp(&self.plan.default_rate).is_eq() && is_percentage {
             self.rate = state.rate;
         }
         for (rule, minute) in self.plan.rules.iter().zip(&mut self.minutes) {

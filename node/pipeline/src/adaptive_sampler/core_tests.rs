@@ -217,6 +217,11 @@ fn a_state_is_for_rules_by_name_and_for_the_rate_it_came_from() {
         Core::new(Plan::new("sampler", &moved).unwrap(), Some(&state)).rate(),
         0.0
     );
+    for nonsense in [-1.0, 1e9] {
+        (state.default_rate, state.rate) = (0.0, nonsense);
+        let after = Core::new(Plan::new("sampler", &moved).unwrap(), Some(&state));
+        assert_eq!(after.rate(), 0.0, "{nonsense}");
+    }
     before.set_default_rate(33.0);
     assert_eq!(
         before.state().rate,
@@ -239,7 +244,11 @@ fn a_clock_that_was_ahead_before_a_restart_does_not_hold_rows_back() {
     let mut after = Core::new(Plan::new("sampler", &settings).unwrap(), Some(&state));
     sample(&mut after, 9700, &[]);
     for second in 9701..9710 {
-        assert_eq!(sample(&mut after, second, &kinds(20..30, 1)).kept, 10, "at {second}");
+        assert_eq!(
+            sample(&mut after, second, &kinds(20..30, 1)).kept,
+            10,
+            "at {second}"
+        );
     }
 }
 

@@ -37,8 +37,14 @@ pub(super) enum Class {
     Question,
     /// Part of an operator.
     Operator,
-    /// A bracket, a comma, a semicolon.
-    Single,
+    /// `,`.
+    Comma,
+    /// `;`.
+    Semicolon,
+    /// `(`, `[`, in MySQL `{`.
+    Open,
+    /// `)`, `]`, in MySQL `}`.
+    Close,
 }
 
 /// Whether a byte goes on with a word: letters, digits, `_`, `$` and all that is not ASCII.
@@ -81,8 +87,12 @@ const fn class(byte: u8, mysql: bool) -> Class {
         b'@' if mysql => Class::At,
         b'#' if mysql => Class::Hash,
         b'\\' if mysql => Class::Backslash,
-        b'{' | b'}' if mysql => Class::Single,
-        b'(' | b')' | b'[' | b']' | b',' | b';' => Class::Single,
+        b'{' if mysql => Class::Open,
+        b'}' if mysql => Class::Close,
+        b'(' | b'[' => Class::Open,
+        b')' | b']' => Class::Close,
+        b',' => Class::Comma,
+        b';' => Class::Semicolon,
         b'+' | b'*' | b'%' | b'^' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'&' | b'|' | b'`' => {
             Class::Operator
         }

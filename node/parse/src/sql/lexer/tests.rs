@@ -36,7 +36,7 @@ fn tokens_of_postgresql_are_told_apart() {
         ("1e-5", vec![Number]),
         ("1-5", vec![Number, Operator, Number]),
         (".5", vec![Number]),
-        ("a.b", vec![Word, Symbol, Word]),
+        ("a.b", vec![Word, Dot, Word]),
         ("U&'\\0041'", vec![String]),
         ("U&\"x\"", vec![QuotedName]),
         ("x'1f'", vec![String]),
@@ -57,8 +57,8 @@ fn tokens_of_postgresql_are_told_apart() {
         ("a=?", vec![Word, Operator, Question]),
         ("a-/*x*/b", vec![Word, Operator, Comment, Word]),
         ("a--b", vec![Word, Comment]),
-        ("a::b:=c:d", vec![Word, Operator, Word, Operator, Word, Symbol, Word]),
-        ("(?, ...)", vec![Symbol, Question, Symbol, Ellipsis, Symbol]),
+        ("a::b:=c:d", vec![Word, Operator, Word, Operator, Word, Colon, Word]),
+        ("(?, ...)", vec![Open, Question, Comma, Ellipsis, Close]),
         ("a ... ", vec![Word, Ellipsis]),
     ] {
         assert_eq!(kinds(Dialect::PostgreSql, text), expected, "{text}");
@@ -76,7 +76,7 @@ fn tokens_of_mysql_are_told_apart() {
         ("--1", vec![Operator, Operator, Number]),
         ("1--", vec![Number, Comment]),
         ("/* /* */ a */", vec![Comment, Word, Operator, Operator]),
-        ("@a @@b.c @'c' @`d` @ ", vec![Variable, Variable, Symbol, Word, String, Variable, Operator]),
+        ("@a @@b.c @'c' @`d` @ ", vec![Variable, Variable, Dot, Word, String, Variable, Operator]),
         ("_utf8mb4'a' _latin1 \"b\" _x 'c'", vec![String, String, Word, String]),
         ("x'1f' N'a' 0x1F b'01' \\N", vec![String, String, Number, String, String]),
         ("a<=>b->>'$.c'", vec![Word, Operator, Word, Operator, String]),
@@ -88,7 +88,7 @@ fn tokens_of_mysql_are_told_apart() {
         ("/* a", vec![CutComment]),
         ("/*M!100100 a */", vec![Comment]),
         ("$$ secret $$ $a $b$ x", vec![String, Word, Cut]),
-        ("{d 'x'}", vec![Symbol, Word, String, Symbol]),
+        ("{d 'x'}", vec![Open, Word, String, Close]),
     ] {
         assert_eq!(kinds(Dialect::MySql, text), expected, "{text}");
     }
