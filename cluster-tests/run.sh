@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what is missing, then checks and tests everything: format, lints, licences, structure, unit, property and
-# whole-node tests against real databases. Ends with one line: N passed, N failed.
+# whole-node tests against real databases, and a short run of the fuzz targets. Ends with one line: N passed, N failed.
 #
 #   cluster-tests/run.sh            all of it
-#   cluster-tests/run.sh --quick    without the long scenarios and the server versions other than the system's
+#   cluster-tests/run.sh --quick    without the long scenarios, fuzzing, and the servers other than the system's
 #   cluster-tests/run.sh --fetch    only installs and fetches
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 deny_version=0.18.9
+fuzz_version=0.13.2
 quick=no
 for argument in "$@"; do
     case $argument in
@@ -20,6 +21,7 @@ done
 
 [ -t 1 ] || export CARGO_TERM_COLOR=never
 began=$SECONDS
+top=$PWD
 logs=target/run-logs
 mkdir -p "$logs"
 failed_steps=()
@@ -88,6 +90,46 @@ deny() {
     fi
 }
 
+install_fuzz() {
+    if ! command -v c++ >/dev/null; then
+        echo "   installing a C++ compiler with apt-get (libFuzzer needs one)"
+        local root=()
+        [ "$(id -u)" = 0 ] || root=(sudo)
+        "${root[@]}" apt-get update -qq &&
+            "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null || return 1
+    fi
+    [ "$(target/tools/bin/cargo-fuzz --version 2>/dev/null)" = "cargo-fuzz $fuzz_version" ] && return
+    echo "   building cargo-fuzz $fuzz_version into target/tools (a minute, once)"
+    cargo install cargo-fuzz --locked --debug --version "$fuzz_version" --root target/tools \
+        >"$logs/cargo-fuzz.log" 2>&1 || { tail -20 "$logs/cargo-fuzz.log"; return 1; }
+}
+
+# Each target for some seconds, from the seeds of the repository. What it finds stays in target/fuzz/corpus for the next
+# run; what breaks it is named, and is in target/fuzz/artifacts.
+fuzz() {
+    local target good=0 host
+    host=$(rustc -vV | awk '/^host/ { print $2 }')
+    export CARGO_TARGET_DIR=$PWD/target/fuzz
+    # Without a sanitizer it works with a stable compiler; there is no unsafe code of ours that one could look into.
+    if ! (cd cluster-tests/fuzz && "$top/target/tools/bin/cargo-fuzz" build --fuzz-dir . --sanitizer none) >"$logs/fuzz.log" 2>&1; then
+        tail -20 "$logs/fuzz.log"
+        return 1
+    fi
+    for target in sql expr config; do
+        mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
+        if RUST_BACKTRACE=0 "target/fuzz/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 \
+            -artifact_prefix="target/fuzz/artifacts/$target/" "target/fuzz/corpus/$target" "cluster-tests/fuzz/seeds/$target" \
+            >"$logs/fuzz-$target.log" 2>&1; then
+            printf '   %s: %s\n' "$target" "$(tail -1 "$logs/fuzz-$target.log")"
+        else
+            echo "   $target: broken, see $logs/fuzz-$target.log"
+            grep -m3 -A3 'panicked\|ERROR: libFuzzer' "$logs/fuzz-$target.log"
+            good=1
+        fi
+    done
+    return $good
+}
+
 # The house stays easy to see: nothing new on its top level, no file that does not fit a reader's head.
 structure() {
     local allowed=" Cargo.toml Cargo.lock clippy.toml rustfmt.toml deny.toml README.md LICENSE CHANGELOG.md .gitignore .ci .git proto node cluster-tests deploy config docs target "
@@ -131,6 +173,7 @@ if [ "$quick" != yes ]; then
     step "MySQL and MariaDB" cluster-tests/mysql.sh || exit 1
 fi
 step "cargo-deny" install_deny
+[ "$quick" = yes ] || step "cargo-fuzz" install_fuzz
 [ "$quick" = fetch ] && exit 0
 
 step "structure" structure
@@ -139,6 +182,7 @@ step "licences, bans, sources" deny
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "build" build || exit 1
 step "tests" tests
+[ "$quick" = yes ] || step "fuzz" fuzz
 
 passed=$(count passed)
 failed=$(count failed)

@@ -6,8 +6,8 @@ use ringwatch_config::{load_text, show};
 
 fuzz_target!(|text: &str| {
     match load_text("ringwatch.yaml", text, &|name| (name == "SECRET").then(|| "4n-und1sc1053d".to_owned())) {
-        Ok(settings) => {
-            let _ = show(&settings);
+        Ok(loaded) => {
+            let _ = show(&loaded.settings);
         }
         Err(faults) => assert!(!faults.as_slice().is_empty()),
     }

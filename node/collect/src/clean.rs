@@ -116,8 +116,13 @@ impl Cleaner {
         if let Some(known) = self.0.get(&hash) {
             return known;
         }
-        let clean: Arc<str> = obfuscate(dialect, truncate_chars(raw, LONGEST))
-            .map_or_else(|_| WITHHELD.into(), |text| text.as_str().into());
+        let clean = if dialect == Dialect::PostgreSql && is_value(raw) {
+            WITHHELD.into()
+        } else {
+            obfuscate(dialect, truncate_chars(raw, LONGEST))
+                .map_or_else(|_| WITHHELD.into(), |text| text.as_str().into())
+        };
+        let clean: Arc<str> = clean;
         self.0.insert(hash, Arc::clone(&clean));
         clean
     }
@@ -126,6 +131,36 @@ impl Cleaner {
 /// What is a literal differs between dialects.
 fn key(dialect: Dialect, raw: &str) -> u128 {
     xxh3_128_with_seed(raw.as_bytes(), dialect as u64)
+}
+
+/// Whether a text is no statement but a value of PostgreSQL that may hold one: an object, an array, a row or a quoted
+/// name. In them it stands in double quotes, and would be taken for a name.
+fn is_value(text: &str) -> bool {
+    let mut rest = text;
+    let mut in_brackets = false;
+    loop {
+        rest = rest.trim_start();
+        if let Some(comment) = rest.strip_prefix("--") {
+            rest = comment.split_once('\n').map_or("", |(_, after)| after);
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/").map_or("", |(_, after)| after);
+        } else if let Some(inner) = rest.strip_prefix('(') {
+            in_brackets = true;
+            rest = inner;
+        } else {
+            break;
+        }
+    }
+    let word = rest
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    let begins = |known: &&str| word.eq_ignore_ascii_case(known);
+    rest.starts_with(['{', '[', '"'])
+        || (in_brackets
+            && !["select", "with", "values", "table"]
+                .iter()
+                .any(|known| begins(&known)))
 }
 
 #[cfg(test)]
@@ -159,6 +194,31 @@ mod tests {
                 .await
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_only_holds_a_statement_is_withheld() {
+        let secret = "SELECT * FROM t WHERE pin = '1234'";
+        let of = |text: String| Cleaner::new().clean(Dialect::PostgreSql, &text);
+        for text in [
+            format!("{{\"pid\": 1, \"query\": \"{secret}\"}}"),
+            format!(" [\"{secret}\"]"),
+            format!("{{\"{secret}\",x}}"),
+            format!("(active,\"{secret}\",5)"),
+            format!("(\"{secret}\")"),
+            format!("\"{secret}\""),
+        ] {
+            assert_eq!(&*of(text.clone()), WITHHELD, "{text}");
+        }
+        for text in [
+            secret.to_owned(),
+            format!("({secret}) UNION ALL ({secret})"),
+            format!("/* a */ (( {secret} ))"),
+            "(VALUES (1))".to_owned(),
+        ] {
+            let clean = of(text.clone());
+            assert!(&*clean != WITHHELD && !clean.contains("1234"), "{text}: {clean}");
+        }
     }
 
     #[test]

@@ -405,3 +405,24 @@ fn every_example_of_a_converter_can_be_read() {
         assert!(doc.example.contains(doc.name), "{}", doc.name);
     }
 }
+
+#[test]
+fn what_a_condition_needs_is_what_it_never_holds_without() {
+    for (text, needed) in [
+        ("a > 1", &["a"][..]),
+        ("(a + b) > 100 and c", &["a", "b", "c"]),
+        ("a > 1 or b > 1", &[]),
+        ("(a > 1 and b > 1) or (a < 0 and c)", &["a"]),
+        ("a == nil", &[]),
+        ("not (a > 1)", &[]),
+        ("Coalesce([a, 5]) > 1", &[]),
+        ("true or a > 1", &[]),
+        ("severity_number >= 13", &["severity_number"]),
+    ] {
+        let condition = Condition::parse(text).unwrap();
+        let mut names: Vec<_> = condition.needs().into_iter().map(ToString::to_string).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names, needed, "{text}");
+    }
+}

@@ -161,7 +161,10 @@ async fn nothing_is_written_and_values_are_not_told() {
                 "SELECT 1 AS a FORM t WHERE b = 'secret' AND c = 4711",
                 FaultKind::Query,
             ),
-            ("SELECT ST_GeomFromText('secret') AS a", FaultKind::Statement),
+            (
+                "SELECT EXTRACTVALUE('<a/>', CONCAT('$', 'secret')) AS a",
+                FaultKind::Statement,
+            ),
             ("SELECT gone + 1 AS a FROM t", FaultKind::Query),
             ("SELECT COUNT(*) AS a FROM nowhere", FaultKind::Query),
         ] {

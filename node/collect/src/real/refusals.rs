@@ -46,6 +46,11 @@ async fn what_is_wrong_is_told_with_its_place() {
         ),
         ("SELECT 1/0 AS a", FaultKind::Statement, "division by zero"),
         ("SELECT $1 AS a", FaultKind::Query, "`tracking_column`"),
+        (
+            "SELECT 'secret \"x\"'::int AS a",
+            FaultKind::Statement,
+            "integer: \"...\"",
+        ),
         ("SELECT a FROM nowhere", FaultKind::Absent, "line 1, column 15"),
         (
             "SELECT pg_sleep(9)::text AS a",

@@ -300,3 +300,16 @@ async fn nothing_is_warmed_when_a_breaker_opened_while_it_waited() {
     assert!(warm.is_ok());
     assert_eq!(scene.servers.sent("h39", "connect"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_asked_tells_the_guard_nothing() {
+    let scene = scene(&["a"], |servers, _| {
+        servers.set("a", |b| {
+            b.faults = BTreeMap::from([("server", FaultKind::Version)])
+        });
+    });
+    millis(60_000).await;
+    let ends = scene.sentry.ends();
+    assert!(scene.count("a", "server", "error") > 0);
+    assert!(ends.failed.is_empty() && ends.not_made > 0, "{ends:?}");
+}

@@ -14,11 +14,18 @@ pub(crate) fn notes(settings: &Settings) -> Vec<Complaint> {
     let pipelines = settings.service.pipelines.values();
     let used: HashSet<&ComponentId> = pipelines.flat_map(|pipeline| &pipeline.processors).collect();
     for (id, processor) in settings.processors.iter().filter(|(id, _)| used.contains(id)) {
-        if let Processor::AdaptiveSampler(sampler) = processor {
-            let path = component("processors", id);
-            environment(&path, sampler, &mut found);
-            small_rates(&path, sampler, &mut found);
-            ordered_texts(&path, sampler, &mut found);
+        let path = component("processors", id);
+        match processor {
+            Processor::AdaptiveSampler(sampler) => {
+                environment(&path, sampler, &mut found);
+                small_rates(&path, sampler, &mut found);
+                ordered_texts(&path, sampler, &mut found);
+            }
+            Processor::PlanExtractor(_) | Processor::Verification(_) => {
+                let message = "this version passes rows on unchanged here: nothing is extracted, checked or redacted";
+                found.push(Complaint::new(path, message));
+            }
+            _ => {}
         }
     }
     found

@@ -1,5 +1,6 @@
 //! Expressions as trees.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -104,5 +105,32 @@ impl Expr {
     /// Whether `holds` is true of it or of any part of it.
     pub(super) fn any(&self, holds: &mut dyn FnMut(&Expr) -> bool) -> bool {
         holds(self) || self.parts().into_iter().any(|part| part.any(holds))
+    }
+
+    /// The paths without which it is true of no row.
+    pub(super) fn needed(&self) -> BTreeSet<usize> {
+        let union = |items: &[Self]| items.iter().flat_map(Self::needed).collect();
+        match self {
+            Self::And(items) => union(items),
+            Self::Or(items) => items
+                .iter()
+                .map(Self::needed)
+                .reduce(|a, b| a.intersection(&b).copied().collect())
+                .unwrap_or_default(),
+            Self::Compare(_, a, b) => a.strict().union(&b.strict()).copied().collect(),
+            Self::Match(a, _) | Self::In(a, _) => a.strict(),
+            Self::Path(_) => self.strict(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// The paths without which it is null. A converter may make a value of nothing.
+    fn strict(&self) -> BTreeSet<usize> {
+        match self {
+            Self::Path(at) => BTreeSet::from([*at]),
+            Self::Index(a, _) => a.strict(),
+            Self::Arithmetic(_, a, b) => a.strict().union(&b.strict()).copied().collect(),
+            _ => BTreeSet::new(),
+        }
     }
 }

@@ -165,6 +165,12 @@ impl Condition {
         self.paths.iter().collect()
     }
 
+    /// What it cannot do without: where a row lacks one of these, it does not hold.
+    pub fn needs(&self) -> Vec<&PathRef> {
+        let needed = self.expr.needed();
+        needed.into_iter().filter_map(|at| self.paths.get(at)).collect()
+    }
+
     /// Its text as it was given.
     pub fn text(&self) -> &str {
         &self.text

@@ -1,7 +1,7 @@
 //! What each kind of token becomes.
 
 use super::fold::{ELLIPSIS, Holds, List};
-use super::key::{KEY_BYTES, chunk, lower_key};
+use super::key::{Chunk, KEY_BYTES, chunk, key_of};
 use super::keyword::{COMMAND, Keyword, LOOSE, RESERVED, VALUE, Word, lookup};
 use super::lexer::{Lexer, Token};
 use super::output::SIGN_BYTES;
@@ -123,16 +123,16 @@ impl Pass<'_> {
         };
         let begins = name.first().is_some_and(|b| !b.is_ascii_digit() && *b != b'$');
         let is_reserved = (2..=KEY_BYTES).contains(&name.len())
-            && lookup(lower_key(chunk(name, 0), name.len())).is(if is_mysql { VALUE } else { RESERVED | VALUE });
+            && lookup(key_of(name, 0, name.len())).is(if is_mysql { VALUE } else { RESERVED | VALUE });
         begins && !is_reserved && name.iter().all(is_plain)
     }
 
     /// A string, number or parameter: `?`.
     pub(super) fn value(&mut self) {
-        self.write_value(*b"?...............", 1, Next::Value, Last::Value);
+        self.write_value(b"?...............", 1, Next::Value, Last::Value);
     }
 
-    fn write_value(&mut self, shown: [u8; KEY_BYTES], len: usize, next: Next, last: Last) {
+    fn write_value(&mut self, shown: &Chunk, len: usize, next: Next, last: Last) {
         self.expect = Expect::Nothing;
         self.out.space(space_between(self.last, next));
         self.out.text.put(shown, len);
@@ -161,7 +161,7 @@ impl Pass<'_> {
         }
         let is_list = matches!(self.last, Last::Open | Last::Comma);
         if is_list && self.is_mysql() && !self.frame.list.folds() {
-            self.write_value([b'.'; KEY_BYTES], 3, Next::Ellipsis, Last::Ellipsis);
+            self.write_value(&[b'.'; KEY_BYTES], 3, Next::Ellipsis, Last::Ellipsis);
         } else {
             self.value();
         }
@@ -209,13 +209,12 @@ impl Pass<'_> {
         self.last_place = self.canon();
         self.out.space(space_between(self.last, next));
         let len = end - start;
-        let mut unit = chunk(self.source, start);
+        let mut room = [0; KEY_BYTES];
+        let unit = chunk(self.source, start, &mut room);
         if len <= SIGN_BYTES {
             self.out.text.put(unit, len);
-            if len == 2 && unit.starts_with(b"!=") {
-                unit[..2].copy_from_slice(b"<>");
-            }
-            self.out.operator(unit, len);
+            let is_not_equal = len == 2 && unit.starts_with(b"!=");
+            self.out.operator(if is_not_equal { b"<>______________" } else { unit }, len);
         } else {
             let bytes = self.source.get(start..end).unwrap_or_default();
             self.out.text.extend(bytes);
@@ -237,7 +236,7 @@ impl Pass<'_> {
     pub(super) fn write_sign(&mut self, byte: u8, next: Next, last: Last) {
         self.last_place = self.canon();
         self.out.space(space_between(self.last, next));
-        self.out.text.put([byte], 1);
+        self.out.text.put(&[byte], 1);
         self.out.sign(byte);
         self.last = last;
         self.last_word = Keyword::Name;

@@ -125,7 +125,7 @@ impl Pass<'_> {
     pub(super) fn comma(&mut self) {
         self.end_item();
         let before = self.place();
-        self.out.text.put([b','], 1);
+        self.out.text.put(b",", 1);
         self.out.sign(b',');
         let after = self.canon();
         let list = &mut self.frame.list;

@@ -3,35 +3,37 @@
 /// As many bytes as one key holds.
 pub(super) const KEY_BYTES: usize = 16;
 
-/// Sixteen bytes of `source` from `start` on; past its end there are zeros.
-#[inline]
-pub(super) fn chunk(source: &[u8], start: usize) -> [u8; KEY_BYTES] {
+/// Sixteen bytes.
+pub(super) type Chunk = [u8; KEY_BYTES];
+
+/// Sixteen bytes of `source` from `start` on; past its end there are zeros, for which `room` is used. By reference, so
+/// that the processor loads all of them at once from where they are: what was stored by halves is slow to load whole.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would store the bytes by halves")]
+pub(super) fn chunk<'a>(source: &'a [u8], start: usize, room: &'a mut Chunk) -> &'a Chunk {
     match source.get(start..).and_then(<[u8]>::first_chunk) {
-        Some(found) => *found,
-        None => last_chunk(source, start),
+        Some(found) => found,
+        None => {
+            fill(source.get(start..).unwrap_or_default(), room);
+            room
+        }
     }
 }
 
-fn last_chunk(source: &[u8], start: usize) -> [u8; KEY_BYTES] {
-    let beyond = (start + KEY_BYTES).saturating_sub(source.len());
-    if beyond >= KEY_BYTES {
-        return [0; KEY_BYTES];
-    }
-    if let Some(last) = source.last_chunk() {
-        return (u128::from_le_bytes(*last) >> (8 * beyond)).to_le_bytes();
-    }
-    let mut padded = [0; KEY_BYTES];
-    for (to, from) in padded.iter_mut().zip(source.get(start..).unwrap_or_default()) {
+#[cold]
+fn fill(rest: &[u8], room: &mut Chunk) {
+    *room = [0; KEY_BYTES];
+    for (to, from) in room.iter_mut().zip(rest) {
         *to = *from;
     }
-    padded
 }
 
 /// How many bytes at the beginning of a chunk are `wanted`. All sixteen are looked at at once, so `wanted` should be
 /// made of comparisons and `|`, without a jump.
-#[inline]
-pub(super) fn run_of(chunk: [u8; KEY_BYTES], wanted: impl Fn(u8) -> bool) -> usize {
-    let mut marks = chunk;
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as above")]
+pub(super) fn run_of(chunk: &Chunk, wanted: impl Fn(u8) -> bool) -> usize {
+    let mut marks = *chunk;
     for byte in &mut marks {
         *byte = if wanted(*byte) { 0 } else { u8::MAX };
     }
@@ -43,7 +45,7 @@ pub(super) fn run_of(chunk: [u8; KEY_BYTES], wanted: impl Fn(u8) -> bool) -> usi
 pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
     let mut at = start;
     loop {
-        let run = run_of(chunk(source, at), &wanted);
+        let run = run_of(chunk(source, at, &mut [0; KEY_BYTES]), &wanted);
         at += run;
         if run < KEY_BYTES || at >= source.len() {
             return at.min(source.len());
@@ -52,11 +54,12 @@ pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
 }
 
 /// The first `len` bytes of a chunk in lower case, zeros after them.
-#[inline]
-pub(super) fn lower_key(chunk: [u8; KEY_BYTES], len: usize) -> u128 {
-    let mut small = chunk;
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as above")]
+pub(super) fn lower_key(chunk: &Chunk, len: usize) -> u128 {
+    let mut small = *chunk;
     for byte in &mut small {
-        *byte = byte.to_ascii_lowercase();
+        *byte |= u8::from(byte.wrapping_sub(b'A') < 26) << 5;
     }
     u128::from_le_bytes(small) & KEPT[len.min(KEY_BYTES)]
 }
@@ -74,7 +77,7 @@ static KEPT: [u128; KEY_BYTES + 1] = {
 
 /// The key of the `len` bytes from `start` on, of which only the first sixteen count.
 pub(super) fn key_of(source: &[u8], start: usize, len: usize) -> u128 {
-    lower_key(chunk(source, start), len)
+    lower_key(chunk(source, start, &mut [0; KEY_BYTES]), len)
 }
 
 #[cfg(test)]
@@ -97,7 +100,8 @@ mod tests {
         let text: Vec<u8> = (1..=40).collect();
         for len in 0..=text.len() {
             for start in 0..=len {
-                let found = chunk(&text[..len], start);
+                let mut room = [9; KEY_BYTES];
+                let found = chunk(&text[..len], start, &mut room);
                 let kept = (len - start).min(KEY_BYTES);
                 assert_eq!(found[..kept], text[start..start + kept]);
                 assert!(found[kept..].iter().all(|b| *b == 0));

@@ -3,7 +3,7 @@
 //! Canonical tokens are units of a fixed size where that goes, so that they are quickly written and hashed: a word is
 //! sixteen bytes, an operator eight. The first byte says which it is, so two sequences never make the same bytes.
 
-use super::key::{KEY_BYTES, chunk, lower_key};
+use super::key::{Chunk, KEY_BYTES, key_of};
 use super::pass::Frame;
 
 /// How many bytes an operator or a bracket takes in the canonical tokens.
@@ -38,10 +38,10 @@ impl Buffer {
     /// Writes the first `len` bytes of a chunk.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "most of what a pass does is to call this")]
-    pub(super) fn put<const N: usize>(&mut self, chunk: [u8; N], len: usize) {
+    pub(super) fn put<const N: usize>(&mut self, chunk: &[u8; N], len: usize) {
         match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            Some(slot) => *slot = chunk,
-            None => self.put_growing(&chunk),
+            Some(slot) => *slot = *chunk,
+            None => self.put_growing(chunk),
         }
         self.len += len;
     }
@@ -92,32 +92,34 @@ impl Output {
     /// Writes a space if there is to be one, without a branch.
     #[inline]
     pub(super) fn space(&mut self, wanted: bool) {
-        self.text.put([b' '], usize::from(wanted));
+        self.text.put(b" ", usize::from(wanted));
     }
 
     /// Writes an operator of one character to the canonical tokens.
     #[inline]
     pub(super) fn sign(&mut self, byte: u8) {
-        self.canon.put(u64::from(byte).to_le_bytes(), SIGN_BYTES);
+        self.canon.put(&u64::from(byte).to_le_bytes(), SIGN_BYTES);
     }
 
     /// Writes an operator of up to eight bytes to the canonical tokens.
     #[inline]
-    pub(super) fn operator(&mut self, chunk: [u8; KEY_BYTES], len: usize) {
-        let bits = u128::from_le_bytes(chunk) & ((1_u128 << (8 * len)) - 1);
-        self.canon.put((bits as u64).to_le_bytes(), SIGN_BYTES);
+    pub(super) fn operator(&mut self, chunk: &Chunk, len: usize) {
+        let bits = u128::from_le_bytes(*chunk) & ((1_u128 << (8 * len)) - 1);
+        self.canon.put(&(bits as u64).to_le_bytes(), SIGN_BYTES);
     }
 
     /// Writes a word of up to sixteen bytes to the canonical tokens, by its key.
     #[inline]
     pub(super) fn key(&mut self, key: u128) {
-        self.canon.put(key.to_le_bytes(), KEY_BYTES);
+        // By halves, as a processor has it in two registers; to store them and load the whole would stall it.
+        self.canon.put(&(key as u64).to_le_bytes(), SIGN_BYTES);
+        self.canon.put(&((key >> 64) as u64).to_le_bytes(), SIGN_BYTES);
     }
 
     /// Writes a word to the canonical tokens, in lower case.
     pub(super) fn word(&mut self, bytes: &[u8]) {
         if bytes.len() <= KEY_BYTES {
-            self.key(lower_key(chunk(bytes, 0), bytes.len()));
+            self.key(key_of(bytes, 0, bytes.len()));
         } else {
             self.long(bytes, |byte| byte.to_ascii_lowercase());
         }
@@ -125,10 +127,10 @@ impl Output {
 
     /// Writes bytes of any number to the canonical tokens, each as `change` makes it.
     pub(super) fn long(&mut self, bytes: &[u8], change: impl Fn(u8) -> u8) {
-        self.canon.put([LONG], 1);
-        self.canon.put((bytes.len() as u64).to_le_bytes(), SIGN_BYTES);
+        self.canon.put(&[LONG], 1);
+        self.canon.put(&(bytes.len() as u64).to_le_bytes(), SIGN_BYTES);
         for byte in bytes {
-            self.canon.put([change(*byte)], 1);
+            self.canon.put(&[change(*byte)], 1);
         }
     }
 

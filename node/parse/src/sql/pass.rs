@@ -1,7 +1,7 @@
 //! One pass over the tokens of a text, which writes it anew, without literals and in one spelling.
 
 use super::fold::{List, Run};
-use super::key::{KEY_BYTES, chunk, lower_key};
+use super::key::{KEY_BYTES, chunk, key_of, lower_key};
 use super::keyword::{COMMAND, Keyword, RESERVED, Word, lookup};
 use super::lexer::{Kind, Lexer, Token};
 use super::output::{Output, Place, Span};
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
                 continue;
             }
             match token.kind {
-                Kind::Word => self.word(token, lexer.word_chunk()),
+                Kind::Word => self.word(token),
                 Kind::Comma => self.comma(),
                 Kind::Open => self.open(token),
                 Kind::Close => self.close(token),
@@ -169,7 +169,7 @@ impl<'a> Pass<'a> {
         let first = self.source.get(token.start).copied().unwrap_or_default();
         if self.pending & pending::SEMICOLON != 0 && token.kind != Kind::Semicolon {
             self.pending &= !pending::SEMICOLON;
-            self.out.text.put([b';'], 1);
+            self.out.text.put(b";", 1);
             self.out.sign(b';');
         }
         if self.pending & pending::TABLE != 0 {
@@ -254,15 +254,17 @@ impl<'a> Pass<'a> {
     fn lookup(&self, token: Token) -> Word {
         let len = token.end - token.start;
         if token.kind == Kind::Word && (2..=KEY_BYTES).contains(&len) {
-            lookup(lower_key(chunk(self.source, token.start), len))
+            lookup(key_of(self.source, token.start, len))
         } else {
             Word::NAME
         }
     }
 
     #[inline]
-    fn word(&mut self, token: Token, chunk: [u8; KEY_BYTES]) {
+    fn word(&mut self, token: Token) {
         let len = token.end - token.start;
+        let mut room = [0; KEY_BYTES];
+        let chunk = chunk(self.source, token.start, &mut room);
         let key = lower_key(chunk, len);
         let is_plain = matches!(self.last, Last::Dot | Last::Cast) || !(2..=KEY_BYTES).contains(&len);
         let word = if is_plain { Word::NAME } else { lookup(key) };

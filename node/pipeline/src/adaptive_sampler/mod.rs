@@ -141,8 +141,8 @@ pub fn unmatched_rules(
     let mut unmatched = Vec::new();
     for rule in &plan.rules {
         let lacks = |has: &&dyn Fn(&PathRef) -> bool| -> Vec<String> {
-            let names = rule.condition.names();
-            let mut columns: Vec<String> = names
+            let needed = rule.condition.needs();
+            let mut columns: Vec<String> = needed
                 .into_iter()
                 .filter(|path| !has(path))
                 .map(ToString::to_string)

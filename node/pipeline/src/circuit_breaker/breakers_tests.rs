@@ -177,6 +177,21 @@ async fn a_target_that_comes_back_finds_its_circuit_for_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_a_name_over_keeps_its_series() {
+    let mut world = World::new(&settings(&["shop"]), idle);
+    world.cover(&[target("a", &["shop"])]);
+    world.cover(&[target("b", &["shop"])]);
+    world.trip("b");
+    world.now += 3601 * SECOND;
+    world.breakers.on_interval(world.now);
+    assert!(!world.breakers.covers(&id("a")));
+    for metric in ["trips_total", "slowdown", "rejected_readings_total"] {
+        let lines = world.lines(&format!("circuit_breaker_{metric}{{database=\"shop\"}}"));
+        assert_eq!(lines.len(), 1, "{metric}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_follow_the_list_of_targets() {
     let world = World::new(&settings(&["shop"]), idle);
     let shops = [target("a", &["shop"]), target("b", &["shop"])];
@@ -240,6 +255,34 @@ async fn a_process_without_memory_opens_all_and_they_are_tried_when_it_has_some(
     }
     (0..5).for_each(|_| world.read("a", GOOD).unwrap());
     assert_eq!(world.breakers.health().half_open_circuits, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_works_too_much_opens_all_and_they_are_tried_when_it_works_less() {
+    static CPU_SECONDS: AtomicU64 = AtomicU64::new(0);
+    let process = || ProcessUse {
+        cpu: Duration::from_secs(CPU_SECONDS.load(Relaxed)),
+        cpus: 1,
+        ..ProcessUse::default()
+    };
+    let settings = Settings {
+        cpu_threshold_percent: 80.0,
+        memory_check_interval: ringwatch_config::Duration::from_secs(100),
+        ..settings(&[])
+    };
+    let mut world = World::new(&settings, process);
+    world.cover(&[target("a", &[]), target("b", &[])]);
+    for (percent, open, half) in [(0, 0, 0), (80, 0, 0), (81, 2, 0), (73, 2, 0), (71, 0, 2)] {
+        CPU_SECONDS.fetch_add(percent, Relaxed);
+        world.breakers.on_interval(world.now);
+        world.now += 100 * SECOND;
+        let health = world.breakers.health();
+        assert_eq!(
+            (health.open_circuits, health.half_open_circuits),
+            (open, half),
+            "{percent}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Which targets breakers cover, from the first time that a target is listed until it is gone for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -98,11 +98,16 @@ impl Breakers {
 
     pub(super) fn drop_gone(&self, now: Instant) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let stay = slots.values().map(lock).filter(|slot| slot.gone.is_none());
+        let stay: BTreeSet<String> = stay.map(|slot| slot.name.clone()).collect();
         slots.retain(|_, slot| {
             let mut slot = lock(slot);
             let is_over = is_over(slot.gone, now);
             if is_over {
-                slot.meters.remove();
+                // Another target may have taken its name over, and with it its series.
+                if !stay.contains(&slot.name) {
+                    slot.meters.remove();
+                }
                 self.book.retain(|target| target != slot.target.id.as_str());
             }
             !is_over

@@ -98,5 +98,11 @@ mod tests {
             ..plain
         };
         assert_eq!(rules, expected, "no break is longer than the longest");
+        for (max_adjustments, doublings) in [(0, 0), (2, 2), (99, 6)] {
+            let mut settings = Settings::default();
+            settings.self_healing.enabled = true;
+            settings.self_healing.max_adjustments = max_adjustments;
+            assert_eq!(Rules::new(&settings, None).doublings, doublings);
+        }
     }
 }

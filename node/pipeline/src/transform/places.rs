@@ -11,6 +11,9 @@ use ringwatch_parse::expr::Places;
 
 use super::Lookup;
 
+/// How many places of one stream are remembered.
+const REMEMBERED_PLACES: usize = 256;
+
 /// The projections of all streams that came.
 pub(super) struct Projections {
     lookup: Lookup,
@@ -112,6 +115,10 @@ impl Places for Projection {
             return column.clone();
         }
         let column = (self.lookup.column)(&self.source, &self.stream, place);
+        // Keys may come out of the rows themselves, as many as their writer likes.
+        if known.len() >= REMEMBERED_PLACES {
+            known.clear();
+        }
         known.push((Known::of(place), column.clone()));
         column
     }

@@ -184,6 +184,10 @@ fn of_postgresql(
     receiver: &PostgresqlReceiver,
     wants: Wants,
 ) -> Option<Vec<Rows>> {
+    // Its labels are not known before it is read.
+    if receiver.targets_file.is_some() {
+        return None;
+    }
     let engine = catalogue.engine("postgresql")?;
     let mut projections = Projections::default();
     projections_of(&mut projections, engine, source, receiver, wants);

@@ -2,12 +2,14 @@
 
 mod class;
 mod comments;
+mod gaps;
 mod quoted;
 #[cfg(test)]
 mod tests;
 
 use self::class::{Class, MYSQL, POSTGRESQL, is_word};
-use super::key::{KEY_BYTES, chunk, end_of, run_of};
+use self::gaps::Gaps;
+use super::key::end_of;
 use super::{Dialect, Unlexable};
 
 /// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an amount.
@@ -79,8 +81,7 @@ pub(super) struct Lexer<'a> {
     dialect: Dialect,
     /// Where the version comment that is open ends; zero without one.
     version_end: usize,
-    /// The text from where the last word began.
-    chunk: [u8; KEY_BYTES],
+    gaps: Gaps,
 }
 
 impl<'a> Lexer<'a> {
@@ -94,31 +95,21 @@ impl<'a> Lexer<'a> {
             },
             dialect,
             version_end: 0,
-            chunk: [0; KEY_BYTES],
+            gaps: Gaps::default(),
         }
-    }
-
-    /// Sixteen bytes from where the last token began, if that is a word.
-    pub(super) fn word_chunk(&self) -> [u8; KEY_BYTES] {
-        self.chunk
     }
 
     /// The next token; `None` at the end of the text.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the token stays in registers, which is a third of the time")]
     pub(super) fn next_token(&mut self) -> Result<Option<Token>, Unlexable> {
-        // Most tokens have one space before them or none, which no branch should have to guess.
-        self.at += usize::from(self.class() == Some(Class::Space));
-        let Some(mut class) = self.class() else {
-            return Ok(None);
-        };
-        while class == Class::Space {
-            self.at += 1;
+        let class = loop {
             match self.class() {
-                Some(next) => class = next,
+                Some(Class::Space) => self.at += 1,
+                Some(class) => break class,
                 None => return Ok(None),
             }
-        }
+        };
         let start = self.at;
         if self.version_end != 0 {
             return self.versioned(class).map(|kind| Some(self.token(kind, start)));
@@ -260,23 +251,21 @@ impl<'a> Lexer<'a> {
     #[expect(clippy::inline_always, reason = "as above")]
     fn word(&mut self) -> Kind {
         let start = self.at;
-        self.chunk = chunk(self.bytes, start);
-        let run = run_of(self.chunk, is_word);
-        self.at = start + run;
-        if run == KEY_BYTES {
-            self.at = end_of(self.bytes, self.at, is_word);
+        self.at = self.gaps.next(self.bytes, start);
+        let next = self.bytes.get(self.at).copied().unwrap_or_default();
+        if (next == b'\'') | (next == b'"') | (next == b'&') {
+            return self.prefixed(start);
         }
-        match self.bytes.get(self.at) {
-            Some(b'\'' | b'"' | b'&') => self.prefixed(start),
-            Some(b' ' | b'\n') if self.chunk[0] == b'_' => self.introducer(start),
-            _ => Kind::Word,
+        if self.bytes.get(start) == Some(&b'_') {
+            return self.introducer(start);
         }
+        Kind::Word
     }
 
     /// A number and all that hangs on to it, such as `1.5e-3`, `0x1F`, `1_000`, `192.168.1.1` and `12abc`.
     fn number(&mut self) -> Kind {
         loop {
-            self.at = end_of(self.bytes, self.at, is_word);
+            self.at = self.gaps.next(self.bytes, self.at);
             let goes_on = match self.peek(0) {
                 Some(b'.') => self.peek(1) != Some(b'.'),
                 Some(b'+' | b'-') => self.is_exponent_sign(),

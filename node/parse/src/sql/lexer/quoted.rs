@@ -3,7 +3,7 @@
 use super::class::is_word;
 use super::{Kind, Lexer, PARAMETER_DIGITS};
 use crate::sql::Unlexable;
-use crate::sql::key::{chunk, end_of};
+use crate::sql::key::end_of;
 
 impl Lexer<'_> {
     /// A string of PostgreSQL, whose meaning of a backslash depends on `standard_conforming_strings`, which the text
@@ -147,7 +147,6 @@ impl Lexer<'_> {
         if self.dollar_tag().is_some() {
             return self.dollar_string(start);
         }
-        self.chunk = chunk(self.bytes, start);
         self.at = end_of(self.bytes, start + 1, is_word);
         Kind::Word
     }
