@@ -157,10 +157,7 @@ fn is_value(text: &str) -> bool {
         .unwrap_or_default();
     let begins = |known: &&str| word.eq_ignore_ascii_case(known);
     rest.starts_with(['{', '[', '"'])
-        || (in_brackets
-            && !["select", "with", "values", "table"]
-                .iter()
-                .any(|known| begins(&known)))
+        || (in_brackets && !["select", "with", "values", "table"].iter().any(begins))
 }
 
 #[cfg(test)]

@@ -143,7 +143,6 @@ fn corpus() -> Vec<String> {
 }
 
 fn main() {
-    one_shape();
     let mut normalizer = Normalizer::default();
     for (name, dialect, quote) in [("postgresql", Dialect::PostgreSql, "\""), ("mysql", Dialect::MySql, "`")] {
         let texts = statements(quote);
@@ -165,21 +164,4 @@ fn main() {
             normalizer.text(Dialect::MySql, text).map_or(0, |found| found.1)
         });
     }
-}
-
-fn one_shape() {
-    let mut all = Texts::default();
-    let mut numbers = Numbers(42);
-    let one = statement(&mut numbers, "");
-    println!("{one}");
-    while all.bytes.len() < BYTES {
-        all.push(&one);
-    }
-    let mut normalizer = Normalizer::default();
-    measure("same text", &all, |text| normalizer.text(Dialect::PostgreSql, text).unwrap().1);
-    let mut all = Texts::default();
-    while all.bytes.len() < BYTES {
-        all.push("SELECT t1.orders, t1.customer_id, t1.created_at FROM orders AS t1 LEFT JOIN users t2 ON t1.id = t2.user_id WHERE t1.status = 12345 AND t2.email LIKE '%name 42%' AND t1.deleted_at IS NULL ORDER BY t1.region DESC LIMIT 10");
-    }
-    measure("same text 2", &all, |text| normalizer.text(Dialect::PostgreSql, text).unwrap().1);
 }

@@ -46,9 +46,15 @@ pub(crate) struct MysqlSession {
     /// How long the server itself lets a statement run, as it was told last.
     limit: Option<Duration>,
     /// The columns of each statement: an answer without rows does not tell them.
-    described: HashMap<Arc<str>, Described>,
+    described: HashMap<Arc<str>, Arc<Shape>>,
     /// When the server started, once that was asked.
     started: Option<Option<i64>>,
+}
+
+/// What a server says of a statement that it has prepared.
+struct Shape {
+    columns: Described,
+    parameters: usize,
 }
 
 /// The version of the server.
@@ -87,7 +93,11 @@ impl Session for MysqlSession {
     }
 
     async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
-        within(query.timeout, self.columns(query.sql)).await
+        let shape = within(query.timeout, self.shape(query.sql)).await?;
+        if shape.parameters > usize::from(query.tracking.is_some()) {
+            return Err(unknown_parameters(shape.parameters).into());
+        }
+        Ok(shape.columns)
     }
 
     async fn started(&mut self) -> Result<Option<i64>, Fault> {
@@ -133,26 +143,27 @@ impl Session for MysqlSession {
 impl MysqlSession {
     async fn answer(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
         self.limit(query.timeout).await?;
-        let described = match self.described.get(query.sql) {
-            Some(described) => described.clone(),
+        let shape = match self.described.get(query.sql) {
+            Some(known) => Arc::clone(known),
             None => {
-                let described = self.columns(query.sql).await?;
+                let shape = Arc::new(self.shape(query.sql).await?);
                 if self.described.len() >= MOST_SHAPES {
                     self.described.clear();
                 }
-                self.described.insert(Arc::clone(query.sql), described.clone());
-                described
+                self.described.insert(Arc::clone(query.sql), Arc::clone(&shape));
+                shape
             }
         };
-        let mut answer = Answer::new(query, &described)?;
-        let text = match query.tracking {
-            None => query.sql.to_string(),
-            Some(value) => self.prepare(query.sql, value).await?,
+        let mut answer = Answer::new(query, &shape.columns)?;
+        let text = match (shape.parameters, query.tracking) {
+            (0, _) => query.sql.to_string(),
+            (1, Some(value)) => self.prepare(query.sql, value).await?,
+            (parameters, _) => return Err(unknown_parameters(parameters).into()),
         };
         let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await.map_err(|e| refused(&e))? {
             let row: MySqlRow = row;
-            push(&mut answer, &row, &described)?;
+            push(&mut answer, &row, &shape.columns)?;
         }
         Ok(answer.finish()?)
     }
@@ -178,12 +189,16 @@ impl MysqlSession {
         done.await.map(drop).map_err(|e| fault_of(&e))
     }
 
-    /// The columns that the statement yields, without executing it.
-    async fn columns(&mut self, sql: &Arc<str>) -> Result<Described, Refused> {
+    /// What the statement yields and takes, without executing it.
+    async fn shape(&mut self, sql: &Arc<str>) -> Result<Shape, Refused> {
         let text = AssertSqlSafe(Arc::clone(sql)).into_sql_str();
         let statement = (&mut self.connection).prepare(text).await;
         let statement: sqlx::mysql::MySqlStatement = statement.map_err(|e| refused(&e))?;
-        Ok(statement.columns().iter().map(column_type).collect())
+        let parameters = statement.parameters();
+        Ok(Shape {
+            columns: statement.columns().iter().map(column_type).collect(),
+            parameters: parameters.map_or(0, |known| known.either(<[_]>::len, |count| count)),
+        })
     }
 
     /// Tells the server how long a statement may run: a little less than this side waits, so that the answer tells why.
@@ -202,6 +217,12 @@ impl MysqlSession {
         self.limit = Some(timeout);
         Ok(())
     }
+}
+
+fn unknown_parameters(count: usize) -> Fault {
+    let message =
+        format!("the statement has {count} parameters; there is only one `?`, with `tracking_column`");
+    Fault::new(FaultKind::Query, &message)
 }
 
 fn push(answer: &mut Answer, row: &MySqlRow, described: &Described) -> Result<(), Refused> {

@@ -39,8 +39,8 @@ impl Parameter {
                 })?;
                 Some(bytes.ok_or_else(|| {
                     wrong(format!(
-                        "`$1` is of type {name}, which the value of the tracking column is not: give the column another \
-                         name to begin anew"
+                        "`$1` is of type {name}, which the value of the tracking column is not: \
+                         give the column another name to begin anew"
                     ))
                 })?)
             }

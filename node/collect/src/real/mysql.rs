@@ -12,7 +12,6 @@ use crate::guarded::Guarded;
 use crate::ownership::SoleOwner;
 use crate::session::Query;
 
-const BOTH: [Flavour; 2] = [Flavour::MySql, Flavour::MariaDb];
 /// What the tests read and try to write.
 const TABLES: &str = "create database app; create table app.t (id bigint unsigned, at datetime(6), bits bit(10), \
     body longtext, d date);
@@ -85,140 +84,149 @@ impl My {
 }
 
 #[tokio::test]
-async fn values_are_read_as_they_are_and_what_does_not_fit_is_counted() {
-    for flavour in BOTH {
-        let my = My::start(flavour).await;
-        let query =
-            "- {sql: 'SELECT id, at, bits, body, d, NULL AS n FROM t ORDER BY id', tracking_column: id,
+async fn all_holds_for_mysql() {
+    all(Flavour::MySql).await;
+}
+
+#[tokio::test]
+async fn all_holds_for_mariadb() {
+    all(Flavour::MariaDb).await;
+}
+
+async fn all(flavour: Flavour) {
+    let my = My::start(flavour).await;
+    values_are_read_as_they_are_and_what_does_not_fit_is_counted(&my).await;
+    long_texts_come_whole(&my).await;
+    nothing_is_written_and_values_are_not_told(&my).await;
+    what_this_side_gave_up_ends_at_the_server(&my).await;
+}
+
+async fn values_are_read_as_they_are_and_what_does_not_fit_is_counted(my: &My) {
+    let flavour = my.flavour;
+    let query = "- {sql: 'SELECT id, at, bits, body, d, NULL AS n FROM t ORDER BY id', tracking_column: id,
     metrics: [{metric_name: m, value_column: bits, monotonic: true}], logs: [{body_column: body}]}";
-        let mut asking = my.asking(query).await;
-        // It has no parameter: the value of the tracking column has no place in it.
-        assert!(asking.ask().await.is_err(), "{flavour:?}");
-        let query = query
-            .replace("FROM t ", "FROM t WHERE id > ? OR ? ")
-            .replace(" OR ?", "");
-        let query = query.replace(
-            "tracking_column: id",
-            "tracking_column: id, tracking_start_value: '0'",
+    let mut asking = my.asking(query).await;
+    // Without a parameter it is asked as it is.
+    for _ in 0..2 {
+        assert_eq!(asking.ask().await.unwrap().rows.num_rows(), 2, "{flavour:?}");
+    }
+    let mut wrong = my
+        .asking(&query.replace("t ORDER", "t WHERE id > ? OR ? ORDER"))
+        .await;
+    assert!(wrong.ask().await.unwrap_err().message.contains("2 parameters"));
+    let query = query.replace("t ORDER", "t WHERE id > ? ORDER");
+    let query = query.replace(
+        "tracking_column: id",
+        "tracking_column: id, tracking_start_value: '0'",
+    );
+    let mut asking = my.asking(&query).await;
+    let answered = asking.ask().await.unwrap();
+    let rows = &answered.rows;
+    let of = |at| ["id", "at", "bits", "body", "d", "n"].map(|name| cell(rows, name, at));
+    assert_eq!(
+        of(0),
+        ["i 49", "t null", "i 49", "s null", "t null", "s null"],
+        "{flavour:?}"
+    );
+    assert_eq!(
+        of(1),
+        [
+            "i null",
+            "t 1767323045000006000",
+            "i 513",
+            "s x",
+            "t 1767312000000000000",
+            "s null"
+        ]
+    );
+    assert_eq!(answered.unread, [("id".to_owned(), 1)]);
+    assert_eq!(answered.tracking.as_deref(), Some("18446744073709551615"));
+    assert_eq!(
+        asking.ask().await.unwrap().rows.num_rows(),
+        0,
+        "nothing is above it"
+    );
+    assert!(rows.column_by_name(crate::sqlquery::STARTED).unwrap().is_valid(0));
+    asking.end().await;
+}
+
+async fn long_texts_come_whole(my: &My) {
+    let flavour = my.flavour;
+    for length in [70_000, 300_000, 15_000_000] {
+        let query = format!(
+            "- {{sql: \"SELECT REPEAT('x', {length}) AS a\", sql_columns: [], logs: [{{body_column: a}}]}}"
         );
         let mut asking = my.asking(&query).await;
         let answered = asking.ask().await.unwrap();
-        let rows = &answered.rows;
-        let of = |at| ["id", "at", "bits", "body", "d", "n"].map(|name| cell(rows, name, at));
-        assert_eq!(
-            of(0),
-            ["i 49", "t null", "i 49", "s null", "t null", "s null"],
-            "{flavour:?}"
-        );
-        assert_eq!(
-            of(1),
-            [
-                "i null",
-                "t 1767323045000006000",
-                "i 513",
-                "s x",
-                "t 1767312000000000000",
-                "s null"
-            ]
-        );
-        assert_eq!(answered.unread, [("id".to_owned(), 1)]);
-        assert_eq!(answered.tracking.as_deref(), Some("18446744073709551615"));
-        assert_eq!(
-            asking.ask().await.unwrap().rows.num_rows(),
-            0,
-            "nothing is above it"
-        );
-        assert!(rows.column_by_name(crate::sqlquery::STARTED).unwrap().is_valid(0));
+        assert_eq!(cell(&answered.rows, "a", 0).len(), length + 2, "{flavour:?}");
         asking.end().await;
     }
 }
 
-#[tokio::test]
-async fn long_texts_come_whole() {
-    for flavour in BOTH {
-        let my = My::start(flavour).await;
-        for length in [70_000, 300_000, 15_000_000] {
-            let query = format!(
-                "- {{sql: \"SELECT REPEAT('x', {length}) AS a\", sql_columns: [], logs: [{{body_column: a}}]}}"
-            );
-            let mut asking = my.asking(&query).await;
-            let answered = asking.ask().await.unwrap();
-            assert_eq!(cell(&answered.rows, "a", 0).len(), length + 2, "{flavour:?}");
-            asking.end().await;
-        }
+async fn nothing_is_written_and_values_are_not_told(my: &My) {
+    let flavour = my.flavour;
+    for (sql, kind) in [
+        ("INSERT INTO t (id) VALUES (1)", FaultKind::Query),
+        ("CREATE TABLE u AS SELECT 1 AS a", FaultKind::Query),
+        ("SELECT 1 AS a; DROP TABLE t", FaultKind::Query),
+        (
+            "SELECT 1 AS a FORM t WHERE b = 'secret' AND c = 4711",
+            FaultKind::Query,
+        ),
+        (
+            "SELECT EXTRACTVALUE('<a/>', CONCAT('$', 'secret')) AS a",
+            FaultKind::Statement,
+        ),
+        ("SELECT gone + 1 AS a FROM t", FaultKind::Query),
+        ("SELECT COUNT(*) AS a FROM nowhere", FaultKind::Query),
+    ] {
+        let query = format!("- {{sql: \"{sql}\", logs: [{{body_column: a}}]}}");
+        let mut asking = my.asking(&query).await;
+        let fault = asking.ask().await.unwrap_err();
+        assert_eq!(fault.kind, kind, "{flavour:?} {sql}: {fault}");
+        let told = fault.message.contains("secret") || fault.message.contains("4711");
+        assert!(!told, "{flavour:?} {fault}");
     }
-}
-
-#[tokio::test]
-async fn nothing_is_written_and_values_are_not_told() {
-    for flavour in BOTH {
-        let my = My::start(flavour).await;
-        for (sql, kind) in [
-            ("INSERT INTO t (id) VALUES (1)", FaultKind::Query),
-            ("CREATE TABLE u AS SELECT 1 AS a", FaultKind::Query),
-            ("SELECT 1 AS a; DROP TABLE t", FaultKind::Query),
-            (
-                "SELECT 1 AS a FORM t WHERE b = 'secret' AND c = 4711",
-                FaultKind::Query,
-            ),
-            (
-                "SELECT EXTRACTVALUE('<a/>', CONCAT('$', 'secret')) AS a",
-                FaultKind::Statement,
-            ),
-            ("SELECT gone + 1 AS a FROM t", FaultKind::Query),
-            ("SELECT COUNT(*) AS a FROM nowhere", FaultKind::Query),
-        ] {
-            let query = format!("- {{sql: \"{sql}\", logs: [{{body_column: a}}]}}");
-            let mut asking = my.asking(&query).await;
-            let fault = asking.ask().await.unwrap_err();
-            assert_eq!(fault.kind, kind, "{flavour:?} {sql}: {fault}");
-            let told = fault.message.contains("secret") || fault.message.contains("4711");
-            assert!(!told, "{flavour:?} {fault}");
-        }
-        for write in [
-            "INSERT INTO t (id) VALUES (1)",
-            "INSERT INTO m VALUES (1)",
-            "DROP TABLE m",
-        ] {
-            let mut asking = my
-                .asking("- {sql: SELECT 1 AS a, logs: [{body_column: a}]}")
-                .await;
-            let AnySession::Mysql(session) = &mut asking.session else {
-                unreachable!()
-            };
-            let refused = session.execute(write).await;
-            assert!(refused.is_err(), "{flavour:?} {write}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_this_side_gave_up_ends_at_the_server() {
-    for flavour in BOTH {
-        let my = My::start(flavour).await;
-        let plan = my.plan("- {sql: 'SELECT SLEEP(20) AS a', timeout: 20s, logs: [{body_column: a}]}");
-        let target = targets_of(&plan)[0].clone();
-        let guarded = Guarded::new(Connections::new(), Arc::new(SoleOwner));
-        let mut session = guarded.connect(&target, &target.readers[0], "").await.unwrap();
-        session.limit(Some(Duration::from_millis(500)));
-        let ReaderPlan::Sql(plan) = &plan else {
+    for write in [
+        "INSERT INTO t (id) VALUES (1)",
+        "INSERT INTO m VALUES (1)",
+        "DROP TABLE m",
+    ] {
+        let mut asking = my
+            .asking("- {sql: SELECT 1 AS a, logs: [{body_column: a}]}")
+            .await;
+        let AnySession::Mysql(session) = &mut asking.session else {
             unreachable!()
         };
-        let planned = &plan.queries()[0];
-        let query: Query<'_> = planned.query(planned.sql(), None);
-        let refused = session.query(&query).await.unwrap_err();
-        assert!(
-            matches!(
-                refused.fault.kind,
-                FaultKind::Deadline | FaultKind::StatementTimeout
-            ),
-            "{}",
-            refused.fault
-        );
-        let end = Instant::now() + Duration::from_secs(5);
-        while my.running("SLEEP(20)").await > 0 {
-            assert!(Instant::now() < end, "{flavour:?}: it goes on");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let refused = session.execute(write).await;
+        assert!(refused.is_err(), "{flavour:?} {write}");
+    }
+}
+
+async fn what_this_side_gave_up_ends_at_the_server(my: &My) {
+    let flavour = my.flavour;
+    let plan = my.plan("- {sql: 'SELECT SLEEP(20) AS a', timeout: 20s, logs: [{body_column: a}]}");
+    let target = targets_of(&plan)[0].clone();
+    let guarded = Guarded::new(Connections::new(), Arc::new(SoleOwner));
+    let mut session = guarded.connect(&target, &target.readers[0], "").await.unwrap();
+    session.limit(Some(Duration::from_millis(500)));
+    let ReaderPlan::Sql(plan) = &plan else {
+        unreachable!()
+    };
+    let planned = &plan.queries()[0];
+    let query: Query<'_> = planned.query(planned.sql(), None);
+    let refused = session.query(&query).await.unwrap_err();
+    assert!(
+        matches!(
+            refused.fault.kind,
+            FaultKind::Deadline | FaultKind::StatementTimeout
+        ),
+        "{}",
+        refused.fault
+    );
+    let end = Instant::now() + Duration::from_secs(5);
+    while my.running("SLEEP(20)").await > 0 {
+        assert!(Instant::now() < end, "{flavour:?}: it goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

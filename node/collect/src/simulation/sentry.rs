@@ -305,7 +305,8 @@ async fn nothing_is_warmed_when_a_breaker_opened_while_it_waited() {
 async fn what_is_not_asked_tells_the_guard_nothing() {
     let scene = scene(&["a"], |servers, _| {
         servers.set("a", |b| {
-            b.faults = BTreeMap::from([("server", FaultKind::Version)])
+            b.faults = BTreeMap::from([("server", FaultKind::Version)]);
+            b.extension = Some("public");
         });
     });
     millis(60_000).await;

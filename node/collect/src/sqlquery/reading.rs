@@ -90,8 +90,8 @@ pub(crate) async fn ask_user<S: Session>(
     let secret: Vec<&str> = secret.iter().map(String::as_str).collect();
     if let Some(tracking) = planned.mapping().tracking().filter(|name| secret.contains(name)) {
         let message = format!(
-            "tracking column `{tracking}` seems to hold SQL, whose values must not be remembered: track another column, \
-             or say in `sql_columns` which columns hold SQL"
+            "tracking column `{tracking}` seems to hold SQL, whose values must not be remembered: \
+             track another column, or say in `sql_columns` which columns hold SQL"
         );
         return Err(Fault::new(FaultKind::Query, &message));
     }

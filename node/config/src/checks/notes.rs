@@ -22,7 +22,8 @@ pub(crate) fn notes(settings: &Settings) -> Vec<Complaint> {
                 ordered_texts(&path, sampler, &mut found);
             }
             Processor::PlanExtractor(_) | Processor::Verification(_) => {
-                let message = "this version passes rows on unchanged here: nothing is extracted, checked or redacted";
+                let message =
+                    "this version passes rows on unchanged here: nothing is extracted, checked or redacted";
                 found.push(Complaint::new(path, message));
             }
             _ => {}

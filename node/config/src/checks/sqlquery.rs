@@ -64,8 +64,12 @@ fn whom(path: &[String], receiver: &SqlqueryReceiver, found: &mut Vec<Complaint>
         return;
     };
     for (key, _) in parts.iter().filter(|(_, given)| *given) {
+        let hint = match (*key, receiver.driver) {
+            ("tls", Driver::Postgres) => " (there it is `?sslmode=...`; `disable` for a server without TLS)",
+            _ => "",
+        };
         let message =
-            format!("`{key}` stands beside `datasource`, which says it already; take one of them away");
+            format!("`{key}` stands beside `datasource`, which says it already; take one of them away{hint}");
         found.push(Complaint::new(at(path, key), message));
     }
     // What `config show` prints is a valid file too.

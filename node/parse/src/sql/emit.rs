@@ -48,9 +48,9 @@ impl Pass<'_> {
         if word.is(LOOSE) && !self.begins_statement() && self.last != Last::Name {
             return;
         }
-        if let Some(name) = word.keyword.command()
-            && !self.out.commands.contains(&name)
-        {
+        let bit = 1 << word.keyword as u64;
+        if let Some(name) = word.keyword.command().filter(|_| self.seen & bit == 0) {
+            self.seen |= bit;
             self.out.commands.push(name);
         }
     }
@@ -77,18 +77,42 @@ impl Pass<'_> {
 
     /// The same without the space before it.
     pub(super) fn write_long(&mut self, token: Token) {
-        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
-        self.out.text.extend(bytes);
-        self.write_canonical(bytes);
+        self.write_text(token.start, token.end);
+        self.write_canonical(token.start, token.end);
+    }
+
+    /// A piece of the text as it stands.
+    fn write_text(&mut self, start: usize, end: usize) {
+        if end - start <= KEY_BYTES {
+            let mut room = [0; KEY_BYTES];
+            let chunk = chunk(self.source, start, &mut room);
+            self.out.text.put(chunk, end - start);
+        } else {
+            self.out.text.extend(self.source.get(start..end).unwrap_or_default());
+        }
     }
 
     /// A word of the canonical tokens: in lower case, and in names of tables without the numbers of partitions.
-    fn write_canonical(&mut self, bytes: &[u8]) {
+    fn write_canonical(&mut self, start: usize, end: usize) {
+        let bytes = self.source.get(start..end).unwrap_or_default();
         if self.pending & pending::TABLE != 0 && bytes.iter().any(u8::is_ascii_digit) {
             let kept: Vec<u8> = without_numbers(bytes).collect();
-            return self.out.word(&kept);
+            self.out.word(&kept);
+        } else if bytes.len() <= KEY_BYTES {
+            self.out.key(key_of(self.source, start, bytes.len()));
+        } else {
+            self.out.word(bytes);
         }
-        self.out.word(bytes);
+    }
+
+    /// The same of a short name of a table, of which the key is known.
+    pub(super) fn write_table(&mut self, token: Token, key: u128) {
+        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
+        if bytes.iter().any(u8::is_ascii_digit) {
+            self.write_canonical(token.start, token.end);
+        } else {
+            self.out.key(key);
+        }
     }
 
     pub(super) fn quoted_name(&mut self, token: Token) {
@@ -102,10 +126,12 @@ impl Pass<'_> {
             let shown = |b: &u8| if b.is_ascii_control() { b' ' } else { *b };
             self.out.text.extend(&bytes.iter().map(shown).collect::<Vec<u8>>());
         } else {
-            self.out.text.extend(bytes);
+            self.write_text(token.start, token.end);
         }
         match bytes {
-            [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner) => self.write_canonical(inner),
+            [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner) => {
+                self.write_canonical(token.start + 1, token.end - 1);
+            }
             _ => self.out.long(bytes, |byte| byte),
         }
         self.last = Last::Name;
@@ -134,8 +160,7 @@ impl Pass<'_> {
 
     fn write_value(&mut self, shown: &Chunk, len: usize, next: Next, last: Last) {
         self.expect = Expect::Nothing;
-        self.out.space(space_between(self.last, next));
-        self.out.text.put(shown, len);
+        self.out.text.put_spaced(space_between(self.last, next), shown, len);
         if !self.joins_run() {
             let start = self.canon();
             self.out.sign(if next == Next::Ellipsis { ELLIPSIS } else { b'?' });

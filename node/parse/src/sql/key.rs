@@ -57,11 +57,20 @@ pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "as above")]
 pub(super) fn lower_key(chunk: &Chunk, len: usize) -> u128 {
-    let mut small = *chunk;
-    for byte in &mut small {
-        *byte |= u8::from(byte.wrapping_sub(b'A') < 26) << 5;
-    }
-    u128::from_le_bytes(small) & KEPT[len.min(KEY_BYTES)]
+    let bits = u128::from_le_bytes(*chunk) & KEPT[len.min(KEY_BYTES)];
+    u128::from(lower(bits as u64)) | (u128::from(lower((bits >> 64) as u64)) << 64)
+}
+
+/// Sets bit 5 of every byte from `A` to `Z`: in each byte the top bit of `from` says `>= A`, that of `past` says `> Z`.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as above")]
+fn lower(bytes: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let low = bytes & !TOPS;
+    let past = low + ONES * (0x7f - b'Z') as u64;
+    let from = low + ONES * (0x80 - b'A') as u64;
+    bytes | ((!bytes & TOPS & (from ^ past)) >> 2)
 }
 
 /// For each length the bits of as many bytes.

@@ -147,13 +147,12 @@ words! {
     "isnull" Other RESERVED | VALUE; "notnull" Other RESERVED | VALUE; "variadic" Other RESERVED;
 }
 
-const SLOTS: usize = 1024;
+const SLOTS: usize = 512;
 const HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Where the search for a key begins.
+/// Where the search for a key begins. Few words have the same first eight bytes.
 const fn slot(key: u128) -> usize {
-    let folded = (key as u64) ^ ((key >> 64) as u64).rotate_left(29);
-    (folded.wrapping_mul(HASH) >> 54) as usize
+    ((key as u64).wrapping_mul(HASH) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
 
 struct Table {

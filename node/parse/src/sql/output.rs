@@ -46,6 +46,39 @@ impl Buffer {
         self.len += len;
     }
 
+    /// Writes the first `len` bytes of a chunk, with a space before them if there is to be one.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub(super) fn put_spaced(&mut self, space: bool, chunk: &Chunk, len: usize) {
+        const SPACED: usize = KEY_BYTES + 1;
+        let begin = usize::from(space);
+        let room = self.bytes.get_mut(self.len..);
+        let Some(slot) = room.and_then(<[u8]>::first_chunk_mut::<SPACED>) else {
+            self.put(b" ", begin);
+            return self.put(chunk, len);
+        };
+        slot[0] = b' ';
+        if let Some(word) = slot.get_mut(begin..begin + KEY_BYTES) {
+            word.copy_from_slice(chunk);
+        }
+        self.len += begin + len;
+    }
+
+    /// Writes a key. By halves, as a processor has it in two registers: what is stored whole from there stalls it.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn put_key(&mut self, key: u128) {
+        let halves = [key as u64, (key >> 64) as u64].map(u64::to_le_bytes);
+        let room = self.bytes.get_mut(self.len..);
+        let Some(slot) = room.and_then(<[u8]>::first_chunk_mut::<KEY_BYTES>) else {
+            return self.put(&key.to_le_bytes(), KEY_BYTES);
+        };
+        let (low, high) = slot.split_at_mut(SIGN_BYTES);
+        low.copy_from_slice(&halves[0]);
+        high.copy_from_slice(&halves[1]);
+        self.len += KEY_BYTES;
+    }
+
     /// Writes bytes of any number.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.put_growing(bytes);
@@ -111,9 +144,7 @@ impl Output {
     /// Writes a word of up to sixteen bytes to the canonical tokens, by its key.
     #[inline]
     pub(super) fn key(&mut self, key: u128) {
-        // By halves, as a processor has it in two registers; to store them and load the whole would stall it.
-        self.canon.put(&(key as u64).to_le_bytes(), SIGN_BYTES);
-        self.canon.put(&((key >> 64) as u64).to_le_bytes(), SIGN_BYTES);
+        self.canon.put_key(key);
     }
 
     /// Writes a word to the canonical tokens, in lower case.

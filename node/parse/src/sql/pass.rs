@@ -77,6 +77,8 @@ pub(super) struct Pass<'a> {
     pub(super) expect: Expect,
     pub(super) table: (Span, Expect),
     pub(super) verb: Keyword,
+    /// A bit for each command that was found.
+    pub(super) seen: u64,
 }
 
 impl<'a> Pass<'a> {
@@ -99,6 +101,7 @@ impl<'a> Pass<'a> {
             expect: Expect::Nothing,
             table: ((0, 0), Expect::Nothing),
             verb: Keyword::Name,
+            seen: 0,
         }
     }
 
@@ -128,8 +131,12 @@ impl<'a> Pass<'a> {
             if self.pending != 0 && self.settle(token) {
                 continue;
             }
+            if token.kind == Kind::Word {
+                self.word(token);
+                continue;
+            }
             match token.kind {
-                Kind::Word => self.word(token),
+                Kind::Word => {}
                 Kind::Comma => self.comma(),
                 Kind::Open => self.open(token),
                 Kind::Close => self.close(token),
@@ -275,11 +282,16 @@ impl<'a> Pass<'a> {
             return;
         }
         self.last_place = self.canon();
-        self.out.space(space_between(self.last, Next::Word));
-        if len <= KEY_BYTES && self.pending & pending::TABLE == 0 {
-            self.out.text.put(chunk, len);
-            self.out.key(key);
+        let space = space_between(self.last, Next::Word);
+        if len <= KEY_BYTES {
+            self.out.text.put_spaced(space, chunk, len);
+            if self.pending & pending::TABLE == 0 {
+                self.out.key(key);
+            } else {
+                self.write_table(token, key);
+            }
         } else {
+            self.out.space(space);
             self.write_long(token);
         }
         self.last = if word.wants_operand() { Last::Keyword } else { Last::Name };

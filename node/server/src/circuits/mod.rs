@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ringwatch_frame::TargetId;
 use ringwatch_pipeline::CoveredTarget;
-use ringwatch_pipeline::circuit_breaker::{BreakerHealth, Breakers, CircuitStatus};
+use ringwatch_pipeline::circuit_breaker::{Breakers, CircuitStatus};
 use tokio::time::Instant;
 
 pub(crate) use self::desk::Desk;
@@ -84,10 +84,5 @@ impl Circuits {
     pub(crate) fn open(&self, target: &TargetId, lasts: Option<Duration>) -> Option<CircuitStatus> {
         let of = |breakers: &Arc<Breakers>| breakers.open(target.as_str(), lasts, Instant::now()).ok();
         self.breakers.iter().find_map(of)?.into_iter().next()
-    }
-
-    /// The circuits of one processor in numbers.
-    pub(crate) fn health(breakers: &Breakers) -> BreakerHealth {
-        breakers.health()
     }
 }

@@ -1,8 +1,9 @@
 //! A circuit in the words of the wire.
 
-use ringwatch_frame::Tick;
 use ringwatch_pipeline::circuit_breaker::{CircuitStatus, State};
 use ringwatch_proto::v1;
+
+use crate::grpc::timestamp;
 
 /// A circuit of a target that `owner` owns.
 pub(super) fn breaker(circuit: &CircuitStatus, owner: &str) -> v1::Breaker {
@@ -43,20 +44,11 @@ fn failures(circuit: &CircuitStatus) -> u64 {
     (f64::from(circuit.readings) * circuit.error_percent / 100.0).round() as u64
 }
 
-fn timestamp(tick: Tick) -> prost_types::Timestamp {
-    const SECOND: i64 = 1_000_000_000;
-    let nanos = tick.unix_nanos();
-    prost_types::Timestamp {
-        seconds: nanos.div_euclid(SECOND),
-        nanos: i32::try_from(nanos.rem_euclid(SECOND)).unwrap_or(0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use ringwatch_frame::TargetId;
+    use ringwatch_frame::{TargetId, Tick};
     use ringwatch_pipeline::circuit_breaker::Reason;
 
     use super::*;

@@ -23,7 +23,7 @@ pub(crate) use catalogue::catalogue;
 pub(crate) use client::Unreachable;
 pub(crate) use cluster::cluster;
 pub(crate) use sampler::sampler;
-pub(crate) use settings::{config, load, validate};
+pub(crate) use settings::{config, load_noted, validate};
 pub(crate) use sql::sql;
 
 use crate::cli::Cli;

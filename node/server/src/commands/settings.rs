@@ -11,12 +11,8 @@ use super::languages::languages;
 use super::print;
 use crate::cli::{ConfigCommand, ConfigFiles, Validate};
 
-/// Reads and checks the configuration; the error holds every fault, one a line.
-pub(crate) fn load(files: &ConfigFiles, catalogue: &Catalogue) -> anyhow::Result<Settings> {
-    load_noted(files, catalogue).map(|loaded| loaded.settings)
-}
-
-/// Reads and checks the configuration, and says what is valid in it and still hardly meant.
+/// Reads and checks the configuration, and says what is valid in it and still hardly meant; the error holds
+/// every fault, one a line.
 pub(crate) fn load_noted(files: &ConfigFiles, catalogue: &Catalogue) -> anyhow::Result<Loaded> {
     let request = Request {
         files: &files.config,
@@ -51,7 +47,10 @@ pub(crate) fn validate(wanted: &Validate) -> anyhow::Result<()> {
 /// `ringwatch config show`, `ringwatch config generate` and `ringwatch config schema`.
 pub(crate) fn config(what: &ConfigCommand) -> anyhow::Result<()> {
     match what {
-        ConfigCommand::Show(files) => print(&ringwatch_config::show(&load(files, &Catalogue::embedded()?)?)),
+        ConfigCommand::Show(files) => {
+            let loaded = load_noted(files, &Catalogue::embedded()?)?;
+            print(&ringwatch_config::show(&loaded.settings))
+        }
         ConfigCommand::Generate(wanted) => generate(wanted),
         ConfigCommand::Schema => {
             let schema = serde_json::to_string_pretty(&ringwatch_config::schema())?;

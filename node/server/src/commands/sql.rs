@@ -55,7 +55,10 @@ pub(crate) fn sql(input: &SqlInput) -> anyhow::Result<()> {
     let mut text = String::new();
     source
         .read_to_string(&mut text)
-        .context("the text cannot be read; it must be UTF-8")?;
+        .with_context(|| match &input.file {
+            Some(file) => format!("{} cannot be read as text in UTF-8", file.display()),
+            None => "standard input cannot be read as text in UTF-8".to_owned(),
+        })?;
     let statement = Normalizer::default().normalize(dialect(input.engine), &text)?;
     let by_default = if io::stdout().is_terminal() {
         Output::Table

@@ -129,7 +129,8 @@ pub(super) fn count(targets: usize) -> u32 {
     u32::try_from(targets).unwrap_or(u32::MAX)
 }
 
-fn timestamp(tick: Tick) -> prost_types::Timestamp {
+/// A time as the wire has it.
+pub(crate) fn timestamp(tick: Tick) -> prost_types::Timestamp {
     const SECOND: i64 = 1_000_000_000;
     let nanos = tick.unix_nanos();
     prost_types::Timestamp {

@@ -30,6 +30,7 @@ use tonic_health::server::HealthReporter;
 
 use self::breakers::BreakersService;
 use self::cluster::ClusterService;
+pub(crate) use self::convert::timestamp;
 use self::deadline::Deadline;
 use self::sampler::SamplerService;
 use crate::circuits::Desk;

@@ -48,7 +48,7 @@ impl Sampler for SamplerService {
         let meant: Vec<_> = self.0.iter().filter(is_meant).collect();
         if meant.is_empty() {
             return Err(Status::not_found(
-                "no pipeline of this node has such a sampler; GetSampler names them all",
+                "no pipeline of this node has such a sampler; `ringwatch sampler show` names them all",
             ));
         }
         for sampler in meant {

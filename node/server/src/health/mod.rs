@@ -78,8 +78,8 @@ impl Health {
         let health = get(move || std::future::ready(whole.answer(false)));
         let readiness = get(move || std::future::ready(ready.answer(true)));
         Router::new()
-            // It is a liveness probe in many deployments: a backend that is away must not get the node restarted, which
-            // holds what could not be delivered.
+            // It is a liveness probe in many deployments: a backend that is away must not get the node
+            // restarted, which holds what could not be delivered.
             .route(
                 "/",
                 get(move || std::future::ready((StatusCode::OK, root.answer(false).1))),

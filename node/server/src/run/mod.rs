@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use ringwatch_catalogue::Catalogue;
-use ringwatch_config::Settings;
+use ringwatch_config::Loaded;
 use ringwatch_frame::Clock;
 use tokio::time::Instant;
 
@@ -45,25 +45,33 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Runs a node until it is told to stop.
 pub(crate) fn node(files: &ConfigFiles) -> anyhow::Result<()> {
     let catalogue = Catalogue::embedded()?;
-    let settings = commands::load(files, &catalogue)?;
+    let loaded = commands::load_noted(files, &catalogue)?;
     // The first one wins; a second installation can only be the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("ringwatch")
         .build()?;
-    let ended = runtime.block_on(run(settings, catalogue));
+    let ended = runtime.block_on(run(loaded, catalogue));
     // A look-up of a name that hangs runs on a thread of its own and must not hold the end up.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(settings: Settings, catalogue: Catalogue) -> anyhow::Result<()> {
+async fn run(loaded: Loaded, catalogue: Catalogue) -> anyhow::Result<()> {
+    let Loaded { settings, notes } = loaded;
     let started = Instant::now();
     let clock = Clock::system();
     let mut signals = Signals::listen()?;
     let spans = span_table(&settings);
     let telemetry = start_telemetry(&settings.service.telemetry, &clock, spans.as_ref())?;
+    for note in &notes {
+        tracing::warn!(
+            place = %note.place(),
+            note = note.message(),
+            "the configuration is valid, and hardly meant as it stands"
+        );
+    }
     let node = tokio::select! {
         node = Node::start(settings, catalogue, &clock, started, spans) => node?,
         signal = signals.next() => bail!("{signal} came before the node was up"),

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Pipeline, Processor as ProcessorSettings};
 use ringwatch_deliver::Signal;
+use ringwatch_pipeline::circuit_breaker::Breakers;
 use ringwatch_pipeline::{PipelineHandle, PipelineInput, start_pipeline};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,7 +17,6 @@ use super::exporters::Exporters;
 use super::processors::Processors;
 use super::router::Ways;
 use super::watching::Watching;
-use crate::circuits::Circuits;
 use crate::extensions::Pipe;
 use crate::health::{Condition, Figures, Status};
 
@@ -174,7 +174,7 @@ fn own_metrics(
         Some(ProcessorSettings::CircuitBreaker(_)) => {
             let breakers = processors.breakers().get(&name).cloned();
             Box::new(move || {
-                let health = breakers.as_deref().map(Circuits::health).unwrap_or_default();
+                let health = breakers.as_deref().map(Breakers::health).unwrap_or_default();
                 json!({
                     "circuits": health.circuits,
                     "open_circuits": health.open_circuits,

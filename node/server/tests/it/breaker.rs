@@ -136,10 +136,13 @@ fn only_who_has_the_token_turns_circuits_over_http() {
         ("GET", "/admin/circuit/status", "", 401),
         ("GET", &reset, TOKEN, 405),
         ("POST", "/admin/circuit/reset", TOKEN, 400),
+        ("POST", "/admin/circuit/reset?database=a&database=b", TOKEN, 400),
+        ("GET", "/metric", "", 404),
         ("POST", "/admin/circuit/reset?database=nobody", TOKEN, 404),
     ] {
         let (status, body) = ask(method, path, headers);
         assert_eq!(status, expected, "{method} {path} {headers}: {body}");
+        assert!(status != 400 || body["error"].is_string(), "{path}: {body}");
     }
     assert_eq!(list(&node)[0]["state"], "OPEN", "none of this did anything");
     let (status, body) = ask("GET", "/admin/circuit/status", TOKEN);

@@ -7,7 +7,7 @@ use crate::node::{Node, Plan, free_ports, get, ringwatch, text};
 #[test]
 fn a_sampler_is_shown_and_set_by_hand() {
     let [database] = free_ports();
-    let rules = "[{ name: slow, condition: 'mean_exec_time > 1000', sampling_rate: 100, priority: 1 }]";
+    let rules = "[{ name: slow, condition: 'mean_exec_tim > 1000', sampling_rate: 100, priority: 1 }]";
     let node = Node::launch(&Plan {
         id: "n1",
         targets: &[database],
@@ -59,6 +59,11 @@ fn a_sampler_is_shown_and_set_by_hand() {
     );
     let log = node.log();
     assert!(log.contains("comes with the next version"), "{log}");
+    let note = log.lines().find(|line| line.contains("hardly meant")).unwrap();
+    assert!(
+        note.contains("ringwatch.yaml:") && note.contains("`mean_exec_tim`"),
+        "what `validate` notes is in the log too: {note}"
+    );
     let (_, metrics) = get(node.metrics, "/metrics").unwrap();
     for name in [
         "adaptive_sampler_records_processed_total",

@@ -114,14 +114,11 @@ impl<'a> Lexer<'a> {
         if self.version_end != 0 {
             return self.versioned(class).map(|kind| Some(self.token(kind, start)));
         }
-        let kind = match class {
-            Class::Word => self.word(),
-            Class::Comma => self.one(Kind::Comma),
-            Class::Open => self.one(Kind::Open),
-            Class::Close => self.one(Kind::Close),
-            Class::Digit => self.number(),
-            class => self.other(class)?,
-        };
+        if class == Class::Word {
+            let kind = self.word();
+            return Ok(Some(self.token(kind, start)));
+        }
+        let kind = self.other(class)?;
         Ok(Some(self.token(kind, start)))
     }
 

@@ -1,0 +1,124 @@
+//! What a running node is asked, and where it is.
+
+use clap::{Args, Subcommand};
+use ringwatch_config::{Duration, Endpoint};
+
+use super::Output;
+
+/// `ringwatch cluster ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// The members, with their states and how many targets each has
+    Members(Client),
+    /// The ring: which part of the targets each member is given
+    Ring(Client),
+    /// The targets, each with its owner and standby
+    Targets(Client),
+    /// Where one target is
+    Locate {
+        /// The target, such as postgresql://db1.internal:5432
+        target: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// The members, and then every change until Ctrl-C
+    Watch(Client),
+    /// Make a member hand over its targets; it stays a member and takes none until --undo
+    Drain {
+        /// The member's node_id
+        node: String,
+        /// Let it take targets again
+        #[arg(long)]
+        undo: bool,
+        /// Ask, and do not wait until it is done
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// `ringwatch breaker ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakerCommand {
+    /// The circuits of all databases
+    List(Client),
+    /// Close a circuit, and forget how often it opened
+    Reset {
+        /// The database: its target id, or the name of its circuit
+        target: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Open a circuit: not one query is sent until it closes
+    Open {
+        /// The database: its target id, or the name of its circuit
+        target: String,
+        /// For how long; without it, until it is reset
+        #[arg(long = "for", value_name = "TIME")]
+        time: Option<Duration>,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// `ringwatch sampler ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SamplerCommand {
+    /// What each sampler does at this moment
+    Show(Client),
+    /// Set the rate of rows that no rule matches
+    SetRate {
+        /// The rate, in percent
+        #[arg(value_parser = parse_percent)]
+        rate: f64,
+        /// The sampler; without it, all
+        #[arg(long)]
+        name: Option<String>,
+        /// How many fingerprints it may remember
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        cache_size: Option<u64>,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+/// A rate in percent.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let rate = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok();
+    rate.filter(|rate| (0.0..=100.0).contains(rate))
+        .ok_or_else(|| format!("`{text}` is not a rate: write a number from 0 to 100, in percent"))
+}
+
+/// Whom to ask, and how to print the answer.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Client {
+    /// The gRPC port of any node
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7947")]
+    pub(crate) address: Endpoint,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_percent;
+
+    #[test]
+    fn a_rate_is_a_number_of_percent() {
+        for (text, expected) in [
+            ("5", Some(5.0)),
+            ("0", Some(0.0)),
+            ("2.5 %", Some(2.5)),
+            ("100%", Some(100.0)),
+            ("100.1", None),
+            ("-1", None),
+            ("NaN", None),
+            ("much", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_percent(text).ok(), expected, "{text}");
+        }
+    }
+}
