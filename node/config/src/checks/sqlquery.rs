@@ -65,7 +65,7 @@ fn whom(path: &[String], receiver: &SqlqueryReceiver, found: &mut Vec<Complaint>
     };
     for (key, _) in parts.iter().filter(|(_, given)| *given) {
         let hint = match (*key, receiver.driver) {
-            ("tls", Driver::Postgres) => " (there it is `?sslmode=...`; `disable` for a server without TLS)",
+            ("tls", Driver::Postgres) => " (there it is `sslmode`: `disable` for a server without TLS)",
             _ => "",
         };
         let message =

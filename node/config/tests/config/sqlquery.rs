@@ -65,7 +65,7 @@ fn whom_to_ask_is_said_once_and_in_the_form_of_the_driver() {
         [
             "0.yaml:5:15: `username` stands beside `datasource`, which says it already; take one of them away",
             "0.yaml:6:5: `tls` stands beside `datasource`, which says it already; take one of them away \
-             (there it is `?sslmode=...`; `disable` for a server without TLS)",
+             (there it is `sslmode`: `disable` for a server without TLS)",
         ]
     );
     let tls = "endpoint: db1:1\nusername: u\ntls: { server_name_override: x, cert_file: c }";

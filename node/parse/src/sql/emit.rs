@@ -16,6 +16,7 @@ const DEEPEST: usize = 1000;
 
 impl Pass<'_> {
     /// Follows a keyword that is about to be written. Says whether it was a value, and is written.
+    #[inline(never)]
     pub(super) fn keyword(&mut self, word: Word) -> bool {
         let keyword = word.keyword;
         if matches!(keyword, Keyword::Null | Keyword::Boolean) && self.is_constant() {
@@ -44,6 +45,7 @@ impl Pass<'_> {
                 && matches!(self.last_word, Keyword::Is | Keyword::Not | Keyword::Set))
     }
 
+    #[inline(never)]
     fn command(&mut self, word: Word) {
         if word.is(LOOSE) && !self.begins_statement() && self.last != Last::Name {
             return;
@@ -68,6 +70,7 @@ impl Pass<'_> {
     }
 
     /// Writes a word or a quoted name as it stands, and its canonical form.
+    #[inline(never)]
     pub(super) fn write_name(&mut self, token: Token) {
         self.out.space(space_between(self.last, Next::Word));
         self.write_long(token);
@@ -76,6 +79,7 @@ impl Pass<'_> {
     }
 
     /// The same without the space before it.
+    #[inline(never)]
     pub(super) fn write_long(&mut self, token: Token) {
         self.write_text(token.start, token.end);
         self.write_canonical(token.start, token.end);
@@ -106,6 +110,7 @@ impl Pass<'_> {
     }
 
     /// The same of a short name of a table, of which the key is known.
+    #[inline(never)]
     pub(super) fn write_table(&mut self, token: Token, key: u128) {
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         if bytes.iter().any(u8::is_ascii_digit) {
@@ -115,6 +120,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn quoted_name(&mut self, token: Token) {
         if self.expect.takes(Keyword::Name) {
             self.expected_name(token);
@@ -199,6 +205,7 @@ impl Pass<'_> {
     }
 
     /// A parameter, or an operator of PostgreSQL on JSON.
+    #[inline(never)]
     pub(super) fn question(&mut self, token: Token, lexer: &mut Lexer<'_>) {
         if !self.last.wants_operand() && !self.is_mysql() {
             let end = lexer.extend_question();
@@ -209,6 +216,7 @@ impl Pass<'_> {
         self.value();
     }
 
+    #[inline(never)]
     pub(super) fn operator(&mut self, token: Token, lexer: &Lexer<'_>) {
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         let wants_operand = self.last.wants_operand();
@@ -267,6 +275,7 @@ impl Pass<'_> {
         self.last_word = Keyword::Name;
     }
 
+    #[inline(never)]
     pub(super) fn open(&mut self, token: Token) {
         let byte = self.byte(token);
         let holds = self.holds(byte);
@@ -309,6 +318,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn close(&mut self, token: Token) {
         let byte = self.byte(token);
         if self.too_deep > 0 {
@@ -328,6 +338,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn semicolon(&mut self) {
         self.out.frames.clear();
         self.frame = Frame::default();

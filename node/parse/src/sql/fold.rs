@@ -91,6 +91,7 @@ impl Pass<'_> {
     }
 
     /// Drops the item that ends here if it is like the one before it.
+    #[inline(never)]
     pub(super) fn end_item(&mut self) {
         if !self.frame.list.folds() {
             return;
@@ -111,6 +112,7 @@ impl Pass<'_> {
     }
 
     /// Takes back all that was written since. What comes before ends like what is dropped, so a value stays a value.
+    #[inline(never)]
     fn drop_to(&mut self, place: Place) {
         let ends_in_value = self.run.end == self.canon();
         self.out.truncate(place);
@@ -122,6 +124,7 @@ impl Pass<'_> {
     }
 
     /// Writes a comma, and remembers what it may fold.
+    #[inline(never)]
     pub(super) fn comma(&mut self) {
         self.end_item();
         let before = self.place();

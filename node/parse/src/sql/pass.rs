@@ -158,6 +158,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn finish(mut self) {
         self.pending &= !pending::SEMICOLON;
         if self.pending & pending::COLON != 0 {
@@ -169,6 +170,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Does what the tokens before have left to do. Says whether that was all that this token was for.
+    #[inline(never)]
     fn settle(&mut self, token: Token) -> bool {
         if matches!(token.kind, Kind::Comment | Kind::Mark | Kind::CutComment) {
             return false;

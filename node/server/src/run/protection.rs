@@ -9,7 +9,7 @@ use ringwatch_collect::{FaultKind, Guard, ReaderPlan, ReadingEnd, Refusal, Targe
 use ringwatch_config::Settings;
 use ringwatch_frame::{StreamId, TargetId, Tick};
 use ringwatch_pipeline::CoveredTarget;
-use ringwatch_pipeline::circuit_breaker::{Breakers, LOOK, Outcome};
+use ringwatch_pipeline::circuit_breaker::{Breakers, LOOK, Outcome, Refused};
 use ringwatch_pipeline::rate_limiter::Limits;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
@@ -144,9 +144,12 @@ impl Guard for Protection {
             self.activity.asked(&source);
         }
         for (at, (_, breakers)) in self.breakers.iter().enumerate() {
-            if breakers.admit(target, stream, tick, interval, now).is_err() {
+            if let Err(refused) = breakers.admit(target, stream, tick, interval, now) {
                 self.give_back(target, stream, at, 0, now);
-                return Err(Refusal::BreakerOpen);
+                return Err(match refused {
+                    Refused::Open => Refusal::BreakerOpen,
+                    Refused::Slowed => Refusal::Budget,
+                });
             }
         }
         for (at, (_, limits)) in self.limits.iter().enumerate() {
@@ -233,7 +236,8 @@ fn backends(rows: &RecordBatch) -> Option<u64> {
         .column_by_name(BACKENDS)?
         .as_any()
         .downcast_ref::<Int64Array>()?;
-    u64::try_from(column.iter().flatten().sum::<i64>()).ok()
+    let sum = column.iter().flatten().fold(0_i64, i64::saturating_add);
+    u64::try_from(sum).ok()
 }
 
 fn sources(settings: &Settings, processor: &str) -> Sources {

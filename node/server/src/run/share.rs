@@ -16,9 +16,14 @@ pub(super) struct Share {
 }
 
 struct Inner {
-    configured: watch::Receiver<Targets>,
-    given: Mutex<BTreeSet<TargetId>>,
+    known: Mutex<Known>,
     read: watch::Sender<Targets>,
+}
+
+struct Known {
+    /// What is configured, as far as it is covered: nothing else may be read.
+    covered: Targets,
+    given: BTreeSet<TargetId>,
 }
 
 impl Share {
@@ -27,13 +32,16 @@ impl Share {
         configured: watch::Receiver<Targets>,
         cover: impl Fn(&Targets) + Send + 'static,
     ) -> Self {
-        let now = Arc::clone(&configured.borrow());
+        let mut configured = configured;
+        let now = Arc::clone(&configured.borrow_and_update());
         cover(&now);
-        let (names, ids) = watch::channel(names_of(&configured.borrow()));
-        let mut changes = configured.clone();
+        let (names, ids) = watch::channel(names_of(&now));
+        let mut changes = configured;
         let inner = Arc::new(Inner {
-            configured,
-            given: Mutex::default(),
+            known: Mutex::new(Known {
+                covered: now,
+                given: BTreeSet::new(),
+            }),
             read: watch::Sender::new(Arc::default()),
         });
         let follows = Arc::clone(&inner);
@@ -42,7 +50,7 @@ impl Share {
             while changes.changed().await.is_ok() {
                 let now = Arc::clone(&changes.borrow_and_update());
                 cover(&now);
-                follows.change(|_| {});
+                follows.change(|known| known.covered = Arc::clone(&now));
                 names.send_replace(names_of(&now));
             }
         });
@@ -65,33 +73,33 @@ impl Share {
 
     /// The target with all receivers that read it.
     pub(super) fn spec(&self, target: &TargetId) -> Option<Arc<TargetSpec>> {
-        let configured = self.inner.configured.borrow();
-        configured.iter().find(|spec| spec.id == *target).cloned()
+        let known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.covered.iter().find(|spec| spec.id == *target).cloned()
     }
 
     /// The cluster gave this target to the node.
     pub(super) fn add(&self, target: &TargetId) {
-        self.inner.change(|given| {
-            given.insert(target.clone());
+        self.inner.change(|known| {
+            known.given.insert(target.clone());
         });
     }
 
     /// The cluster took it away.
     pub(super) fn remove(&self, target: &TargetId) {
-        self.inner.change(|given| {
-            given.remove(target);
+        self.inner.change(|known| {
+            known.given.remove(target);
         });
     }
 }
 
 impl Inner {
-    fn change(&self, change: impl FnOnce(&mut BTreeSet<TargetId>)) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut given);
-        let configured = Arc::clone(&self.configured.borrow());
-        let read: Targets = configured
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut known);
+        let read: Targets = known
+            .covered
             .iter()
-            .filter(|spec| given.contains(&spec.id))
+            .filter(|spec| known.given.contains(&spec.id))
             .cloned()
             .collect();
         // Still locked, so that the last list is the one of the last change.

@@ -17,6 +17,7 @@ mod client;
 mod cluster;
 mod debugging;
 mod deployment;
+mod documents;
 mod node;
 mod ports;
 mod sampler;
