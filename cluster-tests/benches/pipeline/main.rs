@@ -23,13 +23,24 @@ const ROUNDS: usize = 5;
 
 fn main() -> Result<()> {
     // Cargo itself adds an argument.
-    let seconds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(3.0);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let seconds = std::env::args()
+        .skip(1)
+        .find_map(|word| word.parse().ok())
+        .unwrap_or(3.0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let rows = runtime.block_on(async {
         let folder = tempfile::tempdir()?;
-        let wish = Wish::default().with("pg_stat_statements.max=20000").with("log_statement=none");
+        let wish = Wish::default()
+            .with("pg_stat_statements.max=20000")
+            .with("log_statement=none");
         let server = Server::start(&wish, &folder.path().join("postgres.log")).await?;
-        println!("making {} statements on PostgreSQL {}", rows::STATEMENTS, server.major());
+        println!(
+            "making {} statements on PostgreSQL {}",
+            rows::STATEMENTS,
+            server.major()
+        );
         rows::of_server(&server).await
     })?;
     println!(
@@ -45,7 +56,9 @@ fn main() -> Result<()> {
 
 fn measure(rows: &[rows::Row], size: usize, time: Duration) -> Result<()> {
     // Frames of successive ticks: the same statements, every buffer its own.
-    let frames: Vec<_> = (0..8).map(|tick| rows::columns(rows, size, tick)).collect::<Result<_>>()?;
+    let frames: Vec<_> = (0..8)
+        .map(|tick| rows::columns(rows, size, tick))
+        .collect::<Result<_>>()?;
     let mut stages = Stages::new()?;
     stages.run(&frames, 16)?;
     let mut rates = Vec::new();
@@ -81,7 +94,11 @@ fn measure(rows: &[rows::Row], size: usize, time: Duration) -> Result<()> {
     );
     let all: Duration = shares.iter().sum();
     for (name, spent) in STAGES.iter().zip(shares) {
-        println!("  {:<16} {:>5.1} %", name, 100.0 * spent.as_secs_f64() / all.as_secs_f64());
+        println!(
+            "  {:<16} {:>5.1} %",
+            name,
+            100.0 * spent.as_secs_f64() / all.as_secs_f64()
+        );
     }
     stages.check(size)
 }

@@ -27,7 +27,10 @@ pub(crate) async fn of_server(server: &Server) -> Result<Vec<Row>> {
         let columns: Vec<String> = (0..COLUMNS).map(|n| format!("attribute_{n} int")).collect();
         sql::execute(
             &mut session,
-            &format!("create table orders_{table} (id int, customer text, placed timestamptz, {})", columns.join(", ")),
+            &format!(
+                "create table orders_{table} (id int, customer text, placed timestamptz, {})",
+                columns.join(", ")
+            ),
         )
         .await?;
     }
@@ -67,14 +70,20 @@ fn statement(table: usize, column: usize) -> String {
     let name = format!("attribute_{column}");
     match column % 5 {
         0 => format!("select id, customer from orders_{table} where {name} = {column} limit 10"),
-        1 => format!("update orders_{table} set {name} = 5, placed = now() where id = 7 and customer = 'Smith'"),
+        1 => format!(
+            "update orders_{table} set {name} = 5, placed = now() where id = 7 and customer = 'Smith'"
+        ),
         2 => format!(
             "select o.id, o.customer, o.placed, sum(o.{name}) as total from orders_{table} o left join orders_0 p on p.id = o.id \
              where o.placed > now() - interval '30 days' and o.customer in ('a', 'b', 'c') and o.{name} between 100 and 2000 \
              group by o.id, o.customer, o.placed order by total desc limit 50"
         ),
-        3 => format!("insert into orders_{table} (id, customer, {name}) values (1, 'x', 2), (2, 'y', 3) on conflict do nothing"),
-        _ => format!("select count(*) from orders_{table} where {name} is not null and customer like 'A%' /* page 3 */"),
+        3 => format!(
+            "insert into orders_{table} (id, customer, {name}) values (1, 'x', 2), (2, 'y', 3) on conflict do nothing"
+        ),
+        _ => format!(
+            "select count(*) from orders_{table} where {name} is not null and customer like 'A%' /* page 3 */"
+        ),
     }
 }
 
@@ -94,7 +103,11 @@ pub(crate) fn columns(rows: &[Row], size: usize, tick: i64) -> Result<RecordBatc
         ("blk_write_time", ColumnType::Double),
         ("cpu_time", ColumnType::Double),
     ]);
-    anyhow::ensure!(rows.len() >= size, "the server kept only {} statements", rows.len());
+    anyhow::ensure!(
+        rows.len() >= size,
+        "the server kept only {} statements",
+        rows.len()
+    );
     for row in rows.iter().take(size) {
         let [total, mean, deviation, read, write] = row.numbers.map(Cell::Double);
         let [count, hit, missed] = row.counts.map(|n| Cell::Int(n + tick));

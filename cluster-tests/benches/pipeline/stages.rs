@@ -14,13 +14,20 @@ use ringwatch_frame::{
 };
 use ringwatch_pipeline::transform::{Lookup, Signal};
 use ringwatch_pipeline::{
-    AdaptiveSampler, AttributesProcessor, BatchProcessor, PipelineMetrics, Processor, Resolver, ResourceProcessor,
-    SamplerMetrics, TransformProcessor,
+    AdaptiveSampler, AttributesProcessor, BatchProcessor, PipelineMetrics, Processor, Resolver,
+    ResourceProcessor, SamplerMetrics, TransformProcessor,
 };
 use serde_json::json;
 use tokio::time::Instant;
 
-pub(crate) const STAGES: [&str; 6] = ["resource", "attributes", "transform", "adaptive_sampler", "batch", "encode"];
+pub(crate) const STAGES: [&str; 6] = [
+    "resource",
+    "attributes",
+    "transform",
+    "adaptive_sampler",
+    "batch",
+    "encode",
+];
 const SOURCE: &str = "sqlquery/performance";
 const STREAM: &str = "sqlquery/performance.0";
 /// The interval of the reference configuration.
@@ -62,8 +69,15 @@ impl Stages {
             None,
         )?;
         let processors: Vec<Box<dyn Processor>> = vec![
-            Box::new(ResourceProcessor::new("resource", &serde_json::from_value(resource())?)?),
-            Box::new(AttributesProcessor::new("attributes", &serde_json::from_value(attributes())?, resolver)?),
+            Box::new(ResourceProcessor::new(
+                "resource",
+                &serde_json::from_value(resource())?,
+            )?),
+            Box::new(AttributesProcessor::new(
+                "attributes",
+                &serde_json::from_value(attributes())?,
+                resolver,
+            )?),
             Box::new(TransformProcessor::new(
                 "transform",
                 &serde_json::from_value(transform())?,
@@ -75,7 +89,9 @@ impl Stages {
             Box::new(sampler.processor("metrics/queries")),
             Box::new(BatchProcessor::new(
                 "batch",
-                &serde_json::from_value(json!({ "timeout": "10s", "send_batch_size": 1000, "send_batch_max_size": 2000 }))?,
+                &serde_json::from_value(
+                    json!({ "timeout": "10s", "send_batch_size": 1000, "send_batch_max_size": 2000 }),
+                )?,
                 &metrics,
             )?),
         ];
@@ -152,11 +168,27 @@ impl Stages {
     /// That the run was what it says: every row kept, three points of each, no literal left.
     pub(crate) fn check(&self, size: usize) -> Result<()> {
         let end = self.books.snapshot();
-        ensure!(end.dropped_total() == 0 && end.in_flight_rows == 0, "rows were lost: {end:?}");
-        ensure!(self.encoded == end.collected_rows, "{} of {} rows", self.encoded, end.collected_rows);
-        ensure!(self.points == 3 * self.encoded, "{} points of {} rows", self.points, self.encoded);
+        ensure!(
+            end.dropped_total() == 0 && end.in_flight_rows == 0,
+            "rows were lost: {end:?}"
+        );
+        ensure!(
+            self.encoded == end.collected_rows,
+            "{} of {} rows",
+            self.encoded,
+            end.collected_rows
+        );
+        ensure!(
+            self.points == 3 * self.encoded,
+            "{} points of {} rows",
+            self.points,
+            self.encoded
+        );
         let text = String::from_utf8_lossy(&self.bytes);
-        ensure!(text.contains("db.query.normalized") && text.contains("IN (?)") || size < 1000, "not transformed");
+        ensure!(
+            text.contains("db.query.normalized") && text.contains("IN (?)") || size < 1000,
+            "not transformed"
+        );
         Ok(())
     }
 }
@@ -188,9 +220,7 @@ fn transform() -> serde_json::Value {
 
 /// The rules of the reference configuration, each at 100 percent, and no limits.
 fn sampler() -> serde_json::Value {
-    let rule = |name: &str, condition: &str, priority: u32| {
-        json!({ "name": name, "condition": condition, "sampling_rate": 100.0, "priority": priority })
-    };
+    let rule = |name: &str, condition: &str, priority: u32| json!({ "name": name, "condition": condition, "sampling_rate": 100.0, "priority": priority });
     json!({
         "cache_size": 50_000,
         "rules": [

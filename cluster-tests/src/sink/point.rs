@@ -286,6 +286,10 @@ fn attributes_of(resource: Option<Resource>) -> Attributes {
 }
 
 fn target_of(attributes: &Attributes) -> String {
-    let part = |name| attributes.get(name).map_or_else(|| "?".to_owned(), Value::to_string);
+    let part = |name| {
+        attributes
+            .get(name)
+            .map_or_else(|| "?".to_owned(), Value::to_string)
+    };
     format!("{}:{}", part("server.address"), part("server.port"))
 }

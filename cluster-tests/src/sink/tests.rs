@@ -13,6 +13,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::*;
+use crate::wait;
 
 fn attribute(key: &str, value: any_value::Value) -> KeyValue {
     KeyValue {
@@ -117,11 +118,13 @@ async fn down_cuts_connections_and_up_is_the_same_address() {
     old.export(request(&[10])).await.unwrap();
     let endpoint = sink.endpoint();
     sink.down();
-    assert!(
-        MetricsServiceClient::connect(format!("http://{endpoint}"))
-            .await
-            .is_err()
-    );
+    // The runtime that listens ends in the background.
+    wait::until("a closed listener", Duration::from_secs(10), async || {
+        let connected = MetricsServiceClient::connect(format!("http://{endpoint}")).await;
+        wait::when(connected.is_err(), || "it still listens".into())
+    })
+    .await
+    .unwrap();
     assert!(old.export(request(&[20])).await.is_err());
     sink.up().await.unwrap();
     assert_eq!(sink.endpoint(), endpoint);

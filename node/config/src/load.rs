@@ -1,6 +1,7 @@
 //! From files to settings.
 
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::path::PathBuf;
 
 use crate::Settings;
@@ -95,7 +96,14 @@ fn typed(
     };
     environment::settle(&mut settings, sources);
     let mut complaints = checks::all(&settings, &declared(&root, &walk));
-    complaints.extend(extra(&settings));
+    let told = Broken(
+        complaints
+            .iter()
+            .map(|complaint| complaint.path.clone())
+            .collect(),
+    );
+    let is_new = |complaint: &Complaint| !told.lies_beneath(&complaint.path);
+    complaints.extend(extra(&settings).into_iter().filter(is_new));
     let broken = Broken::new(&walk.broken);
     complaints.retain(|complaint| !broken.touches(&complaint.scope));
     let places = Places::new(&root, &walk);
@@ -112,7 +120,7 @@ fn typed(
     Ok(Loaded { settings, notes })
 }
 
-/// Where something stands in for a faulty value.
+/// Where something stands in for a faulty value, or a fault has been told.
 struct Broken(BTreeSet<Path>);
 
 impl Broken {
@@ -124,12 +132,13 @@ impl Broken {
     fn touches(&self, path: &[String]) -> bool {
         let above =
             (0..=path.len()).any(|length| path.get(..length).is_some_and(|above| self.0.contains(above)));
-        above
-            || self
-                .0
-                .range(path.to_vec()..)
-                .next()
-                .is_some_and(|next| next.starts_with(path))
+        above || self.lies_beneath(path)
+    }
+
+    /// Whether `path` leads to one of them: what is said of the whole is then a consequence.
+    fn lies_beneath(&self, path: &[String]) -> bool {
+        let mut next = self.0.range((Excluded(path.to_vec()), Unbounded));
+        next.next().is_some_and(|next| next.starts_with(path))
     }
 }
 

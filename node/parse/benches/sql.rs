@@ -40,7 +40,7 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
     let (a, b, c) = (n.name(), n.name(), n.name());
     let (x, y) = (n.next(1 << 30), n.next(10_000));
     let mut text = String::new();
-    let _ = match n.next(6) {
+    let _ = match n.next(8) {
         0 => write!(
             text,
             "SELECT {} FROM {quote}{a}{quote} AS t1 LEFT JOIN {b} t2 ON t1.id = t2.{c} WHERE t1.{a} = {x} AND t2.{b} \
@@ -52,9 +52,9 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
             write!(text, "select * from {a} where {b} in ({y}, {}) and {c} >= '2024-01-{y}'", list.join(", "))
         }
         2 => {
-            let rows: Vec<String> =
-                (0..n.next(8) + 1).map(|at| format!("({x}, 'value {at}', NOW(), {y}.5, NULL)")).collect();
-            write!(text, "INSERT INTO {quote}{a}{quote} ({}) VALUES {}", columns(n, "", 5), rows.join(", "))
+            let row = |at| format!("({x}, 'customer {at} of {a}', 'user.{at}{x}@example.com', NOW(), {y}.5, NULL)");
+            let rows: Vec<String> = (0..n.next(8) + 1).map(row).collect();
+            write!(text, "INSERT INTO {quote}{a}{quote} ({}) VALUES {}", columns(n, "", 6), rows.join(", "))
         }
         3 => write!(
             text,
@@ -66,6 +66,18 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
             "WITH recent AS (SELECT {a}, count(*) AS total FROM {quote}{b}{quote} WHERE created_at > now() - interval \
              '{y} days' GROUP BY {a} HAVING count(*) > {x})\n    SELECT r.{a}, r.total, coalesce(u.{c}, 'none {y}')\n    \
              FROM recent r\n    JOIN users u ON u.id = r.{a}\n   WHERE u.{c} <> 'closed'\n   ORDER BY 2 DESC"
+        ),
+        5 => write!(
+            text,
+            "INSERT INTO events (payload, created_at) VALUES ('{{\"type\": \"{a}\", \"id\": {x}, \"by\": {{\"{b}\": \
+             \"{c} {y}\", \"address\": \"{y} Long Street, Springfield\"}}}}', '2024-05-06T07:08:09.{y}Z') RETURNING id"
+        ),
+        6 => write!(
+            text,
+            "SELECT {} FROM {quote}{a}{quote} INNER JOIN {quote}{b}{quote} ON \
+             {quote}{b}{quote}.{quote}customer_id{quote} = {quote}{a}{quote}.{quote}id{quote} WHERE \
+             {quote}{b}{quote}.{quote}{c}{quote} = {x} AND {quote}{a}{quote}.{quote}status{quote} = 'active' LIMIT {y}",
+            columns(n, &format!("{quote}{a}{quote}."), 12)
         ),
         _ => write!(
             text,

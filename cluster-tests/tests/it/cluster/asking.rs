@@ -74,11 +74,22 @@ fn the_tracking_value_goes_on_at_the_next_owner() -> Result<()> {
         let owner = before.owners.get(target).context("nobody owns it")?.clone();
         let n = all.cluster.number_of(&owner)?;
         // In a handoff.
-        let other = all.cluster.awake().into_iter().find(|other| *other != n).context("no other node")?;
+        let other = all
+            .cluster
+            .awake()
+            .into_iter()
+            .find(|other| *other != n)
+            .context("no other node")?;
         let grpc = all.cluster.node(other)?.ports().grpc;
         let drained = client(grpc, &["cluster", "drain", &owner])?;
-        ensure!(drained.status.success(), "{}", String::from_utf8_lossy(&drained.stderr));
-        all.server.execute("postgres", "insert into audit (word) values ('drained')").await?;
+        ensure!(
+            drained.status.success(),
+            "{}",
+            String::from_utf8_lossy(&drained.stderr)
+        );
+        all.server
+            .execute("postgres", "insert into audit (word) values ('drained')")
+            .await?;
         came(&all, 6).await?;
         // And over a death.
         let seats = all.cluster.seats().iter().map(|seat| seat.id().to_owned());
@@ -88,7 +99,9 @@ fn the_tracking_value_goes_on_at_the_next_owner() -> Result<()> {
         ensure_fault(second != owner, "the drained node still owns the target")?;
         let n = all.cluster.number_of(&second)?;
         all.cluster.seat_mut(n).kill().await?;
-        all.server.execute("postgres", "insert into audit (word) values ('killed')").await?;
+        all.server
+            .execute("postgres", "insert into audit (word) values ('killed')")
+            .await?;
         came(&all, 7).await?;
         all.more_ticks(2).await?;
         let twice: Vec<_> = rows(&all).into_iter().filter(|(_, count)| *count > 2).collect();
@@ -111,7 +124,12 @@ fn any_node_answers_for_the_owner_of_a_circuit() -> Result<()> {
         let target = all.targets.first().context("no target")?;
         let owner = agreed.owners.get(target).context("nobody owns it")?;
         let n = all.cluster.number_of(owner)?;
-        let other = all.cluster.awake().into_iter().find(|other| *other != n).context("no other node")?;
+        let other = all
+            .cluster
+            .awake()
+            .into_iter()
+            .find(|other| *other != n)
+            .context("no other node")?;
         let grpc = all.cluster.node(other)?.ports().grpc;
         let id = format!("postgresql://{target}");
         let list = client(grpc, &["breaker", "list", "-o", "json"])?;
@@ -120,7 +138,11 @@ fn any_node_answers_for_the_owner_of_a_circuit() -> Result<()> {
         ensure!(known.len() == 4, "{list}");
         ensure!(known.iter().all(|breaker| breaker["state"] == "CLOSED"), "{list}");
         let opened = client(grpc, &["breaker", "open", &id, "--for", "10m"])?;
-        ensure!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+        ensure!(
+            opened.status.success(),
+            "{}",
+            String::from_utf8_lossy(&opened.stderr)
+        );
         let at_owner = all.cluster.node(n)?;
         at_owner
             .until("an open circuit at the owner", SOON, |m| {
@@ -130,7 +152,11 @@ fn any_node_answers_for_the_owner_of_a_circuit() -> Result<()> {
             })
             .await?;
         let reset = client(grpc, &["breaker", "reset", &id])?;
-        ensure!(reset.status.success(), "{}", String::from_utf8_lossy(&reset.stderr));
+        ensure!(
+            reset.status.success(),
+            "{}",
+            String::from_utf8_lossy(&reset.stderr)
+        );
         all.cluster.end().await
     })
 }

@@ -122,7 +122,10 @@ pub(super) async fn queries(stage: &Stage) -> Result<()> {
             );
             let Some((_, point)) = series.last() else { continue };
             // Our own statements are called on and on.
-            if truth.get(&query).is_none_or(|truth| truth.text.contains("pg_stat")) {
+            if truth
+                .get(&query)
+                .is_none_or(|truth| truth.text.contains("pg_stat"))
+            {
                 continue;
             }
             match (id.metric.as_str(), series.kind, truth.get(&query)) {

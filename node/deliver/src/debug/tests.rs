@@ -35,6 +35,20 @@ fn lines(verbosity: Verbosity, signal: Signal) -> Vec<String> {
 }
 
 fn lines_of(verbosity: Verbosity, signal: Signal, projections: Arc<Projections>) -> Vec<String> {
+    let settings = DebugExporter {
+        verbosity,
+        ..DebugExporter::default()
+    };
+    lines_with(&settings, signal, projections, 1)
+}
+
+/// The lines for so many such batches, at once.
+fn lines_with(
+    settings: &DebugExporter,
+    signal: Signal,
+    projections: Arc<Projections>,
+    batches: u64,
+) -> Vec<String> {
     let page = Page::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(page.clone())
@@ -42,14 +56,13 @@ fn lines_of(verbosity: Verbosity, signal: Signal, projections: Arc<Projections>)
         .without_time()
         .finish();
     let books = Arc::new(Books::default());
-    let settings = DebugExporter {
-        verbosity,
-        ..DebugExporter::default()
-    };
     tracing::subscriber::with_default(subscriber, || {
-        debug("debug", &settings, projections).accept(signal, batch(&books, 2, 2));
+        let debug = debug("debug", settings, projections);
+        for _ in 0..batches {
+            debug.accept(signal, batch(&books, 2, 2));
+        }
     });
-    assert_eq!(books.snapshot().delivered_rows, 4);
+    assert_eq!(books.snapshot().delivered_rows, 4 * batches);
     assert!(books.snapshot().balanced());
     let bytes = page.0.lock().unwrap().clone();
     String::from_utf8(bytes)
@@ -141,6 +154,17 @@ async fn of_each_second_the_first_and_then_every_nth_are_written() {
             assert_eq!(got, wanted, "{sampling_initial} then {sampling_thereafter}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_written_is_delivered_all_the_same() {
+    let settings = DebugExporter {
+        verbosity: Verbosity::Detailed,
+        sampling_initial: 5,
+        sampling_thereafter: 0,
+    };
+    let lines = lines_with(&settings, Signal::Metrics, projections(), 8);
+    assert_eq!(lines.len(), 5 * 12, "twelve lines a batch, five batches of eight");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What each kind of token becomes.
 
 use super::fold::{ELLIPSIS, Holds, List};
-use super::key::{Chunk, KEY_BYTES, chunk, key_of};
+use super::key::{Chunk, KEY_BYTES, chunk, key_of, lower_key, run_of};
 use super::keyword::{COMMAND, Keyword, LOOSE, RESERVED, VALUE, Word, lookup};
-use super::lexer::{Lexer, Token};
+use super::lexer::{Lexer, Token, is_word};
 use super::output::SIGN_BYTES;
 use super::pass::{Frame, Pass, pending};
 use super::spacing::{Last, Next, space_between};
@@ -16,7 +16,6 @@ const DEEPEST: usize = 1000;
 
 impl Pass<'_> {
     /// Follows a keyword that is about to be written. Says whether it was a value, and is written.
-    #[inline(never)]
     pub(super) fn keyword(&mut self, word: Word) -> bool {
         let keyword = word.keyword;
         if matches!(keyword, Keyword::Null | Keyword::Boolean) && self.is_constant() {
@@ -45,7 +44,6 @@ impl Pass<'_> {
                 && matches!(self.last_word, Keyword::Is | Keyword::Not | Keyword::Set))
     }
 
-    #[inline(never)]
     fn command(&mut self, word: Word) {
         if word.is(LOOSE) && !self.begins_statement() && self.last != Last::Name {
             return;
@@ -70,7 +68,6 @@ impl Pass<'_> {
     }
 
     /// Writes a word or a quoted name as it stands, and its canonical form.
-    #[inline(never)]
     pub(super) fn write_name(&mut self, token: Token) {
         self.out.space(space_between(self.last, Next::Word));
         self.write_long(token);
@@ -79,7 +76,6 @@ impl Pass<'_> {
     }
 
     /// The same without the space before it.
-    #[inline(never)]
     pub(super) fn write_long(&mut self, token: Token) {
         self.write_text(token.start, token.end);
         self.write_canonical(token.start, token.end);
@@ -110,7 +106,6 @@ impl Pass<'_> {
     }
 
     /// The same of a short name of a table, of which the key is known.
-    #[inline(never)]
     pub(super) fn write_table(&mut self, token: Token, key: u128) {
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         if bytes.iter().any(u8::is_ascii_digit) {
@@ -120,7 +115,6 @@ impl Pass<'_> {
         }
     }
 
-    #[inline(never)]
     pub(super) fn quoted_name(&mut self, token: Token) {
         if self.expect.takes(Keyword::Name) {
             self.expected_name(token);
@@ -147,16 +141,17 @@ impl Pass<'_> {
     /// Whether a name means the same without its quotes. MySQL's digests quote every name, and there quotes change
     /// nothing about capitals.
     fn is_plain_name(&self, name: &[u8]) -> bool {
-        let is_mysql = self.is_mysql();
-        let is_plain = |b: &u8| match b {
-            b'a'..=b'z' | b'_' | b'$' | b'0'..=b'9' => true,
-            b'A'..=b'Z' => is_mysql,
-            _ => !b.is_ascii(),
+        let mut room = [0; KEY_BYTES];
+        let begin = chunk(name, 0, &mut room);
+        let (is_mysql, len) = (self.is_mysql(), name.len());
+        let wanted = |b: u8| is_word(b) & (is_mysql | !b.is_ascii_uppercase());
+        let is_short = len <= KEY_BYTES && run_of(begin, wanted) >= len;
+        let is_reserved = || {
+            let word = lookup(lower_key(begin, len));
+            word.is(if is_mysql { VALUE } else { RESERVED | VALUE })
         };
-        let begins = name.first().is_some_and(|b| !b.is_ascii_digit() && *b != b'$');
-        let is_reserved = (2..=KEY_BYTES).contains(&name.len())
-            && lookup(key_of(name, 0, name.len())).is(if is_mysql { VALUE } else { RESERVED | VALUE });
-        begins && !is_reserved && name.iter().all(is_plain)
+        let begins = begin[0] != 0 && !begin[0].is_ascii_digit() && begin[0] != b'$';
+        begins && (if is_short { !is_reserved() } else { name.iter().all(|b| wanted(*b)) })
     }
 
     /// A string, number or parameter: `?`.
@@ -205,7 +200,6 @@ impl Pass<'_> {
     }
 
     /// A parameter, or an operator of PostgreSQL on JSON.
-    #[inline(never)]
     pub(super) fn question(&mut self, token: Token, lexer: &mut Lexer<'_>) {
         if !self.last.wants_operand() && !self.is_mysql() {
             let end = lexer.extend_question();
@@ -216,7 +210,6 @@ impl Pass<'_> {
         self.value();
     }
 
-    #[inline(never)]
     pub(super) fn operator(&mut self, token: Token, lexer: &Lexer<'_>) {
         let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         let wants_operand = self.last.wants_operand();
@@ -275,7 +268,6 @@ impl Pass<'_> {
         self.last_word = Keyword::Name;
     }
 
-    #[inline(never)]
     pub(super) fn open(&mut self, token: Token) {
         let byte = self.byte(token);
         let holds = self.holds(byte);
@@ -318,7 +310,6 @@ impl Pass<'_> {
         }
     }
 
-    #[inline(never)]
     pub(super) fn close(&mut self, token: Token) {
         let byte = self.byte(token);
         if self.too_deep > 0 {
@@ -326,19 +317,18 @@ impl Pass<'_> {
             return self.write_sign(byte, Next::End, Last::Close);
         }
         self.end_item();
-        let list = self.frame.list;
-        self.end_run(&list);
+        let list = self.frame.list.closed();
+        self.end_run(list);
         self.write_sign(byte, Next::End, Last::Close);
-        self.end_comparison(&list);
+        self.end_comparison(list);
         self.expect = Expect::Nothing;
         if let Some(parent) = self.out.frames.pop() {
             self.frame = parent;
             self.closed();
-            self.end_row(&list);
+            self.end_row(list);
         }
     }
 
-    #[inline(never)]
     pub(super) fn semicolon(&mut self) {
         self.out.frames.clear();
         self.frame = Frame::default();

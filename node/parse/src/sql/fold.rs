@@ -46,7 +46,25 @@ pub(super) struct List {
     row_next: u32,
 }
 
+/// What is to be known of a list when it is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    holds: Holds,
+    word: u32,
+    before: u32,
+    opened: u32,
+}
+
 impl List {
+    pub(super) fn closed(&self) -> Closed {
+        Closed {
+            holds: self.holds,
+            word: self.word,
+            before: self.before,
+            opened: self.opened,
+        }
+    }
+
     /// A list that begins between these places.
     pub(super) fn new(holds: Holds, word: u32, before: u32, opened: u32) -> Self {
         Self {
@@ -91,7 +109,6 @@ impl Pass<'_> {
     }
 
     /// Drops the item that ends here if it is like the one before it.
-    #[inline(never)]
     pub(super) fn end_item(&mut self) {
         if !self.frame.list.folds() {
             return;
@@ -112,7 +129,6 @@ impl Pass<'_> {
     }
 
     /// Takes back all that was written since. What comes before ends like what is dropped, so a value stays a value.
-    #[inline(never)]
     fn drop_to(&mut self, place: Place) {
         let ends_in_value = self.run.end == self.canon();
         self.out.truncate(place);
@@ -124,7 +140,6 @@ impl Pass<'_> {
     }
 
     /// Writes a comma, and remembers what it may fold.
-    #[inline(never)]
     pub(super) fn comma(&mut self) {
         self.end_item();
         let before = self.place();
@@ -148,7 +163,7 @@ impl Pass<'_> {
     }
 
     /// After a bracket that held a row of `VALUES` was closed: drops the row if it is like the one before it.
-    pub(super) fn end_row(&mut self, closed: &List) {
+    pub(super) fn end_row(&mut self, closed: Closed) {
         if closed.holds != Holds::Row || self.frame.list.folds() {
             return;
         }
@@ -169,7 +184,7 @@ impl Pass<'_> {
 
     /// In PostgreSQL a list of one is a comparison: `x IN (?)`, `x = ANY (?)` and `x = ?` are the same statement.
     /// MySQL's own digests tell them apart.
-    pub(super) fn end_comparison(&mut self, list: &List) {
+    pub(super) fn end_comparison(&mut self, list: Closed) {
         const SIGN: u32 = SIGN_BYTES as u32;
         let compares = matches!(list.holds, Holds::In | Holds::Any) && !self.is_mysql();
         let is_one_value = self.run.end + SIGN == self.canon() && list.opened + SIGN == self.run.end;
@@ -211,10 +226,9 @@ impl Pass<'_> {
     }
 
     /// `(?, ...)` is `(...)`.
-    pub(super) fn end_run(&mut self, list: &List) {
-        let run = self.run;
-        if run.several && run.end == self.canon() && run.start == list.opened {
-            self.out.canon.truncate(run.start as usize);
+    pub(super) fn end_run(&mut self, list: Closed) {
+        if self.run.several && self.run.end == self.canon() && self.run.start == list.opened {
+            self.out.canon.truncate(list.opened as usize);
             self.out.sign(ELLIPSIS);
             self.run.end = self.canon();
         }

@@ -63,7 +63,10 @@ impl Normalizer {
     /// # Errors
     /// As [`normalize`].
     pub fn text(&mut self, dialect: Dialect, text: &str) -> Result<(&str, u64), Unlexable> {
-        Pass::new(dialect, text, &mut self.out).run(text)?;
+        let mut pass = Pass::new(dialect, text, std::mem::take(&mut self.out));
+        let read = pass.run(text);
+        self.out = pass.out;
+        read?;
         // What is written is made of whole characters of the text, so this does not fail.
         let normalized = str::from_utf8(self.out.text.as_slice()).map_err(|e| Unlexable { at: e.valid_up_to() })?;
         Ok((normalized, xxh3_64(self.out.canon.as_slice())))

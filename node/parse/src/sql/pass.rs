@@ -59,7 +59,7 @@ enum Type {
 pub(super) struct Pass<'a> {
     pub(super) source: &'a [u8],
     dialect: Dialect,
-    pub(super) out: &'a mut Output,
+    pub(super) out: Output,
     pub(super) frame: Frame,
     pub(super) last: Last,
     /// The last token, if it was a keyword.
@@ -82,7 +82,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(dialect: Dialect, text: &'a str, out: &'a mut Output) -> Self {
+    pub(super) fn new(dialect: Dialect, text: &'a str, mut out: Output) -> Self {
         out.clear();
         Self {
             source: text.as_bytes(),
@@ -122,7 +122,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    pub(super) fn run(mut self, text: &'a str) -> Result<(), Unlexable> {
+    pub(super) fn run(&mut self, text: &'a str) -> Result<(), Unlexable> {
         if text.len() > LONGEST {
             return Err(Unlexable { at: LONGEST });
         }
@@ -131,12 +131,8 @@ impl<'a> Pass<'a> {
             if self.pending != 0 && self.settle(token) {
                 continue;
             }
-            if token.kind == Kind::Word {
-                self.word(token);
-                continue;
-            }
             match token.kind {
-                Kind::Word => {}
+                Kind::Word => self.word(token),
                 Kind::Comma => self.comma(),
                 Kind::Open => self.open(token),
                 Kind::Close => self.close(token),
@@ -158,8 +154,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    #[inline(never)]
-    fn finish(mut self) {
+    fn finish(&mut self) {
         self.pending &= !pending::SEMICOLON;
         if self.pending & pending::COLON != 0 {
             self.write_sign(b':', Next::Colon, Last::Colon);
@@ -170,7 +165,6 @@ impl<'a> Pass<'a> {
     }
 
     /// Does what the tokens before have left to do. Says whether that was all that this token was for.
-    #[inline(never)]
     fn settle(&mut self, token: Token) -> bool {
         if matches!(token.kind, Kind::Comment | Kind::Mark | Kind::CutComment) {
             return false;

@@ -56,7 +56,6 @@ pub(super) enum With {
 
 impl Pass<'_> {
     /// Takes a name that was expected.
-    #[inline(never)]
     pub(super) fn expected_name(&mut self, token: Token) {
         let span = token.span();
         match self.expect {
@@ -88,7 +87,6 @@ impl Pass<'_> {
     }
 
     /// The name of a table is over. With a bracket behind it, it may be a function.
-    #[inline(never)]
     pub(super) fn end_table(&mut self, is_call: bool) {
         if self.pending & pending::TABLE == 0 {
             return;
@@ -122,7 +120,6 @@ impl Pass<'_> {
     }
 
     /// Follows a keyword that is about to be written.
-    #[inline(never)]
     pub(super) fn track(&mut self, word: Word) {
         use Keyword as K;
         let is_into = self.expect == Expect::Into || self.expect == Expect::Procedure;

@@ -270,6 +270,24 @@ processors:
     }
 
     #[test]
+    fn a_fault_that_has_its_place_is_not_told_of_the_processor_too() {
+        for (processor, place) in [
+            ("adaptive_sampler: { rules: [{ name: a }] }", "5:31: "),
+            (
+                "adaptive_sampler: { rules: [{ name: a, conditions: [{ attribute: x, operator: gt }] }] }",
+                "5:81: ",
+            ),
+            (
+                "transform: { metric_statements: [{ context: log, statements: ['set(body, 1)'] }] }",
+                "5:47: ",
+            ),
+        ] {
+            let found = faults(&format!("  {processor}\n"));
+            assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+        }
+    }
+
+    #[test]
     fn what_only_the_processor_refuses_is_told_at_the_processor() {
         let found = faults("  adaptive_sampler: { rules: [{ name: default, condition: x > 1 }] }\n");
         assert_eq!(found.len(), 1, "{found:?}");

@@ -48,6 +48,6 @@ fn say(text: &str) -> anyhow::Result<bool> {
     {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("standard output cannot be written")),
     }
 }

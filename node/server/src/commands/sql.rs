@@ -49,7 +49,7 @@ pub(crate) fn sql(input: &SqlInput) -> anyhow::Result<()> {
         return match done {
             // A reader that has closed the pipe has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => Ok(done?),
+            done => done.context("the statements cannot be read, or the answers not written"),
         };
     }
     let mut text = String::new();

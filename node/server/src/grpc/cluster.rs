@@ -147,8 +147,9 @@ impl Cluster for ClusterService {
             .targets
             .iter()
             .find(|placed| placed.target.as_str() == wanted);
-        let placed = found
-            .ok_or_else(|| Status::not_found("no receiver names this target; ListTargets names them all"))?;
+        let placed = found.ok_or_else(|| {
+            Status::not_found("no receiver names this target; `ringwatch cluster targets` names them all")
+        })?;
         let breakers = self.desk.states().await;
         Ok(Response::new(convert::target(placed, &self.labels(), &breakers)))
     }
@@ -161,8 +162,9 @@ impl Cluster for ClusterService {
             .members
             .iter()
             .find(|member| member.who.node.as_str() == wanted.node_id);
-        let member =
-            member.ok_or_else(|| Status::not_found("no member has this name; ListMembers names them all"))?;
+        let member = member.ok_or_else(|| {
+            Status::not_found("no member has this name; `ringwatch cluster members` names them all")
+        })?;
         if member.who.node != known.me {
             if forwarded {
                 let text = format!("this is `{}`; the members' gRPC addresses are mixed up", known.me);

@@ -17,7 +17,6 @@ mod client;
 mod cluster;
 mod debugging;
 mod deployment;
-mod documents;
 mod node;
 mod ports;
 mod sampler;

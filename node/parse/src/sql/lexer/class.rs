@@ -49,7 +49,7 @@ pub(super) enum Class {
 
 /// Whether a byte goes on with a word: letters, digits, `_`, `$` and all that is not ASCII.
 #[inline]
-pub(super) fn is_word(byte: u8) -> bool {
+pub(in crate::sql) fn is_word(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26)
         | (byte.wrapping_sub(b'0') < 10)
         | (byte == b'_')

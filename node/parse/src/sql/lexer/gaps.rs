@@ -5,25 +5,27 @@ use super::class::is_word;
 /// How many bytes are looked at together: as many as a number has bits.
 const BLOCK: usize = 64;
 
-/// Which bytes of one block of the text go on with no word. A block is looked at once, with wide instructions; after
-/// that the end of a word is a matter of a few cycles, on which all that follows has to wait.
+/// Which bytes of a block of the text go on with no word. Blocks are looked at as a whole, with wide instructions, and
+/// one ahead: all that follows waits for the end of a word, and that is a matter of a few cycles then.
 pub(super) struct Gaps {
-    /// Where the block begins; at first nowhere.
+    /// Where the present block begins.
     block: usize,
     bits: u64,
-}
-
-impl Default for Gaps {
-    fn default() -> Self {
-        Self {
-            block: usize::MAX,
-            bits: 0,
-        }
-    }
+    /// Those of the block behind it.
+    ahead: u64,
 }
 
 impl Gaps {
-    /// The first byte from `at` on that goes on with no word, or the end of the text.
+    pub(super) fn new(text: &[u8]) -> Self {
+        Self {
+            block: 0,
+            bits: look(text, 0),
+            ahead: look(text, BLOCK),
+        }
+    }
+
+    /// The first byte from `at` on that goes on with no word, or the end of the text. Quick if the places
+    /// are asked for in their order.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what it waits for is in registers then")]
     pub(super) fn next(&mut self, text: &[u8], at: usize) -> usize {
@@ -31,7 +33,7 @@ impl Gaps {
         loop {
             let block = at - at % BLOCK;
             if block != self.block {
-                self.look(text, block);
+                self.go(text, block);
             }
             let rest = self.bits >> (at % BLOCK);
             if rest != 0 {
@@ -41,20 +43,31 @@ impl Gaps {
         }
     }
 
-    fn look(&mut self, text: &[u8], block: usize) {
-        self.block = block;
-        self.bits = match text.get(block..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => gaps(bytes),
-            None => {
-                let rest = text.get(block..).unwrap_or_default();
-                let mut bytes = [0; BLOCK];
-                for (to, from) in bytes.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                gaps(&bytes)
-            }
+    fn go(&mut self, text: &[u8], block: usize) {
+        self.bits = if block == self.block + BLOCK {
+            self.ahead
+        } else {
+            look(text, block)
         };
+        self.block = block;
+        self.ahead = look(text, block + BLOCK);
     }
+}
+
+/// The bits of a block. Behind the text there are only gaps.
+fn look(text: &[u8], block: usize) -> u64 {
+    if let Some(bytes) = text.get(block..).and_then(<[u8]>::first_chunk) {
+        return gaps(bytes);
+    }
+    let rest = text.get(block..).unwrap_or_default();
+    if rest.is_empty() {
+        return u64::MAX;
+    }
+    let mut bytes = [0; BLOCK];
+    for (to, from) in bytes.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    gaps(&bytes)
 }
 
 /// A bit for each byte.
@@ -81,7 +94,7 @@ mod tests {
         let text: Vec<u8> = (0..300_u32).map(|at| if at * at % 17 < 3 { b' ' } else { b'a' + (at % 26) as u8 }).collect();
         for len in [0, 1, 63, 64, 65, 128, 200, 300] {
             let text = &text[..len];
-            let mut gaps = Gaps::default();
+            let mut gaps = Gaps::new(text);
             for at in (0..=len).chain((0..=len).rev()) {
                 let expected = text[at..].iter().position(|b| !is_word(*b)).map_or(len, |run| at + run);
                 assert_eq!(gaps.next(text, at), expected, "{at} of {len}");

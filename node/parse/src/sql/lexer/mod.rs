@@ -7,7 +7,8 @@ mod quoted;
 #[cfg(test)]
 mod tests;
 
-use self::class::{Class, MYSQL, POSTGRESQL, is_word};
+pub(super) use self::class::is_word;
+use self::class::{Class, MYSQL, POSTGRESQL};
 use self::gaps::Gaps;
 use super::key::end_of;
 use super::{Dialect, Unlexable};
@@ -95,7 +96,7 @@ impl<'a> Lexer<'a> {
             },
             dialect,
             version_end: 0,
-            gaps: Gaps::default(),
+            gaps: Gaps::new(text.as_bytes()),
         }
     }
 
@@ -114,11 +115,15 @@ impl<'a> Lexer<'a> {
         if self.version_end != 0 {
             return self.versioned(class).map(|kind| Some(self.token(kind, start)));
         }
-        if class == Class::Word {
-            let kind = self.word();
-            return Ok(Some(self.token(kind, start)));
-        }
-        let kind = self.other(class)?;
+        let kind = match class {
+            Class::Word => self.word(),
+            Class::Comma => self.one(Kind::Comma),
+            Class::Open => self.one(Kind::Open),
+            Class::Close => self.one(Kind::Close),
+            Class::Digit => self.number(),
+            Class::Dot => self.dot(),
+            class => self.other(class)?,
+        };
         Ok(Some(self.token(kind, start)))
     }
 
@@ -213,7 +218,7 @@ impl<'a> Lexer<'a> {
             Class::DoubleQuote => self.backslash_string(b'"'),
             Class::Backtick => self.quoted_name(b'`'),
             Class::Digit => self.number(),
-            Class::Dot => self.dot(second),
+            Class::Dot => self.dot(),
             Class::Dollar if self.is_postgresql() => self.dollar()?,
             Class::Dollar => self.dollar_word(),
             Class::Minus | Class::Slash | Class::Hash if self.begins_comment() => self.comment(),
@@ -280,8 +285,9 @@ impl<'a> Lexer<'a> {
     }
 
     /// A dot, `..`, `...`, or a number.
-    fn dot(&mut self, second: Option<u8>) -> Kind {
-        match second {
+    #[inline]
+    fn dot(&mut self) -> Kind {
+        match self.peek(1) {
             Some(b'0'..=b'9') if self.before() != Some(b'.') => self.number(),
             Some(b'.') if self.peek(2) == Some(b'.') => {
                 self.at += 3;

@@ -25,7 +25,11 @@ pub(super) fn breakers(answer: &v1::ListBreakersResponse) -> String {
         ]
     };
     let rows: Vec<_> = answer.breakers.iter().map(row).collect();
-    let mut text = aligned(head, &rows);
+    let mut text = if rows.is_empty() {
+        "no target has a circuit; one that a pipeline with a circuit_breaker reads would have one\n".into()
+    } else {
+        aligned(head, &rows)
+    };
     if !answer.silent.is_empty() {
         let silent: Vec<_> = answer.silent.iter().map(|node| plain(node)).collect();
         // Writing to a string cannot fail.
@@ -100,6 +104,8 @@ postgresql://a:1  shop  OPEN   -      2023-11-14T22:13:20Z  2      4/5     n1   
 no answer in time from n2, n\\u{1b}3
 "
         );
+        let none = breakers(&v1::ListBreakersResponse::default());
+        assert!(none.starts_with("no target has a circuit;"), "{none}");
         let one = breaker(&open);
         assert!(
             one.contains("state    OPEN\n") && one.contains("failed   4 of 5 readings\n"),
