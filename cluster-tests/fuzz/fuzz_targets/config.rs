@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use ringwatch_config::{load_text, show};
 
 fuzz_target!(|text: &str| {
-    match load_text("ringwatch.yaml", text, &|name| (name == "SECRET").then(|| "4n-und1sc1053d".to_owned())) {
+    match load_text("ringwatch.yaml", text, &|name| {
+        (name == "SECRET").then(|| "4n-und1sc1053d".to_owned())
+    }) {
         Ok(loaded) => {
             let _ = show(&loaded.settings);
         }

@@ -20,8 +20,20 @@ fn rows() -> RecordBatch {
         ("at", ColumnType::Time),
     ]);
     let rows = [
-        [Cell::Int(i64::MAX), Cell::Double(f64::NAN), Cell::Text("a1,b2"), Cell::Bool(true), Cell::Time(0)],
-        [Cell::Int(-1), Cell::Double(0.5), Cell::Text("{\"k\": [1]}"), Cell::Bool(false), Cell::Time(i64::MIN)],
+        [
+            Cell::Int(i64::MAX),
+            Cell::Double(f64::NAN),
+            Cell::Text("a1,b2"),
+            Cell::Bool(true),
+            Cell::Time(0),
+        ],
+        [
+            Cell::Int(-1),
+            Cell::Double(0.5),
+            Cell::Text("{\"k\": [1]}"),
+            Cell::Bool(false),
+            Cell::Time(i64::MIN),
+        ],
         [Cell::Null; 5],
     ];
     for row in rows {
@@ -31,7 +43,9 @@ fn rows() -> RecordBatch {
 }
 
 fuzz_target!(|text: &str| {
-    let resource: Resource = [("service.name".into(), Value::from("shop"))].into_iter().collect();
+    let resource: Resource = [("service.name".into(), Value::from("shop"))]
+        .into_iter()
+        .collect();
     if let Ok(condition) = Condition::parse(text) {
         let bound = condition.bind(ROWS.schema_ref(), &NoPlaces);
         if let Ok(mask) = bound.mask(&ROWS, &resource) {

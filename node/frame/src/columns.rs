@@ -40,9 +40,14 @@ impl Role {
 /// The role of a column that a processor added; `None` for columns as they were read.
 pub fn role_of(field: &Field) -> Option<Role> {
     let role = field.metadata().get(ROLE_KEY)?;
-    [Role::Attribute, Role::Body, Role::SeverityText, Role::SeverityNumber]
-        .into_iter()
-        .find(|known| known.as_str() == role)
+    [
+        Role::Attribute,
+        Role::Body,
+        Role::SeverityText,
+        Role::SeverityNumber,
+    ]
+    .into_iter()
+    .find(|known| known.as_str() == role)
 }
 
 /// Whether `field` was added by a processor as an attribute, so that exporters project it without knowing it.

@@ -12,8 +12,22 @@ use ringwatch_parse::sql::{Dialect, Normalizer, obfuscate};
 
 const BYTES: usize = 24 << 20;
 const NAMES: [&str; 16] = [
-    "orders", "customer_id", "created_at", "status", "order_items", "product_name", "users", "email", "quantity",
-    "unit_price", "account_balance", "id", "region", "updated_at", "payment_method", "description",
+    "orders",
+    "customer_id",
+    "created_at",
+    "status",
+    "order_items",
+    "product_name",
+    "users",
+    "email",
+    "quantity",
+    "unit_price",
+    "account_balance",
+    "id",
+    "region",
+    "updated_at",
+    "payment_method",
+    "description",
 ];
 
 /// Numbers that look random, the same in each run.
@@ -21,7 +35,10 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % below
     }
 
@@ -49,12 +66,22 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
         ),
         1 => {
             let list: Vec<String> = (0..n.next(40)).map(|at| (x + at).to_string()).collect();
-            write!(text, "select * from {a} where {b} in ({y}, {}) and {c} >= '2024-01-{y}'", list.join(", "))
+            write!(
+                text,
+                "select * from {a} where {b} in ({y}, {}) and {c} >= '2024-01-{y}'",
+                list.join(", ")
+            )
         }
         2 => {
-            let row = |at| format!("({x}, 'customer {at} of {a}', 'user.{at}{x}@example.com', NOW(), {y}.5, NULL)");
+            let row =
+                |at| format!("({x}, 'customer {at} of {a}', 'user.{at}{x}@example.com', NOW(), {y}.5, NULL)");
             let rows: Vec<String> = (0..n.next(8) + 1).map(row).collect();
-            write!(text, "INSERT INTO {quote}{a}{quote} ({}) VALUES {}", columns(n, "", 6), rows.join(", "))
+            write!(
+                text,
+                "INSERT INTO {quote}{a}{quote} ({}) VALUES {}",
+                columns(n, "", 6),
+                rows.join(", ")
+            )
         }
         3 => write!(
             text,
@@ -102,7 +129,9 @@ impl Texts {
 
     fn iter(&self) -> impl Iterator<Item = &str> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+        begins
+            .zip(&self.ends)
+            .map(|(begin, end)| &self.bytes[begin..*end])
     }
 }
 
@@ -150,13 +179,20 @@ fn corpus() -> Vec<String> {
         println!("skipped: {} is not there", path.display());
         return Vec::new();
     };
-    let entries = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    entries.map(|entry| entry["input"].as_str().unwrap().to_owned()).collect()
+    let entries = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    entries
+        .map(|entry| entry["input"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn main() {
     let mut normalizer = Normalizer::default();
-    for (name, dialect, quote) in [("postgresql", Dialect::PostgreSql, "\""), ("mysql", Dialect::MySql, "`")] {
+    for (name, dialect, quote) in [
+        ("postgresql", Dialect::PostgreSql, "\""),
+        ("mysql", Dialect::MySql, "`"),
+    ] {
         let texts = statements(quote);
         measure(&format!("{name}: text and fingerprint"), &texts, |text| {
             normalizer.text(dialect, text).unwrap().1
@@ -164,7 +200,9 @@ fn main() {
         measure(&format!("{name}: all"), &texts, |text| {
             normalizer.normalize(dialect, text).unwrap().fingerprint
         });
-        measure(&format!("{name}: obfuscate"), &texts, |text| obfuscate(dialect, text).unwrap().len() as u64);
+        measure(&format!("{name}: obfuscate"), &texts, |text| {
+            obfuscate(dialect, text).unwrap().len() as u64
+        });
     }
     let corpus = corpus();
     if !corpus.is_empty() {

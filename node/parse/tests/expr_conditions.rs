@@ -238,6 +238,14 @@ fn functions_give_values() {
             vec![0, 1, 2, 3],
         ),
         ("Trim(target = query, cutset = 'SELCT ') == '1'", vec![0, 3]),
+    ] {
+        assert_eq!(holds(text), (expected, 0), "{text}");
+    }
+}
+
+#[test]
+fn functions_take_and_give_lists_and_maps() {
+    for (text, expected) in [
         ("{'a': calls}['a'] == 10", vec![0]),
         (
             "Len(resource.attributes) == 2 and IsMap(resource.attributes)",
@@ -414,6 +422,7 @@ fn what_a_condition_needs_is_what_it_never_holds_without() {
         ("a > 1 or b > 1", &[]),
         ("(a > 1 and b > 1) or (a < 0 and c)", &["a"]),
         ("a == nil", &[]),
+        ("a != nil", &["a"]),
         ("not (a > 1)", &[]),
         ("Coalesce([a, 5]) > 1", &[]),
         ("true or a > 1", &[]),

@@ -1,5 +1,5 @@
 //! The normaliser on statements that somebody else collected, and against what other tools make of them.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -66,10 +66,15 @@ fn folded(text: &str, drops_aliases: bool) -> String {
     let mut kept = Vec::new();
     let mut words = text.split_whitespace().peekable();
     while let Some(word) = words.next() {
-        let is_alias = word.eq_ignore_ascii_case("as") && !words.peek().is_some_and(|next| next.starts_with('('));
+        let is_alias =
+            word.eq_ignore_ascii_case("as") && !words.peek().is_some_and(|next| next.starts_with('('));
         if drops_aliases && is_alias {
             let alias = words.next().unwrap_or_default();
-            kept.push(alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').to_owned());
+            kept.push(
+                alias
+                    .trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                    .to_owned(),
+            );
         } else {
             kept.push(word.to_owned());
         }
@@ -78,7 +83,12 @@ fn folded(text: &str, drops_aliases: bool) -> String {
 }
 
 fn strings(value: &Value) -> Vec<&str> {
-    value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect()
 }
 
 /// Counts what is alike, and prints what is not.
@@ -107,7 +117,9 @@ impl Tally {
 
 #[test]
 fn no_literal_survives_and_tables_and_commands_are_found() {
-    let Some(entries) = corpus("obfuscation.jsonl") else { return };
+    let Some(entries) = corpus("obfuscation.jsonl") else {
+        return;
+    };
     let (mut literals, mut survivors) = (0, Vec::new());
     let [mut texts, mut tables, mut commands, mut comments, mut procedures] =
         std::array::from_fn(|_| Tally::default());
@@ -124,13 +136,21 @@ fn no_literal_survives_and_tables_and_commands_are_found() {
         let again = normalize(dialect(entry), &found.text).unwrap();
         assert_eq!((&again.text, again.fingerprint), (&found.text, found.fingerprint));
         let drops_aliases = entry["normalizer_config"]["keep_sql_alias"] != Value::Bool(true);
-        let (our_text, their_text) = (folded(&found.text, drops_aliases), folded(expected, drops_aliases));
+        let (our_text, their_text) = (
+            folded(&found.text, drops_aliases),
+            folded(expected, drops_aliases),
+        );
         texts.add("text", &our_text, &their_text, input);
         if entry["tables"].is_array() {
             tables.add("tables", &found.tables, &strings(&entry["tables"]), input);
             commands.add("commands", &found.commands, &strings(&entry["commands"]), input);
             comments.add("comments", &found.comments, &strings(&entry["comments"]), input);
-            procedures.add("procedures", &found.procedures, &strings(&entry["procedures"]), input);
+            procedures.add(
+                "procedures",
+                &found.procedures,
+                &strings(&entry["procedures"]),
+                input,
+            );
         }
     }
     println!("{literals} hidden literals in {} statements", entries.len());
@@ -144,7 +164,9 @@ fn no_literal_survives_and_tables_and_commands_are_found() {
 
 #[test]
 fn constants_become_placeholders_where_a_parser_says_so() {
-    let Some(entries) = corpus("normalize.jsonl") else { return };
+    let Some(entries) = corpus("normalize.jsonl") else {
+        return;
+    };
     let mut texts = Tally::default();
     for entry in &entries {
         let input = text(entry, "input");
@@ -169,7 +191,9 @@ const NEEDS_PARSER: [&str; 3] = [
 
 #[test]
 fn what_is_the_same_statement_has_one_fingerprint_and_others_have_others() {
-    let Some(entries) = corpus("fingerprint_classes.jsonl") else { return };
+    let Some(entries) = corpus("fingerprint_classes.jsonl") else {
+        return;
+    };
     let mut classes: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
     for entry in &entries {
         classes
@@ -182,32 +206,50 @@ fn what_is_the_same_statement_has_one_fingerprint_and_others_have_others() {
     for (class, members) in &classes {
         for (fingerprint, input) in members {
             let joined = class_of.insert(*fingerprint, class);
-            assert!(joined.is_none_or(|other| other == *class), "{input} is joined with another class");
+            assert!(
+                joined.is_none_or(|other| other == *class),
+                "{input} is joined with another class"
+            );
             if *fingerprint != members[0].0 {
                 apart.push(*input);
             }
         }
     }
-    println!("{} classes of {} statements, apart: {apart:?}", classes.len(), entries.len());
+    println!(
+        "{} classes of {} statements, apart: {apart:?}",
+        classes.len(),
+        entries.len()
+    );
     apart.sort_unstable();
     assert_eq!(apart, NEEDS_PARSER);
 }
 
 #[test]
 fn tags_are_read_from_comments_that_are_whole() {
-    let Some(entries) = corpus("comment_tags.jsonl") else { return };
+    let Some(entries) = corpus("comment_tags.jsonl") else {
+        return;
+    };
     for entry in &entries {
         for dialect in [Dialect::PostgreSql, Dialect::MySql] {
             let found = normalize(dialect, text(entry, "input")).unwrap();
-            assert_eq!(found.tags, comment_tags(found.comments.iter().map(String::as_str)));
+            assert_eq!(
+                found.tags,
+                comment_tags(found.comments.iter().map(String::as_str))
+            );
             if entry["op"] == "traceparent" {
-                assert_eq!(traceparent(&found.tags).unwrap_or_default(), text(entry, "expected"), "{entry}");
+                assert_eq!(
+                    traceparent(&found.tags).unwrap_or_default(),
+                    text(entry, "expected"),
+                    "{entry}"
+                );
             } else {
                 let tags: BTreeMap<&str, &str> =
                     found.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
                 let expected = entry["expected"].as_object().unwrap();
-                let expected: BTreeMap<&str, &str> =
-                    expected.iter().map(|(k, v)| (k.as_str(), v.as_str().unwrap())).collect();
+                let expected: BTreeMap<&str, &str> = expected
+                    .iter()
+                    .map(|(k, v)| (k.as_str(), v.as_str().unwrap()))
+                    .collect();
                 assert_eq!(tags, expected, "{entry}");
             }
         }
@@ -219,8 +261,15 @@ fn tags_are_read_from_comments_that_are_whole() {
 /// What says whether a text may be explained: a command that changes something.
 #[test]
 fn commands_that_write_are_seen_where_they_are_commands() {
-    let Some(entries) = corpus("explain_safety.jsonl") else { return };
-    let reads = |found: &Normalized| found.commands.iter().all(|c| matches!(*c, "SELECT" | "JOIN" | "STRAIGHT_JOIN"));
+    let Some(entries) = corpus("explain_safety.jsonl") else {
+        return;
+    };
+    let reads = |found: &Normalized| {
+        found
+            .commands
+            .iter()
+            .all(|c| matches!(*c, "SELECT" | "JOIN" | "STRAIGHT_JOIN"))
+    };
     for entry in &entries {
         let found = ours(entry);
         // The other tool also counts what locks, shows or sets: those are no commands here.

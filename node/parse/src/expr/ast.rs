@@ -120,6 +120,10 @@ impl Expr {
             Self::Compare(_, a, b) => a.strict().union(&b.strict()).copied().collect(),
             Self::Match(a, _) | Self::In(a, _) => a.strict(),
             Self::Path(_) => self.strict(),
+            Self::Not(inner) => match &**inner {
+                Self::IsNull(a) => a.strict(),
+                _ => BTreeSet::new(),
+            },
             _ => BTreeSet::new(),
         }
     }

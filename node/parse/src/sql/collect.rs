@@ -8,12 +8,20 @@ use super::output::Span;
 
 /// The pieces as they stand in the text.
 pub(super) fn pieces(text: &str, spans: &[Span]) -> Vec<String> {
-    distinct(spans.iter().filter_map(|span| Some(piece(text, *span)?.to_owned())))
+    distinct(
+        spans
+            .iter()
+            .filter_map(|span| Some(piece(text, *span)?.to_owned())),
+    )
 }
 
 /// The names without quotes, and without the spaces that may stand around their dots.
 pub(super) fn names(dialect: Dialect, text: &str, spans: &[Span]) -> Vec<String> {
-    distinct(spans.iter().filter_map(|span| Some(name(dialect, piece(text, *span)?))))
+    distinct(
+        spans
+            .iter()
+            .filter_map(|span| Some(name(dialect, piece(text, *span)?))),
+    )
 }
 
 fn piece(text: &str, span: Span) -> Option<&str> {
@@ -41,7 +49,10 @@ fn name(dialect: Dialect, text: &str) -> String {
 
 /// A name without its quotes, in which a quote is doubled.
 pub(super) fn unquoted(name: &str) -> String {
-    let from_quote = name.find(['"', '`']).and_then(|at| name.get(at..)).unwrap_or(name);
+    let from_quote = name
+        .find(['"', '`'])
+        .and_then(|at| name.get(at..))
+        .unwrap_or(name);
     let mut chars = from_quote.chars();
     let quote = chars.next();
     chars.next_back();

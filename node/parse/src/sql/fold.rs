@@ -82,6 +82,11 @@ impl List {
         self.holds = Holds::Anything;
     }
 
+    /// Whether an item that is in brackets itself is a row. Rows in rows are not looked into.
+    pub(super) fn holds_rows(&self) -> bool {
+        self.folds() && self.holds != Holds::Row
+    }
+
     pub(super) fn folds(&self) -> bool {
         self.holds != Holds::Anything
     }

@@ -9,7 +9,6 @@ pub(super) type Chunk = [u8; KEY_BYTES];
 /// Sixteen bytes of `source` from `start` on; past its end there are zeros, for which `room` is used. By reference, so
 /// that the processor loads all of them at once from where they are: what was stored by halves is slow to load whole.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "a call would store the bytes by halves")]
 pub(super) fn chunk<'a>(source: &'a [u8], start: usize, room: &'a mut Chunk) -> &'a Chunk {
     match source.get(start..).and_then(<[u8]>::first_chunk) {
         Some(found) => found,
@@ -31,7 +30,6 @@ fn fill(rest: &[u8], room: &mut Chunk) {
 /// How many bytes at the beginning of a chunk are `wanted`. All sixteen are looked at at once, so `wanted` should be
 /// made of comparisons and `|`, without a jump.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "as above")]
 pub(super) fn run_of(chunk: &Chunk, wanted: impl Fn(u8) -> bool) -> usize {
     let mut marks = *chunk;
     for byte in &mut marks {
@@ -55,7 +53,6 @@ pub(super) fn end_of(source: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
 
 /// The first `len` bytes of a chunk in lower case, zeros after them.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "as above")]
 pub(super) fn lower_key(chunk: &Chunk, len: usize) -> u128 {
     let bits = u128::from_le_bytes(*chunk) & KEPT[len.min(KEY_BYTES)];
     u128::from(lower(bits as u64)) | (u128::from(lower((bits >> 64) as u64)) << 64)
@@ -63,7 +60,6 @@ pub(super) fn lower_key(chunk: &Chunk, len: usize) -> u128 {
 
 /// Sets bit 5 of every byte from `A` to `Z`: in each byte the top bit of `from` says `>= A`, that of `past` says `> Z`.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "as above")]
 fn lower(bytes: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
@@ -114,7 +110,11 @@ mod tests {
                 let kept = (len - start).min(KEY_BYTES);
                 assert_eq!(found[..kept], text[start..start + kept]);
                 assert!(found[kept..].iter().all(|b| *b == 0));
-                assert_eq!(end_of(&text[..len], start, |b| b < 20), len.min(start.max(19)), "{start} {len}");
+                assert_eq!(
+                    end_of(&text[..len], start, |b| b < 20),
+                    len.min(start.max(19)),
+                    "{start} {len}"
+                );
                 assert_eq!(end_of(&text[..len], start, |_| true), len);
             }
         }

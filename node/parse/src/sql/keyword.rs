@@ -220,7 +220,11 @@ mod tests {
             }
         }
         for text in ["users", "selec", "selects", "_", "x"] {
-            assert_eq!(lookup(key_of(text.as_bytes(), 0, text.len())), Word::NAME, "{text}");
+            assert_eq!(
+                lookup(key_of(text.as_bytes(), 0, text.len())),
+                Word::NAME,
+                "{text}"
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ mod fold;
 mod key;
 mod keyword;
 mod lexer;
+mod names;
 mod normalize;
 mod obfuscate;
 mod output;

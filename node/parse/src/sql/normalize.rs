@@ -68,7 +68,8 @@ impl Normalizer {
         self.out = pass.out;
         read?;
         // What is written is made of whole characters of the text, so this does not fail.
-        let normalized = str::from_utf8(self.out.text.as_slice()).map_err(|e| Unlexable { at: e.valid_up_to() })?;
+        let normalized =
+            str::from_utf8(self.out.text.as_slice()).map_err(|e| Unlexable { at: e.valid_up_to() })?;
         Ok((normalized, xxh3_64(self.out.canon.as_slice())))
     }
 

@@ -25,12 +25,15 @@ pub fn obfuscate(dialect: Dialect, text: &str) -> Result<String, Unlexable> {
             last = Kind::Comment;
             continue;
         }
-        if !out.is_empty() && (is_apart || last == Kind::Comment || parts(last, token.kind)) {
-            out.push(' ');
-        }
         let piece = text
             .get(token.start..token.end)
             .ok_or(Unlexable { at: token.start })?;
+        // Where white space follows them, MySQL takes two of these for a comment.
+        let is_minus_again = out.ends_with('-') && piece.starts_with('-');
+        let is_apart = is_apart || is_minus_again || last == Kind::Comment;
+        if !out.is_empty() && (is_apart || parts(last, token.kind)) {
+            out.push(' ');
+        }
         match token.kind {
             kind if is_hidden(kind) => out.push('?'),
             Kind::QuotedName => out.extend(piece.chars().map(|c| if c.is_control() { ' ' } else { c })),
@@ -47,7 +50,12 @@ fn is_hidden(kind: Kind) -> bool {
 
 /// Whether a space must stand between two tokens that had none: `DATE'2026-01-01'AND` becomes `DATE ? AND`.
 fn parts(before: Kind, after: Kind) -> bool {
-    let is_named = |kind| matches!(kind, Kind::Word | Kind::QuotedName | Kind::Parameter | Kind::Variable);
+    let is_named = |kind| {
+        matches!(
+            kind,
+            Kind::Word | Kind::QuotedName | Kind::Parameter | Kind::Variable
+        )
+    };
     (is_named(before) && is_hidden(after)) || (is_hidden(before) && (is_named(after) || is_hidden(after)))
 }
 

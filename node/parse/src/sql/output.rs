@@ -37,7 +37,6 @@ impl Buffer {
 
     /// Writes the first `len` bytes of a chunk.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "most of what a pass does is to call this")]
     pub(super) fn put<const N: usize>(&mut self, chunk: &[u8; N], len: usize) {
         match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
             Some(slot) => *slot = *chunk,
@@ -48,7 +47,6 @@ impl Buffer {
 
     /// Writes the first `len` bytes of a chunk, with a space before them if there is to be one.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
     pub(super) fn put_spaced(&mut self, space: bool, chunk: &Chunk, len: usize) {
         const SPACED: usize = KEY_BYTES + 1;
         let begin = usize::from(space);
@@ -66,7 +64,6 @@ impl Buffer {
 
     /// Writes a key. By halves, as a processor has it in two registers: what is stored whole from there stalls it.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
     fn put_key(&mut self, key: u128) {
         let halves = [key as u64, (key >> 64) as u64].map(u64::to_le_bytes);
         let room = self.bytes.get_mut(self.len..);
@@ -172,7 +169,11 @@ impl Output {
     }
 
     pub(super) fn is_same(&self, one: Stretch, other: Stretch) -> bool {
-        let tokens = |stretch: Stretch| self.canon.as_slice().get(stretch.start as usize..stretch.end as usize);
+        let tokens = |stretch: Stretch| {
+            self.canon
+                .as_slice()
+                .get(stretch.start as usize..stretch.end as usize)
+        };
         tokens(one).is_some() && tokens(one) == tokens(other)
     }
 

@@ -147,7 +147,7 @@ impl<'a> Pass<'a> {
                 Kind::Question => self.question(token, &mut lexer),
                 Kind::Ellipsis => self.ellipsis(),
                 Kind::Comment => self.comment(token),
-                Kind::Mark | Kind::CutComment => {}
+                Kind::Mark | Kind::CutComment | Kind::Nothing => {}
             }
         }
         self.finish();
@@ -290,7 +290,11 @@ impl<'a> Pass<'a> {
             self.out.space(space);
             self.write_long(token);
         }
-        self.last = if word.wants_operand() { Last::Keyword } else { Last::Name };
+        self.last = if word.wants_operand() {
+            Last::Keyword
+        } else {
+            Last::Name
+        };
         self.last_word = word.keyword;
     }
 }

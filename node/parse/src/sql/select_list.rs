@@ -37,7 +37,10 @@ pub struct Column {
 /// `None` when the text is anything else, is more than one statement, was cut off, or cannot be lexed.
 pub fn select_list(dialect: Dialect, text: &str) -> Option<Vec<SelectItem>> {
     let tokens = solid_tokens(dialect, text).ok()?;
-    let tokens = Tokens { text, tokens: &tokens };
+    let tokens = Tokens {
+        text,
+        tokens: &tokens,
+    };
     let begin = tokens.list_begins()?;
     let mut items = Vec::new();
     let mut from = begin;
@@ -214,7 +217,10 @@ impl Tokens<'_> {
     fn ends_list(&self, at: usize) -> bool {
         let keyword = self.word(at).keyword;
         let is_qualified = at > 0 && self.is(at - 1, Kind::Dot);
-        let is_clause = matches!(keyword, Keyword::From | Keyword::Into | Keyword::ListEnd | Keyword::For);
+        let is_clause = matches!(
+            keyword,
+            Keyword::From | Keyword::Into | Keyword::ListEnd | Keyword::For
+        );
         let is_distinct_from = at > 0 && self.is_word(at - 1, "distinct");
         is_clause && !is_qualified && !is_distinct_from
     }
@@ -271,7 +277,7 @@ impl Tokens<'_> {
     fn column(&self, first: usize, last: usize) -> Option<Column> {
         let names = (first..=last).step_by(2).all(|at| self.name(at).is_some());
         let dots = (first + 1..=last).step_by(2).all(|at| self.is(at, Kind::Dot));
-        if !names || !dots || (last - first) % 2 != 0 {
+        if !names || !dots || !(last - first).is_multiple_of(2) {
             return None;
         }
         Some(Column {

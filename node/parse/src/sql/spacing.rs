@@ -132,7 +132,7 @@ const fn wants_space(last: Last, next: Next) -> bool {
         Next::Operator => !matches!(last, L::Open),
         Next::Star => !matches!(last, L::Open | L::Dot),
         Next::Paren => !matches!(last, L::Open | L::Name | L::Dot | L::Cast | L::Sign),
-        Next::Bracket => !matches!(last, L::Open | L::Name | L::Value | L::Close),
+        Next::Bracket => !matches!(last, L::Open | L::Name | L::Value | L::Close | L::Dot),
         Next::Ellipsis => !matches!(last, L::Open),
         Next::Value => !matches!(last, L::Open | L::Dot | L::Cast | L::Colon | L::Sign),
         Next::Word => !matches!(last, L::Open | L::Dot | L::Cast | L::Colon | L::Sign | L::At),

@@ -107,7 +107,10 @@ impl Pass<'_> {
 
     fn is_cte(&self, span: Span) -> bool {
         let name = |span: Span| {
-            let bytes = self.source.get(span.0 as usize..span.1 as usize).unwrap_or_default();
+            let bytes = self
+                .source
+                .get(span.0 as usize..span.1 as usize)
+                .unwrap_or_default();
             match bytes {
                 [b'"' | b'`', inner @ .., b'"' | b'`'] => inner,
                 bytes => bytes,

@@ -102,12 +102,16 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let pair = after.first_chunk::<2>().and_then(|pair| str::from_utf8(pair).ok());
+        let pair = after
+            .first_chunk::<2>()
+            .and_then(|pair| str::from_utf8(pair).ok());
         let byte = pair
             .filter(|pair| *first == b'%' && pair.bytes().all(|b| b.is_ascii_hexdigit()))
             .and_then(|pair| u8::from_str_radix(pair, 16).ok());
         bytes.push(byte.unwrap_or(*first));
-        rest = after.get(if byte.is_some() { 2 } else { 0 }..).unwrap_or_default();
+        rest = after
+            .get(if byte.is_some() { 2 } else { 0 }..)
+            .unwrap_or_default();
     }
     String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
@@ -123,7 +127,10 @@ mod tests {
             ("/*a='b%20c',d='e\\'f'*/", vec![("a", "b c"), ("d", "e'f")]),
             ("/* a=1,a=2 */", vec![("a", "2")]),
             ("/*TraceParent='  00-x-01 '*/", vec![("traceparent", "00-x-01")]),
-            ("-- app:web,line:/a b.rb:12", vec![("app", "web"), ("line", "/a b.rb:12")]),
+            (
+                "-- app:web,line:/a b.rb:12",
+                vec![("app", "web"), ("line", "/a b.rb:12")],
+            ),
             ("# app=web", vec![("app", "web")]),
             ("/* x=a%zz%C3%A9 */", vec![("x", "a%zz%C3%A9")]),
             ("/* x='a%zz%C3%A9%' */", vec![("x", "a%zz\u{e9}%")]),

@@ -58,7 +58,7 @@ const SET: &str = "'set(severity_number, 17) where body == nil'";
 fn a_rule_whose_column_no_row_has_is_noted() {
     let rules = "      - { name: a, condition: calls > 1 and team == \"a\" and region == \"eu\" }
       - { name: b, condition: nowhere > 1 }
-      - { name: c, conditions: [{ attribute: gone, operator: eq, value: x }, { attribute: lost, operator: gt, value: 1 }] }
+      - { name: c, conditions: [{ attribute: gone, operator: exists }, { attribute: lost, operator: gt, value: 1 }] }
       - { name: d, condition: severity_number >= 13 }
       - { name: e, condition: severity_text == \"x\" }
       - { name: f, condition: 'attributes[\"queryid\"] == \"1\" and body == \"x\"' }";

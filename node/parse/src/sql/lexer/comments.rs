@@ -70,7 +70,11 @@ impl Lexer<'_> {
         let open = self.at;
         self.at += 2;
         let Some(length) = self.rest().windows(2).position(|pair| pair == b"*/") else {
-            return if is_version { self.cut() } else { self.cut_comment() };
+            return if is_version {
+                self.cut()
+            } else {
+                self.cut_comment()
+            };
         };
         if !is_version {
             self.at += length + 2;
@@ -78,7 +82,12 @@ impl Lexer<'_> {
         }
         self.version_end = self.at + length;
         self.skip(|b| matches!(b, b'!' | b'M'));
-        let digits = self.rest().iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+        let digits = self
+            .rest()
+            .iter()
+            .take(6)
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         self.at += if digits >= 5 { digits } else { 0 };
         debug_assert!(self.at > open);
         Kind::Mark

@@ -27,7 +27,6 @@ impl Gaps {
     /// The first byte from `at` on that goes on with no word, or the end of the text. Quick if the places
     /// are asked for in their order.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "what it waits for is in registers then")]
     pub(super) fn next(&mut self, text: &[u8], at: usize) -> usize {
         let mut at = at;
         loop {
@@ -91,18 +90,33 @@ mod tests {
 
     #[test]
     fn words_end_where_they_end_byte_by_byte() {
-        let text: Vec<u8> = (0..300_u32).map(|at| if at * at % 17 < 3 { b' ' } else { b'a' + (at % 26) as u8 }).collect();
+        let text: Vec<u8> = (0..300_u32)
+            .map(|at| {
+                if at * at % 17 < 3 {
+                    b' '
+                } else {
+                    b'a' + (at % 26) as u8
+                }
+            })
+            .collect();
         for len in [0, 1, 63, 64, 65, 128, 200, 300] {
             let text = &text[..len];
             let mut gaps = Gaps::new(text);
             for at in (0..=len).chain((0..=len).rev()) {
-                let expected = text[at..].iter().position(|b| !is_word(*b)).map_or(len, |run| at + run);
+                let expected = text[at..]
+                    .iter()
+                    .position(|b| !is_word(*b))
+                    .map_or(len, |run| at + run);
                 assert_eq!(gaps.next(text, at), expected, "{at} of {len}");
             }
         }
         for byte in 0..=u8::MAX {
             let expected = byte.is_ascii_alphanumeric() || b"_$".contains(&byte) || !byte.is_ascii();
-            assert_eq!(gaps(&[byte; BLOCK]), if expected { 0 } else { u64::MAX }, "{byte}");
+            assert_eq!(
+                gaps(&[byte; BLOCK]),
+                if expected { 0 } else { u64::MAX },
+                "{byte}"
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 mod class;
 mod comments;
 mod gaps;
+mod operators;
 mod quoted;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,6 @@ mod tests;
 pub(super) use self::class::is_word;
 use self::class::{Class, MYSQL, POSTGRESQL};
 use self::gaps::Gaps;
-use super::key::end_of;
 use super::{Dialect, Unlexable};
 
 /// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an amount.
@@ -57,6 +57,8 @@ pub(super) enum Kind {
     Dot,
     /// `:`.
     Colon,
+    /// Nothing of the dialect. The lexer keeps this to itself.
+    Nothing,
 }
 
 /// A piece of the text, in bytes.
@@ -102,7 +104,6 @@ impl<'a> Lexer<'a> {
 
     /// The next token; `None` at the end of the text.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the token stays in registers, which is a third of the time")]
     pub(super) fn next_token(&mut self) -> Result<Option<Token>, Unlexable> {
         let class = loop {
             match self.class() {
@@ -122,8 +123,11 @@ impl<'a> Lexer<'a> {
             Class::Close => self.one(Kind::Close),
             Class::Digit => self.number(),
             Class::Dot => self.dot(),
-            class => self.other(class)?,
+            class => self.other(class),
         };
+        if kind == Kind::Nothing {
+            return Err(Unlexable { at: start });
+        }
         Ok(Some(self.token(kind, start)))
     }
 
@@ -143,9 +147,13 @@ impl<'a> Lexer<'a> {
         }
         let kind = match class {
             Class::Word => self.word(),
-            class => self.other(class)?,
+            class => self.other(class),
         };
-        Ok(if self.at > self.version_end { self.cut() } else { kind })
+        match kind {
+            Kind::Nothing => Err(Unlexable { at: self.at }),
+            _ if self.at > self.version_end => Ok(self.cut()),
+            kind => Ok(kind),
+        }
     }
 
     fn token(&self, kind: Kind, start: usize) -> Token {
@@ -153,27 +161,6 @@ impl<'a> Lexer<'a> {
             kind,
             start,
             end: self.at.min(self.bytes.len()),
-        }
-    }
-
-    /// Reads on in an operator that began with the `?` that was the last token, for those that PostgreSQL has.
-    pub(super) fn extend_question(&mut self) -> usize {
-        if matches!(self.peek(0), Some(b'|' | b'&' | b'#' | b'-')) && !self.begins_comment() {
-            self.operator_run();
-        }
-        self.at
-    }
-
-    /// Whether the next byte begins a number.
-    pub(super) fn number_is_next(&self) -> bool {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let mut solid = rest
-            .iter()
-            .skip_while(|&&b| self.classes[usize::from(b)] == Class::Space);
-        match solid.next() {
-            Some(b'0'..=b'9') => true,
-            Some(b'.') => solid.next().is_some_and(u8::is_ascii_digit),
-            _ => false,
         }
     }
 
@@ -205,9 +192,9 @@ impl<'a> Lexer<'a> {
         Kind::Cut
     }
 
-    fn other(&mut self, class: Class) -> Result<Kind, Unlexable> {
+    fn other(&mut self, class: Class) -> Kind {
         let second = self.peek(1);
-        Ok(match class {
+        match class {
             Class::Comma => self.one(Kind::Comma),
             Class::Semicolon => self.one(Kind::Semicolon),
             Class::Open => self.one(Kind::Open),
@@ -219,7 +206,7 @@ impl<'a> Lexer<'a> {
             Class::Backtick => self.quoted_name(b'`'),
             Class::Digit => self.number(),
             Class::Dot => self.dot(),
-            Class::Dollar if self.is_postgresql() => self.dollar()?,
+            Class::Dollar if self.is_postgresql() => self.dollar(),
             Class::Dollar => self.dollar_word(),
             Class::Minus | Class::Slash | Class::Hash if self.begins_comment() => self.comment(),
             Class::Minus | Class::Slash | Class::Operator | Class::Hash => self.operator(),
@@ -237,8 +224,8 @@ impl<'a> Lexer<'a> {
                 self.at += 2;
                 Kind::String
             }
-            _ => return Err(Unlexable { at: self.at }),
-        })
+            _ => Kind::Nothing,
+        }
     }
 
     /// A token of one byte.
@@ -250,7 +237,6 @@ impl<'a> Lexer<'a> {
 
     /// A word, or a string that begins with letters.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as above")]
     fn word(&mut self) -> Kind {
         let start = self.at;
         self.at = self.gaps.next(self.bytes, start);
@@ -298,78 +284,6 @@ impl<'a> Lexer<'a> {
                 Kind::Operator
             }
             _ => self.one(Kind::Dot),
-        }
-    }
-
-    /// `@name`, `@@global.name`, `@'name'`, and the host of `user@host`.
-    fn variable(&mut self) -> Kind {
-        self.at += 1;
-        match self.peek(0) {
-            Some(b'@') => self.at += 1,
-            Some(quote @ (b'\'' | b'"')) => return self.backslash_string(quote),
-            Some(b'`') => {
-                return match self.quoted_name(b'`') {
-                    Kind::QuotedName => Kind::Variable,
-                    cut => cut,
-                };
-            }
-            _ => {}
-        }
-        let start = self.at;
-        self.at = end_of(self.bytes, self.at, is_word);
-        if self.at > start {
-            Kind::Variable
-        } else {
-            Kind::Operator
-        }
-    }
-
-    fn operator(&mut self) -> Kind {
-        if self.is_postgresql() {
-            self.operator_run();
-            return Kind::Operator;
-        }
-        let rest = self.rest();
-        let two = |pair: &[u8; 2]| {
-            matches!(
-                pair,
-                b"<=" | b">=" | b"<>" | b"!=" | b"||" | b"&&" | b"<<" | b">>" | b"->" | b":="
-            )
-        };
-        self.at += match rest {
-            [b'<', b'=', b'>', ..] | [b'-', b'>', b'>', ..] => 3,
-            [a, b, ..] if two(&[*a, *b]) => 2,
-            _ => 1,
-        };
-        Kind::Operator
-    }
-
-    /// The longest operator, as PostgreSQL takes it: up to a comment, and not with a sign at its end unless it has
-    /// one of the characters that no standard operator has. A `?` in it is a parameter, save in `@?`.
-    fn operator_run(&mut self) {
-        let start = self.at;
-        let second = self.peek(1).map(|byte| self.classes[usize::from(byte)]);
-        if !matches!(second, Some(Class::Operator | Class::Minus | Class::Slash | Class::Question)) {
-            self.at += 1;
-            return;
-        }
-        let mut is_special = false;
-        while let Some(byte) = self.peek(0) {
-            let class = self.classes[usize::from(byte)];
-            let goes_on = match class {
-                Class::Operator => true,
-                Class::Minus | Class::Slash => self.at == start || !self.begins_comment(),
-                Class::Question => self.at == start + 1 && self.before() == Some(b'@'),
-                _ => false,
-            };
-            if !goes_on {
-                break;
-            }
-            is_special |= b"~!@#%^&|`?".contains(&byte);
-            self.at += 1;
-        }
-        while !is_special && self.at > start + 1 && matches!(self.before(), Some(b'+' | b'-')) {
-            self.at -= 1;
         }
     }
 }

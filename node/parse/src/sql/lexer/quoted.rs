@@ -2,7 +2,6 @@
 
 use super::class::is_word;
 use super::{Kind, Lexer, PARAMETER_DIGITS};
-use crate::sql::Unlexable;
 use crate::sql::key::end_of;
 
 impl Lexer<'_> {
@@ -105,9 +104,22 @@ impl Lexer<'_> {
     /// `_utf8mb4 'text'`: the name of a character set before a string is part of it.
     pub(super) fn introducer(&mut self, start: usize) -> Kind {
         let word = self.bytes.get(start + 1..self.at).unwrap_or_default();
-        let is_charset = [&b"utf8"[..], b"utf16", b"utf32", b"ucs2", b"latin", b"binary", b"ascii", b"cp", b"gb"]
-            .iter()
-            .any(|name| word.get(..name.len()).is_some_and(|w| w.eq_ignore_ascii_case(name)));
+        let is_charset = [
+            &b"utf8"[..],
+            b"utf16",
+            b"utf32",
+            b"ucs2",
+            b"latin",
+            b"binary",
+            b"ascii",
+            b"cp",
+            b"gb",
+        ]
+        .iter()
+        .any(|name| {
+            word.get(..name.len())
+                .is_some_and(|w| w.eq_ignore_ascii_case(name))
+        });
         if self.is_postgresql() || !is_charset {
             return Kind::Word;
         }
@@ -122,21 +134,21 @@ impl Lexer<'_> {
     }
 
     /// `$1`, or a string in dollar quotes.
-    pub(super) fn dollar(&mut self) -> Result<Kind, Unlexable> {
+    pub(super) fn dollar(&mut self) -> Kind {
         let start = self.at;
         if self.peek(1).is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
             self.skip(|b| b.is_ascii_digit());
-            return Ok(if self.at - start > PARAMETER_DIGITS + 1 {
+            return if self.at - start > PARAMETER_DIGITS + 1 {
                 self.number()
             } else {
                 Kind::Parameter
-            });
+            };
         }
         match self.dollar_tag() {
-            Some(()) => Ok(self.dollar_string(start)),
-            None if self.at >= self.bytes.len() => Ok(self.cut()),
-            None => Err(Unlexable { at: start }),
+            Some(()) => self.dollar_string(start),
+            None if self.at >= self.bytes.len() => self.cut(),
+            None => Kind::Nothing,
         }
     }
 
@@ -154,7 +166,10 @@ impl Lexer<'_> {
     /// Reads `$tag$`. Without one, it stops behind what might have been its beginning.
     fn dollar_tag(&mut self) -> Option<()> {
         self.at += 1;
-        if self.peek(0).is_some_and(|b| is_word(b) && b != b'$' && !b.is_ascii_digit()) {
+        if self
+            .peek(0)
+            .is_some_and(|b| is_word(b) && b != b'$' && !b.is_ascii_digit())
+        {
             self.skip(|b| is_word(b) && b != b'$');
         }
         (self.peek(0) == Some(b'$')).then(|| self.at += 1)

@@ -9,12 +9,16 @@ fn kinds(dialect: Dialect, text: &str) -> Vec<Kind> {
 
 #[test]
 fn between_tokens_there_is_only_white_space() {
-    let text = "SELECT a$1, \"b\"\"c\" /* x /* y */ */ FROM t WHERE d = E'\\'' AND e <@ $2 AND f = $t$ $ $t$ -- z";
+    let text =
+        "SELECT a$1, \"b\"\"c\" /* x /* y */ */ FROM t WHERE d = E'\\'' AND e <@ $2 AND f = $t$ $ $t$ -- z";
     for dialect in [Dialect::PostgreSql, Dialect::MySql] {
         let mut end = 0;
         let mut lexer = Lexer::new(dialect, text);
         while let Some(token) = lexer.next_token().unwrap() {
-            assert!(text[end..token.start].bytes().all(|b| b == b' '), "{dialect:?} {token:?}");
+            assert!(
+                text[end..token.start].bytes().all(|b| b == b' '),
+                "{dialect:?} {token:?}"
+            );
             assert!(token.end > token.start);
             end = token.end;
         }
@@ -57,7 +61,10 @@ fn tokens_of_postgresql_are_told_apart() {
         ("a=?", vec![Word, Operator, Question]),
         ("a-/*x*/b", vec![Word, Operator, Comment, Word]),
         ("a--b", vec![Word, Comment]),
-        ("a::b:=c:d", vec![Word, Operator, Word, Operator, Word, Colon, Word]),
+        (
+            "a::b:=c:d",
+            vec![Word, Operator, Word, Operator, Word, Colon, Word],
+        ),
         ("(?, ...)", vec![Open, Question, Comma, Ellipsis, Close]),
         ("a ... ", vec![Word, Ellipsis]),
     ] {
@@ -76,9 +83,18 @@ fn tokens_of_mysql_are_told_apart() {
         ("--1", vec![Operator, Operator, Number]),
         ("1--", vec![Number, Comment]),
         ("/* /* */ a */", vec![Comment, Word, Operator, Operator]),
-        ("@a @@b.c @'c' @`d` @ ", vec![Variable, Variable, Dot, Word, String, Variable, Operator]),
-        ("_utf8mb4'a' _latin1 \"b\" _x 'c'", vec![String, String, Word, String]),
-        ("x'1f' N'a' 0x1F b'01' \\N", vec![String, String, Number, String, String]),
+        (
+            "@a @@b.c @'c' @`d` @ ",
+            vec![Variable, Variable, Dot, Word, String, Variable, Operator],
+        ),
+        (
+            "_utf8mb4'a' _latin1 \"b\" _x 'c'",
+            vec![String, String, Word, String],
+        ),
+        (
+            "x'1f' N'a' 0x1F b'01' \\N",
+            vec![String, String, Number, String, String],
+        ),
         ("a<=>b->>'$.c'", vec![Word, Operator, Word, Operator, String]),
         ("/*!50001 SELECT */ 1", vec![Mark, Word, Mark, Number]),
         ("/*! SELECT 12345*/", vec![Mark, Word, Number, Mark]),
