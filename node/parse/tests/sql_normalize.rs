@@ -13,6 +13,7 @@ fn fingerprint(dialect: Dialect, text: &str) -> u64 {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn statements_are_written_in_one_spelling() {
     for (dialect, input, expected) in [
         (PostgreSql, " ;; ", ""),
@@ -236,6 +237,7 @@ fn the_fingerprint_is_the_same_in_every_release() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn tables_are_what_is_read_or_written() {
     let cases: [(Dialect, &str, &[&str]); 24] = [
         (

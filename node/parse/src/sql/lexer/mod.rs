@@ -140,6 +140,7 @@ impl<'a> Lexer<'a> {
 
     /// A token in a version comment, or its end.
     fn versioned(&mut self, class: Class) -> Result<Kind, Unlexable> {
+        let start = self.at;
         if self.at == self.version_end {
             self.version_end = 0;
             self.at += 2;
@@ -150,7 +151,7 @@ impl<'a> Lexer<'a> {
             class => self.other(class),
         };
         match kind {
-            Kind::Nothing => Err(Unlexable { at: self.at }),
+            Kind::Nothing => Err(Unlexable { at: start }),
             _ if self.at > self.version_end => Ok(self.cut()),
             kind => Ok(kind),
         }
