@@ -1,8 +1,8 @@
 //! How fast statements are normalised: megabytes of distinct text a second, on one core.
 //!
-//! The statements are made up in the shapes that applications send, with names of usual length, so that no two texts
-//! are alike; where the corpora are, their statements are measured too. Text and fingerprint come with the tables and
-//! commands found in the same pass; `all` also makes owned names and tags of them.
+//! The statements are made up in the shapes that applications send, with names of usual length, so that no
+//! two texts are alike; where the corpora are, their statements are measured too. Text and fingerprint come
+//! with the tables and commands found in the same pass; `all` also makes owned names and tags of them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fmt::Write as _;
@@ -60,8 +60,9 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
     let _ = match n.next(8) {
         0 => write!(
             text,
-            "SELECT {} FROM {quote}{a}{quote} AS t1 LEFT JOIN {b} t2 ON t1.id = t2.{c} WHERE t1.{a} = {x} AND t2.{b} \
-             LIKE '%name {y}%' AND t1.deleted_at IS NULL ORDER BY t1.{c} DESC LIMIT {y}",
+            "SELECT {} FROM {quote}{a}{quote} AS t1 LEFT JOIN {b} t2 ON t1.id = t2.{c} WHERE \
+             t1.{a} = {x} AND t2.{b} LIKE '%name {y}%' AND t1.deleted_at IS NULL \
+             ORDER BY t1.{c} DESC LIMIT {y}",
             columns(n, "t1.", 8)
         ),
         1 => {
@@ -85,25 +86,28 @@ fn statement(n: &mut Numbers, quote: &str) -> String {
         }
         3 => write!(
             text,
-            "UPDATE {a} SET {b} = {b} + {y}, {c} = 'it''s {x}', updated_at = now() WHERE id = {x} /* app='web',\
-             traceparent='00-4bf92f3577b34da6a3ce929d0e0e{y:04}-00f067aa0ba902b7-01' */"
+            "UPDATE {a} SET {b} = {b} + {y}, {c} = 'it''s {x}', updated_at = now() WHERE id = {x} /* \
+             app='web',traceparent='00-4bf92f3577b34da6a3ce929d0e0e{y:04}-00f067aa0ba902b7-01' */"
         ),
         4 => write!(
             text,
-            "WITH recent AS (SELECT {a}, count(*) AS total FROM {quote}{b}{quote} WHERE created_at > now() - interval \
-             '{y} days' GROUP BY {a} HAVING count(*) > {x})\n    SELECT r.{a}, r.total, coalesce(u.{c}, 'none {y}')\n    \
-             FROM recent r\n    JOIN users u ON u.id = r.{a}\n   WHERE u.{c} <> 'closed'\n   ORDER BY 2 DESC"
+            "WITH recent AS (SELECT {a}, count(*) AS total FROM {quote}{b}{quote} WHERE created_at > now() - \
+             interval '{y} days' GROUP BY {a} HAVING count(*) > {x})\n    SELECT r.{a}, r.total, \
+             coalesce(u.{c}, 'none {y}')\n    FROM recent r\n    JOIN users u ON u.id = r.{a}\n   \
+             WHERE u.{c} <> 'closed'\n   ORDER BY 2 DESC"
         ),
         5 => write!(
             text,
-            "INSERT INTO events (payload, created_at) VALUES ('{{\"type\": \"{a}\", \"id\": {x}, \"by\": {{\"{b}\": \
-             \"{c} {y}\", \"address\": \"{y} Long Street, Springfield\"}}}}', '2024-05-06T07:08:09.{y}Z') RETURNING id"
+            "INSERT INTO events (payload, created_at) VALUES ('{{\"type\": \"{a}\", \"id\": {x}, \"by\": \
+             {{\"{b}\": \"{c} {y}\", \"address\": \"{y} Long Street, Springfield\"}}}}', \
+             '2024-05-06T07:08:09.{y}Z') RETURNING id"
         ),
         6 => write!(
             text,
             "SELECT {} FROM {quote}{a}{quote} INNER JOIN {quote}{b}{quote} ON \
              {quote}{b}{quote}.{quote}customer_id{quote} = {quote}{a}{quote}.{quote}id{quote} WHERE \
-             {quote}{b}{quote}.{quote}{c}{quote} = {x} AND {quote}{a}{quote}.{quote}status{quote} = 'active' LIMIT {y}",
+             {quote}{b}{quote}.{quote}{c}{quote} = {x} AND {quote}{a}{quote}.{quote}status{quote} = \
+             'active' LIMIT {y}",
             columns(n, &format!("{quote}{a}{quote}."), 12)
         ),
         _ => write!(

@@ -61,7 +61,8 @@ fn hidden(input: &str, expected: &str) -> Vec<String> {
         .collect()
 }
 
-/// The text without spaces, quotes around names, capitals, and what is behind `AS`, which the other tool leaves out.
+/// The text without spaces, quotes around names, capitals, and what is behind `AS`, which the other tool
+/// leaves out.
 fn folded(text: &str, drops_aliases: bool) -> String {
     let mut kept = Vec::new();
     let mut words = text.split_whitespace().peekable();

@@ -53,7 +53,7 @@ const PIECES: [&str; 118] = [
     "`tick`",
     "`t``k`",
     "a.b",
-    "größe",
+    "gr\u{f6}\u{df}e",
     "a_name_that_is_longer_than_sixteen",
     "user",
     "$1",
@@ -166,7 +166,11 @@ fn mysql_literal() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn normalising_again_changes_nothing(text in soup(), dialect in dialect()) {
@@ -195,7 +199,8 @@ proptest! {
     fn queries_have_a_select_list_inside_of_their_text(text in soup(), dialect in dialect()) {
         let text = format!("SELECT {text}");
         for item in select_list(dialect, &text).unwrap_or_default() {
-            prop_assert!(text.get(item.span.clone()).is_some() && text.get(item.expression.clone()).is_some());
+            prop_assert!(text.get(item.span.clone()).is_some());
+            prop_assert!(text.get(item.expression.clone()).is_some());
             prop_assert!(item.expression.end <= item.span.end && item.expression.start == item.span.start);
             if let Some(column) = item.bare {
                 prop_assert!(text[column.span].ends_with(['"', '`']) || text.contains(&column.name));
@@ -236,7 +241,10 @@ proptest! {
     #[test]
     fn no_planted_secret_of_mysql_survives(
         parts in prop::collection::vec(
-            (prop::sample::select(vec![" ", ",", " = ", "(", ")", " AND `x` = ", "; ", " - ", " LIKE "]), mysql_literal()),
+            (
+                prop::sample::select(vec![" ", ",", " = ", "(", ")", " AND `x` = ", "; ", " - ", " LIKE "]),
+                mysql_literal(),
+            ),
             1..8,
         ),
         cut in any::<prop::sample::Index>(),
@@ -255,7 +263,10 @@ proptest! {
     }
 
     #[test]
-    fn one_normaliser_answers_like_a_new_one(texts in prop::collection::vec(soup(), 1..6), dialect in dialect()) {
+    fn one_normaliser_answers_like_a_new_one(
+        texts in prop::collection::vec(soup(), 1..6),
+        dialect in dialect(),
+    ) {
         let mut kept = Normalizer::default();
         for text in &texts {
             prop_assert_eq!(kept.normalize(dialect, text), normalize(dialect, text));

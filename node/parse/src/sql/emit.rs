@@ -37,7 +37,8 @@ impl Pass<'_> {
         false
     }
 
-    /// Whether `NULL`, `TRUE` or `FALSE` is a value here, and not part of `IS NULL`, `NOT NULL` or `SET NULL`.
+    /// Whether `NULL`, `TRUE` or `FALSE` is a value here, and not part of `IS NULL`, `NOT NULL` or `SET
+    /// NULL`.
     fn is_constant(&self) -> bool {
         self.last.wants_operand()
             && !(self.last == Last::Keyword

@@ -1,7 +1,8 @@
 //! Lists that become shorter: `IN (1, 2, 3)` is `IN (?)`, and rows of `VALUES` that are alike are one row.
 //!
-//! In lists that may fold, an item that is like the one before it goes away with its comma. Elsewhere, MySQL's digests
-//! write `?, ...` and `(...)` for several values, so in its dialects that is what several values count as.
+//! In lists that may fold, an item that is like the one before it goes away with its comma. Elsewhere,
+//! MySQL's digests write `?, ...` and `(...)` for several values, so in its dialects that is what several
+//! values count as.
 
 use super::keyword::Keyword;
 use super::output::{Place, SIGN_BYTES, Stretch};
@@ -133,7 +134,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes back all that was written since. What comes before ends like what is dropped, so a value stays a value.
+    /// Takes back all that was written since. What comes before ends like what is dropped, so a value stays a
+    /// value.
     fn drop_to(&mut self, place: Place) {
         let ends_in_value = self.run.end == self.canon();
         self.out.truncate(place);
@@ -187,8 +189,8 @@ impl Pass<'_> {
         }
     }
 
-    /// In PostgreSQL a list of one is a comparison: `x IN (?)`, `x = ANY (?)` and `x = ?` are the same statement.
-    /// MySQL's own digests tell them apart.
+    /// In PostgreSQL a list of one is a comparison: `x IN (?)`, `x = ANY (?)` and `x = ?` are the same
+    /// statement. MySQL's own digests tell them apart.
     pub(super) fn end_comparison(&mut self, list: Closed) {
         const SIGN: u32 = SIGN_BYTES as u32;
         let compares = matches!(list.holds, Holds::In | Holds::Any) && !self.is_mysql();
@@ -203,8 +205,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether this value comes after another one and a comma, and MySQL writes `...` for it and all after it. Then
-    /// that is what counts; the text keeps what is there.
+    /// Whether this value comes after another one and a comma, and MySQL writes `...` for it and all after
+    /// it. Then that is what counts; the text keeps what is there.
     pub(super) fn joins_run(&mut self) -> bool {
         let follows = self.last == Last::Comma && self.run.next == self.canon() && self.run.next != 0;
         if !follows || !self.is_mysql() || self.frame.list.folds() {

@@ -6,8 +6,9 @@ pub(super) const KEY_BYTES: usize = 16;
 /// Sixteen bytes.
 pub(super) type Chunk = [u8; KEY_BYTES];
 
-/// Sixteen bytes of `source` from `start` on; past its end there are zeros, for which `room` is used. By reference, so
-/// that the processor loads all of them at once from where they are: what was stored by halves is slow to load whole.
+/// Sixteen bytes of `source` from `start` on; past its end there are zeros, for which `room` is used. By
+/// reference, so that the processor loads all of them at once from where they are: what was stored by halves
+/// is slow to load whole.
 #[inline(always)]
 pub(super) fn chunk<'a>(source: &'a [u8], start: usize, room: &'a mut Chunk) -> &'a Chunk {
     match source.get(start..).and_then(<[u8]>::first_chunk) {
@@ -27,8 +28,8 @@ fn fill(rest: &[u8], room: &mut Chunk) {
     }
 }
 
-/// How many bytes at the beginning of a chunk are `wanted`. All sixteen are looked at at once, so `wanted` should be
-/// made of comparisons and `|`, without a jump.
+/// How many bytes at the beginning of a chunk are `wanted`. All sixteen are looked at at once, so `wanted`
+/// should be made of comparisons and `|`, without a jump.
 #[inline(always)]
 pub(super) fn run_of(chunk: &Chunk, wanted: impl Fn(u8) -> bool) -> usize {
     let mut marks = *chunk;
@@ -58,7 +59,8 @@ pub(super) fn lower_key(chunk: &Chunk, len: usize) -> u128 {
     u128::from(lower(bits as u64)) | (u128::from(lower((bits >> 64) as u64)) << 64)
 }
 
-/// Sets bit 5 of every byte from `A` to `Z`: in each byte the top bit of `from` says `>= A`, that of `past` says `> Z`.
+/// Sets bit 5 of every byte from `A` to `Z`: in each byte the top bit of `from` says `>= A`, that of `past`
+/// says `> Z`.
 #[inline(always)]
 fn lower(bytes: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);

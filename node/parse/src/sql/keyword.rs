@@ -38,15 +38,15 @@ macro_rules! words {
     };
 }
 
-/// Words with a meaning of their own. `Name` is any word that is not in the list, `Other` one of which only the flags
-/// matter.
+/// Words with a meaning of their own. `Name` is any word that is not in the list, `Other` one of which only
+/// the flags matter.
 #[rustfmt::skip]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
     Name, Other,
     // commands
-    Alter, Begin, Clone, Commit, Create, Delete, Drop, Exec, Execute, Explain, Grant, Insert, Join, Merge, Revoke,
-    Select, StraightJoin, Truncate, Update, Use,
+    Alter, Begin, Clone, Commit, Create, Delete, Drop, Exec, Execute, Explain, Grant, Insert, Join, Merge,
+    Revoke, Select, StraightJoin, Truncate, Update, Use,
     // what comes before a table
     From, Into, Table, Tables, Using, Copy, Lock, Replace,
     // what may stand between that and the table
@@ -101,50 +101,51 @@ words! {
     "select" Select RESERVED | COMMAND; "straight_join" StraightJoin RESERVED | COMMAND;
     "truncate" Truncate COMMAND | LOOSE; "update" Update RESERVED | COMMAND; "use" Use COMMAND | LOOSE;
 
-    "from" From RESERVED; "into" Into RESERVED; "table" Table RESERVED; "tables" Tables 0; "using" Using RESERVED;
-    "copy" Copy 0; "lock" Lock 0; "replace" Replace 0;
+    "from" From RESERVED; "into" Into RESERVED; "table" Table RESERVED; "tables" Tables 0;
+    "using" Using RESERVED; "copy" Copy 0; "lock" Lock 0; "replace" Replace 0;
 
-    "only" Skip RESERVED; "lateral" Skip RESERVED; "ignore" Skip 0; "low_priority" Skip 0; "high_priority" Skip 0;
-    "delayed" Skip 0; "quick" Skip 0; "if" Skip 0; "exists" Exists RESERVED; "temp" Skip 0; "temporary" Skip 0;
-    "unlogged" Skip 0; "concurrently" Skip RESERVED;
+    "only" Skip RESERVED; "lateral" Skip RESERVED; "ignore" Skip 0; "low_priority" Skip 0;
+    "high_priority" Skip 0; "delayed" Skip 0; "quick" Skip 0; "if" Skip 0; "exists" Exists RESERVED;
+    "temp" Skip 0; "temporary" Skip 0; "unlogged" Skip 0; "concurrently" Skip RESERVED;
 
-    "as" As RESERVED; "distinct" Distinct RESERVED; "for" For RESERVED; "key" Key 0; "outfile" Other RESERVED;
-    "dumpfile" Other RESERVED; "set" Set RESERVED; "show" Show 0; "columns" Columns 0; "fields" Columns 0;
-    "index" Columns 0; "indexes" Columns 0; "keys" Columns 0; "where" ListEnd RESERVED; "with" With RESERVED;
-    "recursive" Recursive 0; "not" Not RESERVED; "is" Is RESERVED;
-    "returning" Returning RESERVED;
+    "as" As RESERVED; "distinct" Distinct RESERVED; "for" For RESERVED; "key" Key 0;
+    "outfile" Other RESERVED; "dumpfile" Other RESERVED; "set" Set RESERVED; "show" Show 0;
+    "columns" Columns 0; "fields" Columns 0; "index" Columns 0; "indexes" Columns 0; "keys" Columns 0;
+    "where" ListEnd RESERVED; "with" With RESERVED; "recursive" Recursive 0; "not" Not RESERVED;
+    "is" Is RESERVED; "returning" Returning RESERVED;
 
     "group" ListEnd RESERVED; "order" ListEnd RESERVED; "having" ListEnd RESERVED; "limit" ListEnd RESERVED;
-    "offset" ListEnd RESERVED; "fetch" ListEnd RESERVED; "union" ListEnd RESERVED; "intersect" ListEnd RESERVED;
-    "except" ListEnd RESERVED; "window" ListEnd RESERVED;
+    "offset" ListEnd RESERVED; "fetch" ListEnd RESERVED; "union" ListEnd RESERVED;
+    "intersect" ListEnd RESERVED; "except" ListEnd RESERVED; "window" ListEnd RESERVED;
 
     "in" In RESERVED; "any" Any RESERVED; "some" Any RESERVED; "values" Values RESERVED;
     "null" Null RESERVED | VALUE; "true" Boolean RESERVED | VALUE; "false" Boolean RESERVED | VALUE;
-    "array" Array 0; "extract" Extract 0; "ordinality" TypeTail 0; "precision" TypeTail 0; "varying" TypeTail 0; "time" TypeTail 0; "zone" TypeTail 0;
-    "without" TypeTail 0;
+    "array" Array 0; "extract" Extract 0; "ordinality" TypeTail 0; "precision" TypeTail 0;
+    "varying" TypeTail 0; "time" TypeTail 0; "zone" TypeTail 0; "without" TypeTail 0;
 
-    "deallocate" Handle 0; "unlisten" Handle 0; "savepoint" Handle 0; "release" Handle 0;
-    "close" Handle 0; "prepare" HandleTail 0; "rollback" Rollback 0; "to" To RESERVED;
-    "procedure" Procedure 0; "call" Call 0;
+    "deallocate" Handle 0; "unlisten" Handle 0; "savepoint" Handle 0; "release" Handle 0; "close" Handle 0;
+    "prepare" HandleTail 0; "rollback" Rollback 0; "to" To RESERVED; "procedure" Procedure 0; "call" Call 0;
 
-    "all" Other RESERVED; "and" Other RESERVED; "or" Other RESERVED; "on" Other RESERVED; "by" Other RESERVED;
-    "like" Other RESERVED; "ilike" Other RESERVED; "rlike" Other RESERVED; "regexp" Other RESERVED;
-    "between" Other RESERVED; "case" Other RESERVED; "when" Other RESERVED; "then" Lead RESERVED;
-    "else" Lead RESERVED; "loop" Lead 0; "left" Other RESERVED; "right" Other RESERVED; "inner" Other RESERVED;
-    "outer" Other RESERVED; "full" Other RESERVED; "cross" Other RESERVED; "natural" Other RESERVED;
-    "default" Other RESERVED; "xor" Other RESERVED; "div" Other RESERVED; "escape" Other 0; "asc" Other RESERVED | VALUE;
-    "desc" Other RESERVED | VALUE; "end" Other RESERVED | VALUE; "user" Other VALUE;
-    "current_user" Other RESERVED | VALUE; "session_user" Other RESERVED | VALUE;
-    "current_role" Other RESERVED | VALUE; "current_date" Other RESERVED | VALUE;
-    "current_time" Other RESERVED | VALUE; "localtime" Other RESERVED | VALUE;
-    "localtimestamp" Other RESERVED | VALUE; "current_catalog" Other RESERVED | VALUE;
-    "interval" Other RESERVED; "return" Other RESERVED; "similar" Other RESERVED; "do" Lead RESERVED; "over" Other RESERVED;
-    "filter" Other 0; "check" Other RESERVED; "constraint" Other RESERVED; "primary" Other RESERVED;
-    "foreign" Other RESERVED; "references" Other RESERVED; "unique" Other RESERVED; "collate" Other RESERVED;
+    "all" Other RESERVED; "and" Other RESERVED; "or" Other RESERVED; "on" Other RESERVED;
+    "by" Other RESERVED; "like" Other RESERVED; "ilike" Other RESERVED; "rlike" Other RESERVED;
+    "regexp" Other RESERVED; "between" Other RESERVED; "case" Other RESERVED; "when" Other RESERVED;
+    "then" Lead RESERVED; "else" Lead RESERVED; "loop" Lead 0; "left" Other RESERVED;
+    "right" Other RESERVED; "inner" Other RESERVED; "outer" Other RESERVED; "full" Other RESERVED;
+    "cross" Other RESERVED; "natural" Other RESERVED; "default" Other RESERVED; "xor" Other RESERVED;
+    "div" Other RESERVED; "escape" Other 0; "asc" Other RESERVED | VALUE; "desc" Other RESERVED | VALUE;
+    "end" Other RESERVED | VALUE; "user" Other VALUE; "current_user" Other RESERVED | VALUE;
+    "session_user" Other RESERVED | VALUE; "current_role" Other RESERVED | VALUE;
+    "current_date" Other RESERVED | VALUE; "current_time" Other RESERVED | VALUE;
+    "localtime" Other RESERVED | VALUE; "localtimestamp" Other RESERVED | VALUE;
+    "current_catalog" Other RESERVED | VALUE; "interval" Other RESERVED; "return" Other RESERVED;
+    "similar" Other RESERVED; "do" Lead RESERVED; "over" Other RESERVED; "filter" Other 0;
+    "check" Other RESERVED; "constraint" Other RESERVED; "primary" Other RESERVED; "foreign" Other RESERVED;
+    "references" Other RESERVED; "unique" Other RESERVED; "collate" Other RESERVED;
     "symmetric" Other RESERVED; "placing" Other RESERVED; "verbose" Lead RESERVED; "analyse" Lead RESERVED;
     "analyze" Lead RESERVED; "both" Other RESERVED; "leading" Other RESERVED; "trailing" Other RESERVED;
-    "cast" Other RESERVED | VALUE; "column" Other RESERVED; "deferrable" Other RESERVED; "initially" Other RESERVED;
-    "isnull" Other RESERVED | VALUE; "notnull" Other RESERVED | VALUE; "variadic" Other RESERVED;
+    "cast" Other RESERVED | VALUE; "column" Other RESERVED; "deferrable" Other RESERVED;
+    "initially" Other RESERVED; "isnull" Other RESERVED | VALUE; "notnull" Other RESERVED | VALUE;
+    "variadic" Other RESERVED;
 }
 
 const SLOTS: usize = 512;
@@ -188,7 +189,8 @@ const fn build() -> Table {
     table
 }
 
-/// The word of a key, which is its lower-case bytes, the first lowest. The table is far from full, so a search ends.
+/// The word of a key, which is its lower-case bytes, the first lowest. The table is far from full, so a
+/// search ends.
 pub(super) fn lookup(key: u128) -> Word {
     let mut at = slot(key);
     loop {

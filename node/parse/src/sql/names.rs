@@ -34,7 +34,8 @@ impl Pass<'_> {
         }
     }
 
-    /// A word of the canonical tokens: in lower case, and in names of tables without the numbers of partitions.
+    /// A word of the canonical tokens: in lower case, and in names of tables without the numbers of
+    /// partitions.
     fn write_canonical(&mut self, start: usize, end: usize) {
         let bytes = self.source.get(start..end).unwrap_or_default();
         if self.pending & pending::TABLE != 0 && bytes.iter().any(u8::is_ascii_digit) {
@@ -84,8 +85,8 @@ impl Pass<'_> {
         self.last_word = Keyword::Name;
     }
 
-    /// Whether a name means the same without its quotes. MySQL's digests quote every name, and there quotes change
-    /// nothing about capitals.
+    /// Whether a name means the same without its quotes. MySQL's digests quote every name, and there quotes
+    /// change nothing about capitals.
     fn is_plain_name(&self, name: &[u8]) -> bool {
         let mut room = [0; KEY_BYTES];
         let begin = chunk(name, 0, &mut room);

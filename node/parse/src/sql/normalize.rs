@@ -11,22 +11,24 @@ use super::{Dialect, Unlexable, collect, tags};
 /// A statement, or several, and what is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Normalized {
-    /// The text in one spelling: `?` for every literal, parameter and constant, lists folded, no comments, and spaces
-    /// where they belong. Names and keywords are as written. Normalising it again changes nothing.
+    /// The text in one spelling: `?` for every literal, parameter and constant, lists folded, no comments,
+    /// and spaces where they belong. Names and keywords are as written. Normalising it again changes nothing.
     pub text: String,
-    /// The same for all texts that are the same statement: spaces, comments, the case of keywords and of names without
-    /// quotes, values, and the number of values in a list do not matter; see [`normalize`]. The same in every release.
-    /// Written as 16 hexadecimal digits.
+    /// The same for all texts that are the same statement: spaces, comments, the case of keywords and of
+    /// names without quotes, values, and the number of values in a list do not matter; see [`normalize`]. The
+    /// same in every release. Written as 16 hexadecimal digits.
     pub fingerprint: u64,
-    /// The tables it reads or writes, as written but without quotes, each once, in the order of the text. Common table
-    /// expressions and functions are not among them.
+    /// The tables it reads or writes, as written but without quotes, each once, in the order of the text.
+    /// Common table expressions and functions are not among them.
     pub tables: Vec<String>,
-    /// The words that say what it does, in capitals, each once, in the order of the text: `SELECT`, `JOIN`, `UPDATE`.
+    /// The words that say what it does, in capitals, each once, in the order of the text: `SELECT`, `JOIN`,
+    /// `UPDATE`.
     pub commands: Vec<&'static str>,
     /// The procedures it creates, drops or calls.
     pub procedures: Vec<String>,
-    /// Its comments as they stand in the text, each once. They may hold anything, also literals of a statement that was
-    /// commented out: they are for those who have the text anyhow, and must not leave with the rest.
+    /// Its comments as they stand in the text, each once. They may hold anything, also literals of a
+    /// statement that was commented out: they are for those who have the text anyhow, and must not leave with
+    /// the rest.
     pub comments: Vec<String>,
     /// What is tagged in its comments, the last of each key, see [`super::comment_tags`].
     pub tags: Vec<(String, String)>,
@@ -35,15 +37,16 @@ pub struct Normalized {
 /// Normalises one text. For many, [`Normalizer`] keeps its buffers.
 ///
 /// What makes two texts the same statement, besides what [`Normalized::fingerprint`] says:
-/// - A sign before a number, `NULL`, `TRUE` and `FALSE` where they are values, and the field of PostgreSQL's `EXTRACT`
-///   are values. So is a cast of a value in PostgreSQL: `$1::uuid` is `$1`.
+/// - A sign before a number, `NULL`, `TRUE` and `FALSE` where they are values, and the field of PostgreSQL's
+///   `EXTRACT` are values. So is a cast of a value in PostgreSQL: `$1::uuid` is `$1`.
 /// - In PostgreSQL `x IN (...)` and `x = ANY (...)` with values only are `x = ?`; MySQL tells them apart.
-/// - In names of tables, runs of two and more digits do not matter, in which partitions differ; names of savepoints,
-///   cursors to close and prepared statements to deallocate do not matter either.
-/// - Quotes around a name that needs none do not matter, and in MySQL capitals in it do not either: its own digests
-///   are quoted throughout, and have the fingerprint of the statement that they come from.
+/// - In names of tables, runs of two and more digits do not matter, in which partitions differ; names of
+///   savepoints, cursors to close and prepared statements to deallocate do not matter either.
+/// - Quotes around a name that needs none do not matter, and in MySQL capitals in it do not either: its own
+///   digests are quoted throughout, and have the fingerprint of the statement that they come from.
 ///
-/// What needs a grammar is told apart: the order of columns and of tables, aliases, `a JOIN b` and `a INNER JOIN b`.
+/// What needs a grammar is told apart: the order of columns and of tables, aliases, `a JOIN b` and `a INNER
+/// JOIN b`.
 ///
 /// # Errors
 /// When the text is not SQL of the dialect. It must then not be shown at all.

@@ -6,10 +6,10 @@ use super::{Dialect, Unlexable};
 /// The statement with `?` in place of every literal, without comments, and with one space for each run of
 /// white space. Doing it again changes nothing.
 ///
-/// Names, also those in double quotes, keywords, operators, casts and parameters (`$1`) stay. A literal, a comment or a
-/// quoted name that the text does not hold to its end (databases cut long statements) becomes a `?` that ends the
-/// text. So does a plain string with a backslash before a quote: whether it ends there depends on a setting of the
-/// session, and either guess could show the inside of a string.
+/// Names, also those in double quotes, keywords, operators, casts and parameters (`$1`) stay. A literal, a
+/// comment or a quoted name that the text does not hold to its end (databases cut long statements) becomes a
+/// `?` that ends the text. So does a plain string with a backslash before a quote: whether it ends there
+/// depends on a setting of the session, and either guess could show the inside of a string.
 ///
 /// # Errors
 /// When the text is not SQL of the dialect. It must then not be shown at all.

@@ -1,7 +1,8 @@
 //! What a pass writes: the text for people, and the canonical tokens, from which the fingerprint is made.
 //!
-//! Canonical tokens are units of a fixed size where that goes, so that they are quickly written and hashed: a word is
-//! sixteen bytes, an operator eight. The first byte says which it is, so two sequences never make the same bytes.
+//! Canonical tokens are units of a fixed size where that goes, so that they are quickly written and hashed: a
+//! word is sixteen bytes, an operator eight. The first byte says which it is, so two sequences never make the
+//! same bytes.
 
 use super::key::{Chunk, KEY_BYTES, key_of};
 use super::pass::Frame;
@@ -14,8 +15,8 @@ const LONG: u8 = 0xFE;
 /// A piece of the text, in bytes.
 pub(super) type Span = (u32, u32);
 
-/// Bytes that are written in chunks of which only the beginning counts: that takes no branch on their length. It keeps
-/// its memory, and what is behind `len` means nothing.
+/// Bytes that are written in chunks of which only the beginning counts: that takes no branch on their length.
+/// It keeps its memory, and what is behind `len` means nothing.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
@@ -62,7 +63,8 @@ impl Buffer {
         self.len += begin + len;
     }
 
-    /// Writes a key. By halves, as a processor has it in two registers: what is stored whole from there stalls it.
+    /// Writes a key. By halves, as a processor has it in two registers: what is stored whole from there
+    /// stalls it.
     #[inline(always)]
     fn put_key(&mut self, key: u128) {
         let halves = [key as u64, (key >> 64) as u64].map(u64::to_le_bytes);

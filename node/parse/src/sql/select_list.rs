@@ -31,8 +31,8 @@ pub struct Column {
     pub name: String,
 }
 
-/// The items of the outermost select list of a text that is a single `SELECT`, also after `WITH`. Of a union it is the
-/// list of the first query, which names the columns.
+/// The items of the outermost select list of a text that is a single `SELECT`, also after `WITH`. Of a union
+/// it is the list of the first query, which names the columns.
 ///
 /// `None` when the text is anything else, is more than one statement, was cut off, or cannot be lexed.
 pub fn select_list(dialect: Dialect, text: &str) -> Option<Vec<SelectItem>> {
@@ -68,8 +68,8 @@ pub fn select_list(dialect: Dialect, text: &str) -> Option<Vec<SelectItem>> {
     Some(items)
 }
 
-/// The names in an expression, without quotes, as written: columns, qualifiers, functions and types alike. Words that
-/// are reserved are not among them.
+/// The names in an expression, without quotes, as written: columns, qualifiers, functions and types alike.
+/// Words that are reserved are not among them.
 ///
 /// # Errors
 /// When the text is not SQL of the dialect.

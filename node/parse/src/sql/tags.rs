@@ -3,11 +3,12 @@
 /// The most tags that are taken from one statement.
 const MOST: usize = 64;
 
-/// What is tagged in these comments, by key in the order of the text; of one key the last counts. `traceparent` and
-/// `tracestate` are known in any case, and are in small letters here.
+/// What is tagged in these comments, by key in the order of the text; of one key the last counts.
+/// `traceparent` and `tracestate` are known in any case, and are in small letters here.
 ///
-/// Values in quotes are URL-decoded. Without quotes a value follows its key at once, so that prose is no tag. Hints for
-/// the optimizer and MySQL's version comments are none. A value whose closing quote is not there is none either.
+/// Values in quotes are URL-decoded. Without quotes a value follows its key at once, so that prose is no tag.
+/// Hints for the optimizer and MySQL's version comments are none. A value whose closing quote is not there is
+/// none either.
 pub fn comment_tags<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<(String, String)> {
     let mut tags: Vec<(String, String)> = Vec::new();
     for comment in comments {

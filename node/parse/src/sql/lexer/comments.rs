@@ -59,8 +59,8 @@ impl Lexer<'_> {
         self.cut_comment()
     }
 
-    /// A comment of MySQL, or the beginning of a version comment. A server of another version skips that up to the
-    /// first `*/`: a token that goes beyond it is read in two ways, and hidden with all that follows.
+    /// A comment of MySQL, or the beginning of a version comment. A server of another version skips that up
+    /// to the first `*/`: a token that goes beyond it is read in two ways, and hidden with all that follows.
     fn block_comment(&mut self) -> Kind {
         let is_version = self.peek(2) == Some(b'!')
             || (self.dialect == Dialect::MariaDb && self.peek(2) == Some(b'M') && self.peek(3) == Some(b'!'));

@@ -5,8 +5,9 @@ use super::class::is_word;
 /// How many bytes are looked at together: as many as a number has bits.
 const BLOCK: usize = 64;
 
-/// Which bytes of a block of the text go on with no word. Blocks are looked at as a whole, with wide instructions, and
-/// one ahead: all that follows waits for the end of a word, and that is a matter of a few cycles then.
+/// Which bytes of a block of the text go on with no word. Blocks are looked at as a whole, with wide
+/// instructions, and one ahead: all that follows waits for the end of a word, and that is a matter of a few
+/// cycles then.
 pub(super) struct Gaps {
     /// Where the present block begins.
     block: usize,

@@ -13,7 +13,8 @@ use self::class::{Class, MYSQL, POSTGRESQL};
 use self::gaps::Gaps;
 use super::{Dialect, Unlexable};
 
-/// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an amount.
+/// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an
+/// amount.
 const PARAMETER_DIGITS: usize = 5;
 
 /// What a token is.
@@ -27,7 +28,8 @@ pub(super) enum Kind {
     String,
     /// A number, and all that hangs on to it.
     Number,
-    /// Something that begins here and whose end is not in the text, or not for certain. Nothing comes after it.
+    /// Something that begins here and whose end is not in the text, or not for certain. Nothing comes after
+    /// it.
     Cut,
     /// The same of a comment.
     CutComment,

@@ -5,7 +5,8 @@ use super::{Kind, Lexer};
 use crate::sql::key::end_of;
 
 impl Lexer<'_> {
-    /// Reads on in an operator that began with the `?` that was the last token, for those that PostgreSQL has.
+    /// Reads on in an operator that began with the `?` that was the last token, for those that PostgreSQL
+    /// has.
     pub(in crate::sql) fn extend_question(&mut self) -> usize {
         if matches!(self.peek(0), Some(b'|' | b'&' | b'#' | b'-')) && !self.begins_comment() {
             self.operator_run();
@@ -69,8 +70,8 @@ impl Lexer<'_> {
         Kind::Operator
     }
 
-    /// The longest operator, as PostgreSQL takes it: up to a comment, and not with a sign at its end unless it has
-    /// one of the characters that no standard operator has. A `?` in it is a parameter, save in `@?`.
+    /// The longest operator, as PostgreSQL takes it: up to a comment, and not with a sign at its end unless
+    /// it has one of the characters that no standard operator has. A `?` in it is a parameter, save in `@?`.
     fn operator_run(&mut self) {
         let start = self.at;
         let second = self.peek(1).map(|byte| self.classes[usize::from(byte)]);

@@ -5,9 +5,10 @@ use super::{Kind, Lexer, PARAMETER_DIGITS};
 use crate::sql::key::end_of;
 
 impl Lexer<'_> {
-    /// A string of PostgreSQL, whose meaning of a backslash depends on `standard_conforming_strings`, which the text
-    /// does not tell. Where the two readings part, each may show what the other knows to be inside a string, so all
-    /// that follows is hidden. Only `ESCAPE '\'` is taken for what it says: the other reading of it is an error.
+    /// A string of PostgreSQL, whose meaning of a backslash depends on `standard_conforming_strings`, which
+    /// the text does not tell. Where the two readings part, each may show what the other knows to be inside a
+    /// string, so all that follows is hidden. Only `ESCAPE '\'` is taken for what it says: the other reading
+    /// of it is an error.
     pub(super) fn plain_string(&mut self) -> Kind {
         if self.rest().starts_with(br"'\'") && self.peek(3) != Some(b'\'') && self.is_after_escape() {
             self.at += 3;
@@ -152,8 +153,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// A word of MySQL that begins with a dollar. One that looks like the quotes around a routine in another language
-    /// is taken for that.
+    /// A word of MySQL that begins with a dollar. One that looks like the quotes around a routine in another
+    /// language is taken for that.
     pub(super) fn dollar_word(&mut self) -> Kind {
         let start = self.at;
         if self.dollar_tag().is_some() {
@@ -175,7 +176,8 @@ impl Lexer<'_> {
         (self.peek(0) == Some(b'$')).then(|| self.at += 1)
     }
 
-    /// What follows the tag from `start` to here. A tag holds no dollar, so no byte is compared twice on the way.
+    /// What follows the tag from `start` to here. A tag holds no dollar, so no byte is compared twice on the
+    /// way.
     fn dollar_string(&mut self, start: usize) -> Kind {
         let tag = self.bytes.get(start..self.at).unwrap_or_default();
         while self.at < self.bytes.len() {
