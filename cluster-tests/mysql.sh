@@ -26,7 +26,7 @@ private_apt() {
 fetch_mysql() {
     [ -x "$servers/mysql/usr/sbin/mysqld" ] && return
     local mirror package
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/\{0,1\}$' || true)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 'Created-By: Packages' | head -1)
     if [ -z "$mirror" ]; then
         echo "   apt names no Debian mirror, from which MySQL could be fetched" >&2
         return 1
@@ -46,5 +46,13 @@ fetch_mysql() {
     mv "$work/root" "$servers/mysql"
 }
 
-fetch_mariadb
-fetch_mysql
+# A machine that cannot have one of them tests the other engines; the tests say what they skip.
+case ${1:-} in
+mariadb) fetch_mariadb ;;
+mysql) fetch_mysql ;;
+*)
+    # Each in a process of its own, which ends at the first thing that fails.
+    cluster-tests/mysql.sh mariadb || echo "   MariaDB could not be installed: what needs it is skipped"
+    cluster-tests/mysql.sh mysql || echo "   MySQL could not be fetched: what needs it is skipped"
+    ;;
+esac

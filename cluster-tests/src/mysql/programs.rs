@@ -30,6 +30,22 @@ impl Flavour {
     }
 }
 
+impl Flavour {
+    /// Whether there is one here. Says what is skipped where there is none.
+    pub fn is_at_hand(self) -> bool {
+        let programs = match self {
+            Self::MySql => mysqld().map(drop),
+            Self::MariaDb => program("/usr/bin/mariadb-install-db")
+                .and_then(|_| program("/usr/sbin/mariadbd"))
+                .map(drop),
+        };
+        if let Err(error) = &programs {
+            println!("skipped: {error}");
+        }
+        programs.is_ok()
+    }
+}
+
 /// A folder that the server's user may write.
 pub(super) fn own_folder() -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("ringwatch-my-").tempdir()?;

@@ -229,6 +229,9 @@ fn a_missing_column_is_its_successor_or_null_and_other_errors_are_told() -> Resu
 fn mysql_and_mariadb_are_asked_long() -> Result<()> {
     scenario("sqlquery_mysql", async |scene| {
         for flavour in [Flavour::MySql, Flavour::MariaDb] {
+            if !flavour.is_at_hand() {
+                continue;
+            }
             let name = flavour.name();
             let server = mysql::Server::start(flavour, &scene.log(name)).await?;
             let tls = match flavour {
