@@ -56,6 +56,17 @@ has_compiler() {
         "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null
 }
 
+# For scenarios in a network of their own. Where it cannot be had, they say that they are skipped.
+has_ip() {
+    command -v ip >/dev/null && return
+    echo "   installing iproute2 with apt-get"
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 >/dev/null
+    return 0
+}
+
 # A minimal Rust comes without them.
 has_format_and_lints() {
     local missing=()
@@ -166,6 +177,7 @@ count() { grep '^test result' "$logs/tests.log" 2>/dev/null | grep -o "[0-9]* $1
 
 step "PostgreSQL" deploy/install-postgresql.sh || exit 1
 step "compiler" has_compiler || exit 1
+step "iproute2" has_ip
 step "rustfmt and clippy" has_format_and_lints || exit 1
 choose_servers
 if [ "$quick" != yes ]; then
