@@ -134,6 +134,9 @@ impl GrpcServer {
 /// Serves the port; health says "not serving" until it is told otherwise.
 pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Result<GrpcServer> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    let health = GrpcHealth(health);
+    // before anybody can ask, because the library begins with "serving"
+    health.set_serving(false).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(ringwatch_proto::DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -168,7 +171,5 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
             tracing::error!(%error, "the gRPC server ended");
         }
     });
-    let health = GrpcHealth(health);
-    health.set_serving(false).await;
     Ok(GrpcServer { health, stop, task })
 }
