@@ -1,7 +1,7 @@
 //! What each kind of token becomes.
 
 use super::fold::{ELLIPSIS, Holds, List};
-use super::key::{Chunk, KEY_BYTES, chunk};
+use super::key::{KEY_BYTES, chunk};
 use super::keyword::{COMMAND, Keyword, LOOSE, Word};
 use super::lexer::{Lexer, Token};
 use super::output::SIGN_BYTES;
@@ -18,11 +18,12 @@ impl Pass<'_> {
     /// Follows a keyword that is about to be written. Says whether it was a value, and is written.
     pub(super) fn keyword(&mut self, word: Word) -> bool {
         let keyword = word.keyword;
+        let is_first = matches!(self.last, Last::Start | Last::Semicolon);
         if matches!(keyword, Keyword::Null | Keyword::Boolean) && self.is_constant() {
             self.value();
             return true;
         }
-        if matches!(self.last, Last::Start | Last::Semicolon) {
+        if is_first {
             self.verb = keyword;
             if keyword == Keyword::Handle {
                 self.pending |= pending::HANDLE;
@@ -69,23 +70,25 @@ impl Pass<'_> {
     }
 
     /// A string, number or parameter: `?`.
+    #[inline(always)]
     pub(super) fn value(&mut self) {
-        self.write_value(b"?...............", 1, Next::Value, Last::Value);
-    }
-
-    fn write_value(&mut self, shown: &Chunk, len: usize, next: Next, last: Last) {
-        self.expect = Expect::Nothing;
         self.out
             .text
-            .put_spaced(space_between(self.last, next), shown, len);
+            .put_byte(space_between(self.last, Next::Value), b'?');
+        self.write_value(false);
+        self.last = Last::Value;
+    }
+
+    /// A value, or several, in the canonical tokens.
+    #[inline(always)]
+    fn write_value(&mut self, several: bool) {
+        self.expect = Expect::Nothing;
+        self.last_word = Keyword::Name;
         if !self.joins_run() {
             let start = self.canon();
-            self.out
-                .sign(if next == Next::Ellipsis { ELLIPSIS } else { b'?' });
-            self.begin_run(start, next == Next::Ellipsis);
+            self.out.sign(if several { ELLIPSIS } else { b'?' });
+            self.begin_run(start, several);
         }
-        self.last = last;
-        self.last_word = Keyword::Name;
     }
 
     /// Strings next to each other are one string.
@@ -104,7 +107,10 @@ impl Pass<'_> {
         }
         let is_list = matches!(self.last, Last::Open | Last::Comma);
         if is_list && self.is_mysql() && !self.frame.list.folds() {
-            self.write_value(&[b'.'; KEY_BYTES], 3, Next::Ellipsis, Last::Ellipsis);
+            self.out.space(space_between(self.last, Next::Ellipsis));
+            self.out.text.put(b"...", 3);
+            self.write_value(true);
+            self.last = Last::Ellipsis;
         } else {
             self.value();
         }
@@ -179,8 +185,7 @@ impl Pass<'_> {
 
     pub(super) fn write_sign(&mut self, byte: u8, next: Next, last: Last) {
         self.last_place = self.canon();
-        self.out.space(space_between(self.last, next));
-        self.out.text.put(&[byte], 1);
+        self.out.text.put_byte(space_between(self.last, next), byte);
         self.out.sign(byte);
         self.last = last;
         self.last_word = Keyword::Name;

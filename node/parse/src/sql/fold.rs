@@ -147,6 +147,7 @@ impl Pass<'_> {
     }
 
     /// Writes a comma, and remembers what it may fold.
+    #[inline(always)]
     pub(super) fn comma(&mut self) {
         self.end_item();
         let before = self.place();

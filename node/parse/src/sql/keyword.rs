@@ -148,62 +148,75 @@ words! {
     "variadic" Other RESERVED;
 }
 
-const SLOTS: usize = 512;
-const HASH: u64 = 0x9E37_79B9_7F4A_7C15;
+const SLOTS: usize = 4096;
+/// As many as a byte can tell apart, so that no place in the table needs to be checked.
+const PLACES: usize = 256;
 
-/// Where the search for a key begins. Few words have the same first eight bytes.
-const fn slot(key: u128) -> usize {
-    ((key as u64).wrapping_mul(HASH) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
+/// Where a key is looked up. Few words have the same first eight bytes, none the same sixteen.
+const fn slot(key: u128, factor: u64) -> usize {
+    let bits = key as u64 ^ (key >> 64) as u64;
+    (bits.wrapping_mul(factor) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
 
+/// The words behind one that stands for all names.
 struct Table {
-    keys: [u128; SLOTS],
-    words: [Word; SLOTS],
+    keys: [u128; PLACES],
+    words: [Word; PLACES],
+    /// With this no two words have the same slot.
+    factor: u64,
+    slots: [u8; SLOTS],
 }
 
 static TABLE: Table = build();
 
 const fn build() -> Table {
     let mut table = Table {
-        keys: [0; SLOTS],
-        words: [Word::NAME; SLOTS],
+        keys: [0; PLACES],
+        words: [Word::NAME; PLACES],
+        factor: 0x9E37_79B9_7F4A_7C15,
+        slots: [0; SLOTS],
     };
     let mut at = 0;
     while at < WORDS.len() {
         let (text, keyword, flags) = WORDS[at];
         let bytes = text.as_bytes();
-        let mut key = 0_u128;
         let mut byte = bytes.len();
+        at += 1;
         while byte > 0 {
             byte -= 1;
-            key = (key << 8) | bytes[byte] as u128;
+            table.keys[at] = (table.keys[at] << 8) | bytes[byte] as u128;
         }
-        let mut slot = slot(key);
-        while table.keys[slot] != 0 {
-            slot = (slot + 1) % SLOTS;
-        }
-        table.keys[slot] = key;
-        table.words[slot] = Word { keyword, flags };
-        at += 1;
+        table.words[at] = Word { keyword, flags };
+    }
+    while !fill(&mut table) {
+        table.factor = table.factor.wrapping_mul(0xD134_2543_DE82_EF95) | 1;
     }
     table
 }
 
-/// The word of a key, which is its lower-case bytes, the first lowest. The table is far from full, so a
-/// search ends.
+/// Gives each word its slot. Says whether no two of them wanted the same.
+const fn fill(table: &mut Table) -> bool {
+    table.slots = [0; SLOTS];
+    let mut at = 1;
+    while at <= WORDS.len() {
+        let slot = slot(table.keys[at], table.factor);
+        if table.slots[slot] != 0 {
+            return false;
+        }
+        table.slots[slot] = at as u8;
+        at += 1;
+    }
+    true
+}
+
+/// The word of a key, which is its lower-case bytes, the first lowest.
+#[inline]
 pub(super) fn lookup(key: u128) -> Word {
-    let mut at = slot(key);
-    loop {
-        let (Some(&found), Some(&word)) = (TABLE.keys.get(at), TABLE.words.get(at)) else {
-            return Word::NAME;
-        };
-        if found == key {
-            return word;
-        }
-        if found == 0 {
-            return Word::NAME;
-        }
-        at = (at + 1) % SLOTS;
+    let at = usize::from(TABLE.slots[slot(key, TABLE.factor)]);
+    if TABLE.keys[at] == key {
+        TABLE.words[at]
+    } else {
+        Word::NAME
     }
 }
 

@@ -15,6 +15,7 @@ mod normalize;
 mod obfuscate;
 mod output;
 mod pass;
+mod read_only;
 mod select_list;
 mod spacing;
 mod tables;
@@ -23,6 +24,7 @@ mod truncate;
 
 pub use normalize::{Normalized, Normalizer, normalize};
 pub use obfuscate::obfuscate;
+pub use read_only::{NotReadOnly, ReadOnly, read_only};
 pub use select_list::{Column, SelectItem, identifiers, select_list};
 pub use tags::{comment_tags, traceparent};
 pub use truncate::truncate_chars;

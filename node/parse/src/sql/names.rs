@@ -1,24 +1,64 @@
 //! How names and words are written, and what of them counts.
 
-use super::key::{KEY_BYTES, chunk, key_of, lower_key, run_of};
-use super::keyword::{Keyword, RESERVED, VALUE, lookup};
+use super::key::{Chunk, KEY_BYTES, chunk, key_of, lower_key, run_of};
+use super::keyword::{COMMAND, Keyword, RESERVED, VALUE, Word, lookup};
 use super::lexer::{Token, is_word};
 use super::pass::{Pass, pending};
 use super::spacing::{Last, Next, space_between};
+use super::tables::Expect;
 
 impl Pass<'_> {
+    /// A word without quotes: a keyword, or a name.
+    #[inline(always)]
+    pub(super) fn word(&mut self, token: Token) {
+        let len = token.end - token.start;
+        if len > KEY_BYTES {
+            return self.long_word(token);
+        }
+        let mut room = [0; KEY_BYTES];
+        let chunk = chunk(self.source, token.start, &mut room);
+        let key = lower_key(chunk, len);
+        let is_plain = matches!(self.last, Last::Dot | Last::Cast);
+        let word = if is_plain { Word::NAME } else { lookup(key) };
+        let is_awaited = self.expect != Expect::Nothing && !word.is(RESERVED | COMMAND);
+        if is_awaited && self.expect.takes(word.keyword) {
+            self.expected_name(token);
+        }
+        if word.keyword != Keyword::Name && self.keyword(word) {
+            return;
+        }
+        self.last_place = self.canon();
+        let space = space_between(self.last, Next::Word);
+        self.out.text.put_spaced(space, chunk, len);
+        if self.pending & pending::TABLE == 0 {
+            self.out.key(key);
+        } else {
+            self.write_table(token, key);
+        }
+        self.last = if word.wants_operand() {
+            Last::Keyword
+        } else {
+            Last::Name
+        };
+        self.last_word = word.keyword;
+    }
+
+    /// A word that is too long for a keyword.
+    fn long_word(&mut self, token: Token) {
+        if self.expect.takes(Keyword::Name) {
+            self.expected_name(token);
+        }
+        self.last_place = self.canon();
+        self.write_name(token);
+    }
+
     /// Writes a word or a quoted name as it stands, and its canonical form.
     pub(super) fn write_name(&mut self, token: Token) {
         self.out.space(space_between(self.last, Next::Word));
-        self.write_long(token);
-        self.last = Last::Name;
-        self.last_word = Keyword::Name;
-    }
-
-    /// The same without the space before it.
-    pub(super) fn write_long(&mut self, token: Token) {
         self.write_text(token.start, token.end);
         self.write_canonical(token.start, token.end);
+        self.last = Last::Name;
+        self.last_word = Keyword::Name;
     }
 
     /// A piece of the text as it stands.
@@ -63,48 +103,71 @@ impl Pass<'_> {
             self.expected_name(token);
         }
         self.last_place = self.canon();
-        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
         self.out.space(space_between(self.last, Next::Word));
+        self.last = Last::Name;
+        self.last_word = Keyword::Name;
+        let len = (token.end - token.start).saturating_sub(2);
+        let mut room = [0; KEY_BYTES];
+        let inner = chunk(self.source, token.start + 1, &mut room);
+        let is_mysql = self.is_mysql();
+        let is_plain = |b: u8| is_word(b) & (is_mysql | !b.is_ascii_uppercase());
+        if (1..=KEY_BYTES).contains(&len) && run_of(inner, is_plain) >= len {
+            let key = lower_key(inner, len);
+            if is_name(inner[0]) && !self.is_reserved(key) {
+                return self.write_plain(token, inner, key);
+            }
+        }
+        self.write_quoted(token, is_plain);
+    }
+
+    /// A short name in quotes that it does not need.
+    fn write_plain(&mut self, token: Token, inner: &Chunk, key: u128) {
+        let quote = self.source.get(token.start).copied().unwrap_or_default();
+        self.out.text.put(&[quote], 1);
+        self.out.text.put(inner, token.end - token.start - 2);
+        self.out.text.put(&[quote], 1);
+        if self.pending & pending::TABLE == 0 {
+            self.out.key(key);
+        } else {
+            self.write_canonical(token.start + 1, token.end - 1);
+        }
+    }
+
+    /// Any name in quotes.
+    fn write_quoted(&mut self, token: Token, is_plain: impl Fn(u8) -> bool + Copy) {
+        let bytes = self.source.get(token.start..token.end).unwrap_or_default();
+        let shown = |byte: u8| if byte.is_ascii_control() { b' ' } else { byte };
         if bytes.iter().any(u8::is_ascii_control) {
-            let shown = |b: &u8| if b.is_ascii_control() { b' ' } else { *b };
             self.out
                 .text
-                .extend(&bytes.iter().map(shown).collect::<Vec<u8>>());
+                .extend(&bytes.iter().copied().map(shown).collect::<Vec<u8>>());
         } else {
             self.write_text(token.start, token.end);
         }
         match bytes {
-            [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner) => {
+            [b'"' | b'`', inner @ .., _] if self.is_plain_name(inner, is_plain) => {
                 self.write_canonical(token.start + 1, token.end - 1);
             }
-            _ => self
-                .out
-                .long(bytes, |byte| if byte.is_ascii_control() { b' ' } else { byte }),
+            _ => self.out.long(bytes, shown),
         }
-        self.last = Last::Name;
-        self.last_word = Keyword::Name;
     }
 
     /// Whether a name means the same without its quotes. MySQL's digests quote every name, and there quotes
     /// change nothing about capitals.
-    fn is_plain_name(&self, name: &[u8]) -> bool {
-        let mut room = [0; KEY_BYTES];
-        let begin = chunk(name, 0, &mut room);
-        let (is_mysql, len) = (self.is_mysql(), name.len());
-        let wanted = |b: u8| is_word(b) & (is_mysql | !b.is_ascii_uppercase());
-        let is_short = len <= KEY_BYTES && run_of(begin, wanted) >= len;
-        let is_reserved = || {
-            let word = lookup(lower_key(begin, len));
-            word.is(if is_mysql { VALUE } else { RESERVED | VALUE })
-        };
-        let begins = begin[0] != 0 && !begin[0].is_ascii_digit() && begin[0] != b'$';
-        begins
-            && (if is_short {
-                !is_reserved()
-            } else {
-                name.iter().all(|b| wanted(*b))
-            })
+    fn is_plain_name(&self, name: &[u8], is_plain: impl Fn(u8) -> bool + Copy) -> bool {
+        name.first().is_some_and(|first| is_name(*first))
+            && name.iter().all(|b| is_plain(*b))
+            && !(name.len() <= KEY_BYTES && self.is_reserved(key_of(name, 0, name.len())))
     }
+
+    fn is_reserved(&self, key: u128) -> bool {
+        lookup(key).is(if self.is_mysql() { VALUE } else { RESERVED | VALUE })
+    }
+}
+
+/// Whether a name may begin with this byte, of those that go on with one.
+fn is_name(first: u8) -> bool {
+    !first.is_ascii_digit() && first != b'$' && first != 0
 }
 
 /// The bytes of a table's name without runs of digits, in which partitions of one table differ.

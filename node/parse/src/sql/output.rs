@@ -63,6 +63,13 @@ impl Buffer {
         self.len += begin + len;
     }
 
+    /// Writes a byte, with a space before it if there is to be one.
+    #[inline(always)]
+    pub(super) fn put_byte(&mut self, space: bool, byte: u8) {
+        let pair = if space { [b' ', byte] } else { [byte; 2] };
+        self.put(&pair, 1 + usize::from(space));
+    }
+
     /// Writes a key. By halves, as a processor has it in two registers: what is stored whole from there
     /// stalls it.
     #[inline(always)]

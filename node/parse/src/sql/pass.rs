@@ -1,11 +1,11 @@
 //! One pass over the tokens of a text, which writes it anew, without literals and in one spelling.
 
 use super::fold::{List, Run};
-use super::key::{KEY_BYTES, chunk, key_of, lower_key};
-use super::keyword::{COMMAND, Keyword, RESERVED, Word, lookup};
-use super::lexer::{Kind, Lexer, Token};
+use super::key::{KEY_BYTES, key_of};
+use super::keyword::{Keyword, Word, lookup};
+use super::lexer::{Class, Kind, Lexer, Token};
 use super::output::{Output, Place, Span};
-use super::spacing::{Last, Next, space_between};
+use super::spacing::{Last, Next};
 use super::tables::{Expect, With};
 use super::{Dialect, Unlexable};
 
@@ -127,31 +127,74 @@ impl<'a> Pass<'a> {
             return Err(Unlexable { at: LONGEST });
         }
         let mut lexer = Lexer::new(self.dialect, text);
-        while let Some(token) = lexer.next_token()? {
-            if self.pending != 0 && self.settle(token) {
+        while let Some(class) = lexer.begin() {
+            let is_usual = self.pending == 0 && !lexer.is_versioned();
+            if is_usual && self.short(class, &mut lexer) {
                 continue;
             }
-            match token.kind {
-                Kind::Word => self.word(token),
-                Kind::Comma => self.comma(),
-                Kind::Open => self.open(token),
-                Kind::Close => self.close(token),
-                Kind::Dot => self.write_sign(b'.', Next::Dot, Last::Dot),
-                Kind::Colon => self.colon(),
-                Kind::Semicolon => self.semicolon(),
-                Kind::Operator => self.operator(token, &lexer),
-                Kind::String => self.string(),
-                Kind::Number | Kind::Parameter | Kind::Cut => self.value(),
-                Kind::QuotedName => self.quoted_name(token),
-                Kind::Variable => self.variable(token),
-                Kind::Question => self.question(token, &mut lexer),
-                Kind::Ellipsis => self.ellipsis(),
-                Kind::Comment => self.comment(token),
-                Kind::Mark | Kind::CutComment | Kind::Nothing => {}
+            let token = lexer.token(class)?;
+            if self.pending == 0 || !self.settle(token) {
+                self.take(token, &mut lexer);
             }
         }
         self.finish();
         Ok(())
+    }
+
+    /// Reads and takes one of the tokens that most of a text consists of, if `class` begins one. What a byte
+    /// begins and what a token becomes is one jump here, and two on the long way.
+    #[inline(always)]
+    fn short(&mut self, class: Class, lexer: &mut Lexer<'_>) -> bool {
+        let start = lexer.at();
+        let kind = match class {
+            Class::Word => lexer.word(),
+            Class::Comma => lexer.one(Kind::Comma),
+            Class::Open => lexer.one(Kind::Open),
+            Class::Close => lexer.one(Kind::Close),
+            Class::Dot => lexer.dot(),
+            Class::Digit => lexer.number(),
+            Class::Quote => lexer.quote(),
+            Class::DoubleQuote | Class::Backtick => lexer.in_quotes(class),
+            Class::Operator => lexer.operator(),
+            _ => return false,
+        };
+        let token = lexer.read(kind, start);
+        match kind {
+            Kind::Word => self.word(token),
+            Kind::Comma => self.comma(),
+            Kind::Open => self.open(token),
+            Kind::Close => self.close(token),
+            Kind::Dot => self.write_sign(b'.', Next::Dot, Last::Dot),
+            Kind::Number => self.value(),
+            Kind::String => self.string(),
+            Kind::QuotedName => self.quoted_name(token),
+            Kind::Operator => self.operator(token, lexer),
+            _ => self.take(token, lexer),
+        }
+        true
+    }
+
+    /// Takes any token.
+    #[inline(never)]
+    fn take(&mut self, token: Token, lexer: &mut Lexer<'_>) {
+        match token.kind {
+            Kind::Word => self.word(token),
+            Kind::Comma => self.comma(),
+            Kind::Open => self.open(token),
+            Kind::Close => self.close(token),
+            Kind::Dot => self.write_sign(b'.', Next::Dot, Last::Dot),
+            Kind::Colon => self.colon(),
+            Kind::Semicolon => self.semicolon(),
+            Kind::Operator => self.operator(token, lexer),
+            Kind::String => self.string(),
+            Kind::Number | Kind::Parameter | Kind::Cut => self.value(),
+            Kind::QuotedName => self.quoted_name(token),
+            Kind::Variable => self.variable(token),
+            Kind::Question => self.question(token, lexer),
+            Kind::Ellipsis => self.ellipsis(),
+            Kind::Comment => self.comment(token),
+            Kind::Mark | Kind::CutComment | Kind::Nothing => {}
+        }
     }
 
     fn finish(&mut self) {
@@ -261,40 +304,5 @@ impl<'a> Pass<'a> {
         } else {
             Word::NAME
         }
-    }
-
-    #[inline]
-    fn word(&mut self, token: Token) {
-        let len = token.end - token.start;
-        let mut room = [0; KEY_BYTES];
-        let chunk = chunk(self.source, token.start, &mut room);
-        let key = lower_key(chunk, len);
-        let is_plain = matches!(self.last, Last::Dot | Last::Cast) || !(2..=KEY_BYTES).contains(&len);
-        let word = if is_plain { Word::NAME } else { lookup(key) };
-        if word.flags & (RESERVED | COMMAND) == 0 && self.expect.takes(word.keyword) {
-            self.expected_name(token);
-        }
-        if word.keyword != Keyword::Name && self.keyword(word) {
-            return;
-        }
-        self.last_place = self.canon();
-        let space = space_between(self.last, Next::Word);
-        if len <= KEY_BYTES {
-            self.out.text.put_spaced(space, chunk, len);
-            if self.pending & pending::TABLE == 0 {
-                self.out.key(key);
-            } else {
-                self.write_table(token, key);
-            }
-        } else {
-            self.out.space(space);
-            self.write_long(token);
-        }
-        self.last = if word.wants_operand() {
-            Last::Keyword
-        } else {
-            Last::Name
-        };
-        self.last_word = word.keyword;
     }
 }

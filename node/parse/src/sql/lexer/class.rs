@@ -2,7 +2,7 @@
 
 /// What a byte begins, wherever it stands outside of a literal, a quoted name or a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::sql) enum Class {
     /// Nothing of the dialect.
     Nothing,
     /// White space and control characters.

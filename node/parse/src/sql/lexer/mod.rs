@@ -8,8 +8,9 @@ mod quoted;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::class::Class;
 pub(super) use self::class::is_word;
-use self::class::{Class, MYSQL, POSTGRESQL};
+use self::class::{MYSQL, POSTGRESQL};
 use self::gaps::Gaps;
 use super::{Dialect, Unlexable};
 
@@ -86,6 +87,8 @@ pub(super) struct Lexer<'a> {
     dialect: Dialect,
     /// Where the version comment that is open ends; zero without one.
     version_end: usize,
+    /// The quotes in which a backslash is nothing special, in MySQL with another `sql_mode`.
+    plain_quotes: &'static [u8],
     gaps: Gaps,
 }
 
@@ -100,44 +103,71 @@ impl<'a> Lexer<'a> {
             },
             dialect,
             version_end: 0,
+            plain_quotes: b"",
             gaps: Gaps::new(text.as_bytes()),
+        }
+    }
+
+    /// The same where a backslash is nothing special in some quotes.
+    pub(super) fn with_plain_quotes(dialect: Dialect, text: &'a str, plain_quotes: &'static [u8]) -> Self {
+        Self {
+            plain_quotes,
+            ..Self::new(dialect, text)
         }
     }
 
     /// The next token; `None` at the end of the text.
     #[inline(always)]
     pub(super) fn next_token(&mut self) -> Result<Option<Token>, Unlexable> {
-        let class = loop {
-            match self.class() {
-                Some(Class::Space) => self.at += 1,
-                Some(class) => break class,
-                None => return Ok(None),
-            }
-        };
-        let start = self.at;
-        if self.version_end != 0 {
-            return self.versioned(class).map(|kind| Some(self.token(kind, start)));
+        match self.begin() {
+            Some(class) => self.token(class).map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// What the next token begins with, behind the white space before it; `None` at the end of the text.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) -> Option<Class> {
+        loop {
+            match self.classes[usize::from(*self.bytes.get(self.at)?)] {
+                Class::Space => self.at += 1,
+                class => return Some(class),
+            }
+        }
+    }
+
+    /// The token that begins here.
+    #[inline(always)]
+    pub(super) fn token(&mut self, class: Class) -> Result<Token, Unlexable> {
+        let start = self.at;
         let kind = match class {
+            _ if self.version_end != 0 => self.versioned(class)?,
             Class::Word => self.word(),
             Class::Comma => self.one(Kind::Comma),
             Class::Open => self.one(Kind::Open),
             Class::Close => self.one(Kind::Close),
             Class::Digit => self.number(),
             Class::Dot => self.dot(),
+            Class::Quote => self.quote(),
+            Class::DoubleQuote | Class::Backtick => self.in_quotes(class),
             class => self.other(class),
         };
         if kind == Kind::Nothing {
             return Err(Unlexable { at: start });
         }
-        Ok(Some(self.token(kind, start)))
+        Ok(self.read(kind, start))
     }
 
-    /// What the next byte begins.
-    #[inline]
-    fn class(&self) -> Option<Class> {
-        let byte = self.bytes.get(self.at)?;
-        Some(self.classes[usize::from(*byte)])
+    /// Where the next byte is.
+    #[inline(always)]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether tokens end at the end of a version comment.
+    #[inline(always)]
+    pub(super) fn is_versioned(&self) -> bool {
+        self.version_end != 0
     }
 
     /// A token in a version comment, or its end.
@@ -159,7 +189,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn token(&self, kind: Kind, start: usize) -> Token {
+    /// What was read since `start`.
+    #[inline(always)]
+    pub(super) fn read(&self, kind: Kind, start: usize) -> Token {
         Token {
             kind,
             start,
@@ -202,11 +234,8 @@ impl<'a> Lexer<'a> {
             Class::Semicolon => self.one(Kind::Semicolon),
             Class::Open => self.one(Kind::Open),
             Class::Close => self.one(Kind::Close),
-            Class::Quote if self.is_postgresql() => self.plain_string(),
-            Class::Quote => self.backslash_string(b'\''),
-            Class::DoubleQuote if self.is_postgresql() => self.quoted_name(b'"'),
-            Class::DoubleQuote => self.backslash_string(b'"'),
-            Class::Backtick => self.quoted_name(b'`'),
+            Class::Quote => self.quote(),
+            Class::DoubleQuote | Class::Backtick => self.in_quotes(class),
             Class::Digit => self.number(),
             Class::Dot => self.dot(),
             Class::Dollar if self.is_postgresql() => self.dollar(),
@@ -232,31 +261,35 @@ impl<'a> Lexer<'a> {
     }
 
     /// A token of one byte.
-    #[inline]
-    fn one(&mut self, kind: Kind) -> Kind {
+    #[inline(always)]
+    pub(super) fn one(&mut self, kind: Kind) -> Kind {
         self.at += 1;
         kind
     }
 
     /// A word, or a string that begins with letters.
     #[inline(always)]
-    fn word(&mut self) -> Kind {
+    pub(super) fn word(&mut self) -> Kind {
         let start = self.at;
         self.at = self.gaps.next(self.bytes, start);
-        let next = self.bytes.get(self.at).copied().unwrap_or_default();
-        if (next == b'\'') | (next == b'"') | (next == b'&') {
-            return self.prefixed(start);
-        }
-        if self.bytes.get(start) == Some(&b'_') {
-            return self.introducer(start);
+        if self.at - start == 1 || self.bytes.get(start) == Some(&b'_') {
+            return self.prefix(start);
         }
         Kind::Word
     }
 
     /// A number and all that hangs on to it, such as `1.5e-3`, `0x1F`, `1_000`, `192.168.1.1` and `12abc`.
-    fn number(&mut self) -> Kind {
+    #[inline(always)]
+    pub(super) fn number(&mut self) -> Kind {
+        self.at = self.gaps.next(self.bytes, self.at);
+        match self.peek(0) {
+            Some(b'.' | b'+' | b'-') => self.long_number(),
+            _ => Kind::Number,
+        }
+    }
+
+    fn long_number(&mut self) -> Kind {
         loop {
-            self.at = self.gaps.next(self.bytes, self.at);
             let goes_on = match self.peek(0) {
                 Some(b'.') => self.peek(1) != Some(b'.'),
                 Some(b'+' | b'-') => self.is_exponent_sign(),
@@ -265,7 +298,7 @@ impl<'a> Lexer<'a> {
             if !goes_on {
                 return Kind::Number;
             }
-            self.at += 1;
+            self.at = self.gaps.next(self.bytes, self.at + 1);
         }
     }
 
@@ -274,8 +307,8 @@ impl<'a> Lexer<'a> {
     }
 
     /// A dot, `..`, `...`, or a number.
-    #[inline]
-    fn dot(&mut self) -> Kind {
+    #[inline(always)]
+    pub(super) fn dot(&mut self) -> Kind {
         match self.peek(1) {
             Some(b'0'..=b'9') if self.before() != Some(b'.') => self.number(),
             Some(b'.') if self.peek(2) == Some(b'.') => {

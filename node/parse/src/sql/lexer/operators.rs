@@ -50,7 +50,7 @@ impl Lexer<'_> {
         }
     }
 
-    pub(super) fn operator(&mut self) -> Kind {
+    pub(in crate::sql) fn operator(&mut self) -> Kind {
         if self.is_postgresql() {
             self.operator_run();
             return Kind::Operator;

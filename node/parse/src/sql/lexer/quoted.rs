@@ -1,10 +1,30 @@
 //! Strings, quoted names and dollar quotes.
 
-use super::class::is_word;
+use super::class::{Class, is_word};
 use super::{Kind, Lexer, PARAMETER_DIGITS};
 use crate::sql::key::end_of;
 
 impl Lexer<'_> {
+    /// What a single quote begins.
+    #[inline(always)]
+    pub(in crate::sql) fn quote(&mut self) -> Kind {
+        if self.is_postgresql() {
+            self.plain_string()
+        } else {
+            self.backslash_string(b'\'')
+        }
+    }
+
+    /// What a double quote or a backtick begins: a name, or a string of MySQL.
+    #[inline(always)]
+    pub(in crate::sql) fn in_quotes(&mut self, class: Class) -> Kind {
+        match class {
+            Class::Backtick => self.quoted_name(b'`'),
+            _ if self.is_postgresql() => self.quoted_name(b'"'),
+            _ => self.backslash_string(b'"'),
+        }
+    }
+
     /// A string of PostgreSQL, whose meaning of a backslash depends on `standard_conforming_strings`, which
     /// the text does not tell. Where the two readings part, each may show what the other knows to be inside a
     /// string, so all that follows is hidden. Only `ESCAPE '\'` is taken for what it says: the other reading
@@ -46,6 +66,12 @@ impl Lexer<'_> {
 
     /// A string in which a backslash takes the next character with it: after `E`, and all of MySQL's.
     pub(super) fn backslash_string(&mut self, quote: u8) -> Kind {
+        if self.plain_quotes.contains(&quote) {
+            return match self.quoted_name(quote) {
+                Kind::QuotedName => Kind::String,
+                cut => cut,
+            };
+        }
         self.at += 1;
         loop {
             self.at = end_of(self.bytes, self.at, |b| (b != quote) & (b != b'\\'));
@@ -75,12 +101,13 @@ impl Lexer<'_> {
         }
     }
 
-    /// What a word that a quote or `&` follows is: a string or a name with a prefix, or a word.
-    pub(super) fn prefixed(&mut self, start: usize) -> Kind {
+    /// What a word of one letter, or one that begins with `_`, is: a string or a name with a prefix, or a
+    /// word.
+    pub(super) fn prefix(&mut self, start: usize) -> Kind {
         let word = self.bytes.get(start..self.at).unwrap_or_default();
-        let next = self.peek(0);
+        let quote = self.peek(0);
         if self.is_postgresql() {
-            return match (word, next) {
+            return match (word, quote) {
                 ([b'e' | b'E'], Some(b'\'')) => self.backslash_string(b'\''),
                 ([b'b' | b'B' | b'x' | b'X' | b'n' | b'N'], Some(b'\'')) => self.plain_string(),
                 ([b'u' | b'U'], Some(b'&')) if self.peek(1) == Some(b'\'') => {
@@ -94,17 +121,17 @@ impl Lexer<'_> {
                 _ => Kind::Word,
             };
         }
-        match (word, next) {
+        match (word, quote) {
             ([b'b' | b'B' | b'x' | b'X' | b'n' | b'N'] | [b'_', ..], Some(quote @ (b'\'' | b'"'))) => {
                 self.backslash_string(quote)
             }
+            ([b'_', name @ ..], _) => self.introducer(name),
             _ => Kind::Word,
         }
     }
 
     /// `_utf8mb4 'text'`: the name of a character set before a string is part of it.
-    pub(super) fn introducer(&mut self, start: usize) -> Kind {
-        let word = self.bytes.get(start + 1..self.at).unwrap_or_default();
+    fn introducer(&mut self, word: &[u8]) -> Kind {
         let is_charset = [
             &b"utf8"[..],
             b"utf16",
@@ -121,7 +148,7 @@ impl Lexer<'_> {
             word.get(..name.len())
                 .is_some_and(|w| w.eq_ignore_ascii_case(name))
         });
-        if self.is_postgresql() || !is_charset {
+        if !is_charset {
             return Kind::Word;
         }
         let spaces = self.rest().iter().take_while(|b| b.is_ascii_whitespace()).count();
