@@ -4,4 +4,7 @@
 //! without panics, and that what it cannot read for certain is hidden and not shown. It does no I/O and knows no other room.
 
 pub mod expr;
+pub mod log;
+pub mod plan;
+pub mod scan;
 pub mod sql;

@@ -1,0 +1,66 @@
+//! Where strings and words end.
+
+/// A string's content ends at `end`, and what follows its quote begins at `next`.
+pub(super) struct Quoted {
+    pub(super) end: usize,
+    pub(super) next: usize,
+    /// It holds quotes that should have been escaped.
+    pub(super) loose: bool,
+}
+
+/// The end of the string whose content begins at `start`; `None` where the text ends before it does.
+///
+/// A quote ends a string only where something follows that can follow a string. In JSON that is always so;
+/// where somebody forgot to escape the quotes in a condition it tells the last of them.
+pub(super) fn quoted(text: &[u8], start: usize) -> Option<Quoted> {
+    let mut at = start;
+    let mut loose = false;
+    loop {
+        let rest = text.get(at..)?;
+        at += rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+        if text.get(at) == Some(&b'\\') {
+            at += 2;
+            continue;
+        }
+        if ends(text, at + 1) {
+            return Some(Quoted {
+                end: at,
+                next: at + 1,
+                loose,
+            });
+        }
+        loose = true;
+        at += 1;
+    }
+}
+
+/// Whether what is at `at` can follow a string; a string does where a comma was forgotten.
+fn ends(text: &[u8], at: usize) -> bool {
+    let next = space(text, at);
+    match text.get(next) {
+        None | Some(b',' | b':' | b'}' | b']') => true,
+        Some(b'"') => next > at,
+        _ => false,
+    }
+}
+
+/// The end of the white space at `at`.
+pub(super) fn space(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t'))
+        .count()
+}
+
+/// The end of the word at `at`, which is at least a byte of it and ends at a character.
+pub(super) fn word(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at + 1..).unwrap_or_default();
+    let more = rest.iter().take_while(|b| {
+        !matches!(
+            b,
+            b' ' | b'\n' | b'\r' | b'\t' | b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"'
+        )
+    });
+    at + 1 + more.count()
+}
