@@ -5,7 +5,10 @@ use crate::error::CatalogueError;
 use crate::model::Engine;
 
 /// The embedded files, by name.
-const FILES: [(&str, &str); 1] = [("postgresql.yaml", include_str!("../engines/postgresql.yaml"))];
+const FILES: [(&str, &str); 2] = [
+    ("postgresql.yaml", include_str!("../engines/postgresql.yaml")),
+    ("mysql.yaml", include_str!("../engines/mysql.yaml")),
+];
 
 /// What all engines can be asked.
 #[derive(Clone, Debug)]

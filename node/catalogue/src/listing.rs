@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::lookup::{LAST_OF_MYSQL, majors};
 use crate::model::{
     Aggregation, Cadence, Column, Engine, Event, Kind, Metric, MetricKind, MetricValue, Param, Requirement,
     Scope, Stream, Variant,
@@ -18,7 +19,7 @@ pub struct StreamLine {
     pub summary: String,
     /// `server` or `database`.
     pub scope: &'static str,
-    /// `collection`, `statements` or `activity`.
+    /// `collection`, `statements`, `activity`, `plans` or `plans.log`.
     pub cadence: &'static str,
     /// Server versions, such as `14-18`.
     pub versions: String,
@@ -26,8 +27,11 @@ pub struct StreamLine {
     pub requires: Vec<String>,
     /// Its metrics and whether they are on by default.
     pub metrics: Vec<Switchable>,
-    /// Its event.
+    /// Its event, or the first of several.
     pub event: Option<String>,
+    /// Its further events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_events: Vec<String>,
 }
 
 /// A metric's name and its default.
@@ -48,7 +52,7 @@ pub struct StreamSheet {
     pub summary: String,
     /// `server` or `database`.
     pub scope: &'static str,
-    /// `collection`, `statements` or `activity`.
+    /// `collection`, `statements`, `activity`, `plans` or `plans.log`.
     pub cadence: &'static str,
     /// What it needs, such as `extension pg_stat_statements`.
     pub requires: Vec<String>,
@@ -60,8 +64,11 @@ pub struct StreamSheet {
     pub columns: Vec<ColumnSheet>,
     /// The metrics that rows become.
     pub metrics: Vec<MetricSheet>,
-    /// The log record that a row becomes.
+    /// The log record that a row becomes, or the first of several kinds.
     pub event: Option<EventSheet>,
+    /// The other kinds of log records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_events: Vec<EventSheet>,
 }
 
 /// A statement.
@@ -122,6 +129,9 @@ pub struct EventSheet {
     /// What else of the record comes from a column: `body`, `severity_text`, `severity_number`, `timestamp`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub places: BTreeMap<&'static str, String>,
+    /// Which rows become one, where not all do: `kind = plan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
     /// Attributes in their order: name, and where the value comes from.
     pub attributes: Vec<AttributeSheet>,
 }
@@ -148,12 +158,13 @@ fn line(engine: &Engine, stream: &Stream) -> StreamLine {
         .filter(|major| stream.sql.iter().any(|variant| variant.fits_server(*major)))
         .collect();
     let metrics = stream.metrics.iter();
+    let mut names = stream.events().map(|event| event.name.clone());
     StreamLine {
         stream: stream.name.clone(),
         summary: stream.summary.clone(),
         scope: scope_name(stream.scope),
         cadence: cadence_name(stream.cadence),
-        versions: range(majors.first().copied(), majors.last().copied()),
+        versions: versions(&stream.name, majors.first().copied(), majors.last().copied()),
         requires: stream.requires.iter().map(requirement).collect(),
         metrics: metrics
             .map(|m| Switchable {
@@ -161,35 +172,43 @@ fn line(engine: &Engine, stream: &Stream) -> StreamLine {
                 enabled: m.enabled,
             })
             .collect(),
-        event: stream.event.as_ref().map(|event| event.name.clone()),
+        event: names.next(),
+        further_events: names.collect(),
     }
 }
 
 /// What `catalogue show` says of `stream`.
 pub fn sheet(stream: &Stream) -> StreamSheet {
     let mut columns: Vec<_> = stream.columns.iter().map(column_sheet).collect();
-    columns.extend(stream.texts.iter().map(|texts| ColumnSheet {
+    let texts = stream.texts.iter().filter(|_| !stream.cadence.is_of_plans());
+    columns.extend(texts.map(|texts| ColumnSheet {
         name: texts.column.clone(),
         kind: kind_name(Kind::Text),
         summary: "The text, without its literals; read for rows not seen before.".into(),
     }));
+    let mut events = stream.events().map(event_sheet);
     StreamSheet {
         stream: stream.name.clone(),
         summary: stream.summary.clone(),
         scope: scope_name(stream.scope),
         cadence: cadence_name(stream.cadence),
         requires: stream.requires.iter().map(requirement).collect(),
-        sql: stream.sql.iter().map(statement_sheet).collect(),
+        sql: stream
+            .sql
+            .iter()
+            .map(|variant| statement_sheet(stream, variant))
+            .collect(),
         texts_sql: stream.texts.as_ref().map(|texts| texts.sql.clone()),
         columns,
         metrics: stream.metrics.iter().map(metric_sheet).collect(),
-        event: stream.event.as_ref().map(event_sheet),
+        event: events.next(),
+        further_events: events.collect(),
     }
 }
 
-fn statement_sheet(variant: &Variant) -> StatementSheet {
+fn statement_sheet(stream: &Stream, variant: &Variant) -> StatementSheet {
     StatementSheet {
-        versions: range(variant.from, variant.to),
+        versions: versions(&stream.name, variant.from, variant.to),
         extension_from: variant.extension_from.clone(),
         params: variant.params.iter().map(|param: &Param| param.name()).collect(),
         sql: variant.text.clone(),
@@ -259,8 +278,31 @@ fn event_sheet(event: &Event) -> EventSheet {
             .into_iter()
             .filter_map(|(place, column)| Some((place, column.clone()?)))
             .collect(),
+        only: event
+            .only
+            .as_ref()
+            .map(|only| format!("{} = {}", only.column, only.equals)),
         attributes: constants.chain(attributes).collect(),
     }
+}
+
+/// The versions that a stream or a statement of it is for, with the products' names where the engine has two.
+fn versions(stream: &str, from: Option<u32>, to: Option<u32>) -> String {
+    if !stream.starts_with("mysql.") {
+        return range(from, to);
+    }
+    let majors = majors("mysql");
+    let first = from.unwrap_or_else(|| *majors.start());
+    let last = to.unwrap_or_else(|| *majors.end());
+    let part = |product: &str, least: u32, most: u32| {
+        let (first, last) = (first.max(least), last.min(most));
+        (first <= last).then(|| format!("{product} {}", range(Some(first), Some(last))))
+    };
+    let parts = [
+        part("MySQL", 0, LAST_OF_MYSQL),
+        part("MariaDB", LAST_OF_MYSQL + 1, u32::MAX),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn range(from: Option<u32>, to: Option<u32>) -> String {
@@ -292,6 +334,8 @@ const fn cadence_name(cadence: Cadence) -> &'static str {
         Cadence::Collection => "collection",
         Cadence::Statements => "statements",
         Cadence::Activity => "activity",
+        Cadence::Plans => "plans",
+        Cadence::PlanLog => "plans.log",
     }
 }
 

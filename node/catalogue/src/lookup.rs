@@ -27,10 +27,14 @@ impl Engine {
     }
 }
 
+/// The last major version of MySQL; MariaDB begins with the next.
+pub(crate) const LAST_OF_MYSQL: u32 = 9;
+
 /// The major versions that `engine`'s streams must have statements for; empty for an engine that is not known.
 pub(crate) fn majors(engine: &str) -> RangeInclusive<u32> {
     match engine {
         "postgresql" => 14..=18,
+        "mysql" => 5..=12,
         _ => RangeInclusive::new(1, 0),
     }
 }

@@ -46,8 +46,18 @@ pub struct Stream {
     /// The metrics that its rows become.
     #[serde(default)]
     pub metrics: Vec<Metric>,
-    /// The log record that each of its rows becomes.
-    pub event: Option<Event>,
+    /// The log record that each of its rows becomes, where there is one kind of them.
+    event: Option<Event>,
+    /// The log records that its rows become, where there are several kinds.
+    #[serde(default)]
+    events: Vec<Event>,
+}
+
+impl Stream {
+    /// The log records that its rows become.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.event.iter().chain(&self.events)
+    }
 }
 
 /// Where a stream is read.
@@ -70,6 +80,17 @@ pub enum Cadence {
     Statements,
     /// `activity.interval`.
     Activity,
+    /// `plans.interval`. Its statement finds out which statements ran; its rows are made of the plans of some.
+    Plans,
+    /// `plans.log.interval`. It is read from the server's log, by a statement only where the log is not on this machine.
+    PlanLog,
+}
+
+impl Cadence {
+    /// Whether the rows are made of plans, so that their columns are not those of a select list.
+    pub const fn is_of_plans(self) -> bool {
+        matches!(self, Self::Plans | Self::PlanLog)
+    }
 }
 
 /// What a stream needs.
@@ -126,6 +147,9 @@ pub struct Column {
     /// Whether its text is SQL that may hold literals, so that it is obfuscated before it becomes part of a frame.
     #[serde(default)]
     pub sql: bool,
+    /// Whether its text is an execution plan, so that its literals are taken out before it becomes part of a frame.
+    #[serde(default)]
+    pub plan: bool,
 }
 
 /// The type of a column in the catalogue's words.
@@ -190,7 +214,8 @@ pub struct Texts {
     /// The columns that identify a text.
     pub key: Vec<String>,
     /// The statement: gives the key columns and the text. `$1` is a `bigint[]` of the first key column, and
-    /// [`EXTENSION_SCHEMA`] stands for the schema of the required extension.
+    /// [`EXTENSION_SCHEMA`] stands for the schema of the required extension. Of a stream of plans it gives `key`, the
+    /// raw text and the place (search path, schema) in which the text finds its names, and `$1` is a `text[]` of keys.
     pub sql: String,
 }
 
@@ -274,7 +299,7 @@ pub struct Point {
     pub only: Option<Only>,
 }
 
-/// Which rows give a point: those whose `column`, as text, is `equals`.
+/// Which rows give a point or a record: those whose `column`, as text, is `equals`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Only {
@@ -307,6 +332,8 @@ pub struct Event {
     pub attributes: Vec<EventAttribute>,
     /// A text column that may hold a W3C `traceparent`, which becomes the record's trace and span id.
     pub trace_parent: Option<String>,
+    /// Which rows become one; all without it.
+    pub only: Option<Only>,
 }
 
 /// One attribute of a record.

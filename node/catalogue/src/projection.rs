@@ -14,7 +14,7 @@ pub struct Projection {
     pub scope: String,
     /// The metrics that are on.
     pub metrics: Vec<Metric>,
-    /// The records that are on: each row becomes one of each.
+    /// The records that are on: each row becomes one of each that it fits.
     pub events: Vec<Event>,
 }
 
@@ -29,7 +29,7 @@ impl Projection {
                 .filter(|metric| metric_on(metric))
                 .cloned()
                 .collect(),
-            events: stream.event.iter().cloned().collect(),
+            events: stream.events().cloned().collect(),
         }
     }
 

@@ -105,6 +105,7 @@ pub(crate) fn projections() -> Arc<Projections> {
                 null: None,
             }],
             trace_parent: None,
+            only: None,
             body: None,
             severity_text: None,
             severity_number: None,

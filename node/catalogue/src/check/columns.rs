@@ -93,9 +93,14 @@ impl<'a> Columns<'a> {
                 "a column is `sql` that is not text",
                 column.sql && column.kind != Kind::Text,
             )?;
+            refuse(
+                "a column is `plan` that is not text, or is `sql` too",
+                column.plan && (column.kind != Kind::Text || column.sql),
+            )?;
             columns.insert(column.name.as_str(), column.kind);
         }
-        if let Some(texts) = &stream.texts {
+        // Rows that are made of plans have a column of their own for the text.
+        if let Some(texts) = stream.texts.as_ref().filter(|_| !stream.cadence.is_of_plans()) {
             names.add(&texts.column)?;
             columns.insert(texts.column.as_str(), Kind::Text);
         }

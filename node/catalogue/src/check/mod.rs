@@ -20,7 +20,6 @@ pub(crate) fn check_engine(engine: &Engine) -> Result<(), CatalogueError> {
     }
     let mut streams = Names::new("stream");
     let mut metrics = Names::new("metric");
-    let mut events = Names::new("event");
     for stream in &engine.streams {
         let name = &stream.name;
         prefixed(&engine.engine, name)
@@ -35,7 +34,9 @@ pub(crate) fn check_engine(engine: &Engine) -> Result<(), CatalogueError> {
                 .map_err(at(name))?;
             check_metric(metric, &columns).map_err(at(name))?;
         }
-        if let Some(event) = &stream.event {
+        // Two streams may tell of the same: the record that a row becomes says nothing of the way to it.
+        let mut events = Names::new("event");
+        for event in stream.events() {
             events.add(&event.name).map_err(at(&event.name))?;
             check_event(event, &columns).map_err(at(&event.name))?;
         }
@@ -67,11 +68,12 @@ fn check_stream(engine: &str, stream: &Stream) -> Result<(), Fault> {
     match stream.cadence {
         Cadence::Collection => {
             present("a metric", !stream.metrics.is_empty())?;
-            let per_tick = stream.event.is_some() || stream.delta.is_some() || stream.texts.is_some();
+            let per_tick =
+                stream.events().next().is_some() || stream.delta.is_some() || stream.texts.is_some();
             refuse("a stream of cadence `collection` has metrics only", per_tick)?;
         }
-        Cadence::Statements | Cadence::Activity => {
-            present("the event", stream.event.is_some())?;
+        Cadence::Statements | Cadence::Activity | Cadence::Plans | Cadence::PlanLog => {
+            present("the event", stream.events().next().is_some())?;
             refuse(
                 "only a stream of cadence `collection` has metrics",
                 !stream.metrics.is_empty(),
@@ -208,7 +210,12 @@ fn check_texts(texts: &Texts, stream: &Stream, columns: &Columns<'_>) -> Result<
             what: "the key of the texts",
         });
     };
-    columns.need("the first key of the texts", first, Wanted::Whole)?;
+    let first_key = if stream.cadence.is_of_plans() {
+        Wanted::Text
+    } else {
+        Wanted::Whole
+    };
+    columns.need("the first key of the texts", first, first_key)?;
     for column in &texts.key {
         columns.need("the key of the texts", column, Wanted::Anything)?;
     }
@@ -216,7 +223,10 @@ fn check_texts(texts: &Texts, stream: &Stream, columns: &Columns<'_>) -> Result<
         "the column of the texts is part of their key",
         texts.key.contains(&texts.column),
     )?;
-    refuse("texts are read for rows of a delta only", stream.delta.is_none())?;
+    refuse(
+        "texts are read for rows of a delta or of plans only",
+        stream.delta.is_none() && !stream.cadence.is_of_plans(),
+    )?;
     check_text(stream, &texts.sql).map_err(|what| Fault::Statement { number: 0, what })?;
     let one = BTreeSet::from([1]);
     refuse(

@@ -127,5 +127,8 @@ pub(super) fn check_event(event: &Event, columns: &Columns<'_>) -> Result<(), Fa
     if let Some(column) = &event.trace_parent {
         columns.need("trace_parent", column, Wanted::Text)?;
     }
+    if let Some(only) = &event.only {
+        columns.need("`only` of an event", &only.column, Wanted::Anything)?;
+    }
     Ok(())
 }

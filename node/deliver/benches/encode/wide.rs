@@ -113,6 +113,7 @@ pub(crate) fn projections() -> Projections {
         constants: [].into(),
         attributes: attributes.collect(),
         trace_parent: None,
+        only: None,
         body: None,
         severity_text: None,
         severity_number: None,

@@ -1,14 +1,14 @@
-//! Which rows give a point.
+//! Which rows give a point or a record.
 
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, DictionaryArray};
 use jiff::Timestamp;
-use ringwatch_catalogue::model::{Only, Point};
+use ringwatch_catalogue::model::Only;
 use ringwatch_frame::{Cell, Frame};
 
 use super::Column;
 
-/// The rows that give a point, by the point's condition.
+/// The rows that give a point or a record, by its condition.
 #[derive(Clone, Debug)]
 pub(crate) enum Keep<'a> {
     All,
@@ -26,9 +26,9 @@ pub(crate) enum Keep<'a> {
 }
 
 impl<'a> Keep<'a> {
-    /// The rows of `frame` that give `point`.
-    pub(crate) fn of(frame: &'a Frame, point: &Point) -> Self {
-        let Some(Only { column, equals }) = &point.only else {
+    /// The rows of `frame` that fulfil the condition of a point or a record.
+    pub(crate) fn of(frame: &'a Frame, only: Option<&Only>) -> Self {
+        let Some(Only { column, equals }) = only else {
             return Self::All;
         };
         match Column::find(frame.batch(), column) {

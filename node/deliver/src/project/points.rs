@@ -37,7 +37,7 @@ pub(crate) fn for_each_point<'a>(
             let Some(values) = Column::find(frame.batch(), &point.column) else {
                 continue;
             };
-            let keep = Keep::of(frame, point);
+            let keep = Keep::of(frame, point.only.as_ref());
             let fixed: Vec<_> = fixed(metric, point, &added)
                 .map(|(key, text)| (key, Plain::Text(text.into())))
                 .collect();
@@ -74,7 +74,8 @@ pub(crate) fn for_each_record<'a>(
     let constants: Vec<_> = record_constants(event, &added)
         .map(|(key, text)| (key, Plain::Text(text.into())))
         .collect();
-    for row in 0..frame.batch().num_rows() {
+    let keep = Keep::of(frame, event.only.as_ref());
+    for row in (0..frame.batch().num_rows()).filter(|row| keep.has(*row)) {
         let mut attributes = constants.clone();
         attributes.extend(
             columns

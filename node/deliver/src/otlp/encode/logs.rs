@@ -6,7 +6,7 @@ use ringwatch_frame::{Cell, Frame};
 
 use super::attribute::Attribute;
 use super::{ENTRIES, wire};
-use crate::project::{Added, Column, Plain, RecordPlaces, TraceParent, record_columns, record_constants};
+use crate::project::{Added, Column, Keep, Plain, RecordPlaces, TraceParent, record_columns, record_constants};
 
 const TIME: u8 = 1;
 const SEVERITY_NUMBER: u8 = 2;
@@ -21,8 +21,8 @@ const EVENT_NAME: u8 = 12;
 /// After so many records it is known about how long they are.
 const SAMPLE: usize = 64;
 
-/// Appends a record of each row of `frame` for each event to a list of records and gives their number; `None` when
-/// `out` would have more than `most` bytes.
+/// Appends a record of each row of `frame` for each event that it fits to a list of records and gives their number;
+/// `None` when `out` would have more than `most` bytes.
 pub(super) fn write(frame: &Frame, projection: &Projection, most: usize, out: &mut Vec<u8>) -> Option<u64> {
     let events = projection.events.iter();
     events
@@ -33,6 +33,8 @@ pub(super) fn write(frame: &Frame, projection: &Projection, most: usize, out: &m
 /// The records of one event of a frame.
 struct Records<'a> {
     rows: usize,
+    /// Which of them become one.
+    keep: Keep<'a>,
     /// What is the same in every record.
     constant: Vec<u8>,
     places: RecordPlaces<'a>,
@@ -59,6 +61,7 @@ impl<'a> Records<'a> {
             .collect();
         Self {
             rows,
+            keep: Keep::of(frame, event.only.as_ref()),
             constant,
             places,
             attributes,
@@ -73,7 +76,9 @@ impl<'a> Records<'a> {
         let start = out.len();
         // The length stands before the record: each is written here first, which costs less than to visit it twice.
         let mut record = Vec::new();
-        for row in 0..self.rows {
+        let mut written = 0;
+        for row in (0..self.rows).filter(|row| self.keep.has(*row)) {
+            written += 1;
             record.clear();
             wire::fixed64(&mut record, TIME, self.places.time(row).to_le_bytes());
             record.extend_from_slice(&self.constant);
@@ -91,7 +96,7 @@ impl<'a> Records<'a> {
                 out.reserve(rest.min(most));
             }
         }
-        Some(self.rows as u64)
+        Some(written)
     }
 
     /// Severity, body and trace.

@@ -73,7 +73,7 @@ impl<'a> Prepared<'a> {
             }
             Some(PreparedPoint {
                 values,
-                keep: Keep::of(frame, point),
+                keep: Keep::of(frame, point.only.as_ref()),
                 scale: point.scale,
                 constant,
             })

@@ -175,8 +175,9 @@ fn event() -> impl Strategy<Value = Event> {
         prop::collection::vec(attribute, 0..5),
         trace_parent,
         places,
+        only(),
     )
-        .prop_map(|(name, constants, attributes, trace_parent, places)| Event {
+        .prop_map(|(name, constants, attributes, trace_parent, places, only)| Event {
             name: name.into(),
             description: String::new(),
             body: places.0,
@@ -196,6 +197,7 @@ fn event() -> impl Strategy<Value = Event> {
                 })
                 .collect(),
             trace_parent,
+            only,
         })
 }
 

@@ -179,7 +179,7 @@ fn severity(val: Option<&Val>) -> i32 {
     i32::try_from(number.clamp(0, 24)).unwrap()
 }
 
-/// A record of each row for each event.
+/// A record of each row for each event that it fits.
 pub(super) fn records(rows: &[Row], events: &[Event], written: &Written, tick: u64) -> Vec<LogRecord> {
     let of = |event| records_of(rows, event, written, tick);
     events.iter().flat_map(of).collect()
@@ -230,7 +230,13 @@ fn records_of(rows: &[Row], event: &Event, written: &Written, tick: u64) -> Vec<
             ..LogRecord::default()
         }
     };
-    rows.iter().map(record).collect()
+    let fits = |row: &&Row| {
+        event.only.as_ref().is_none_or(|only| {
+            let text = get(row, &only.column).and_then(as_text);
+            text.is_some_and(|text| text == only.equals)
+        })
+    };
+    rows.iter().filter(fits).map(record).collect()
 }
 
 pub(super) fn resource(name: &str) -> Option<OtlpResource> {

@@ -1,0 +1,193 @@
+//! Broken metrics and records.
+
+use super::Break;
+
+pub(super) const OUTPUT_BREAKS: &[Break] = &[
+    (
+        "name: postgresql.weight",
+        "name: postgresql.things",
+        "postgresql.things",
+        "metric `postgresql.things` is there twice",
+    ),
+    (
+        "name: postgresql.weight",
+        "name: mysql.weight",
+        "mysql.weight",
+        "the name does not begin with `postgresql.`",
+    ),
+    ("unit: g", "unit: ''", "postgresql.weight", "the unit is missing"),
+    (
+        "description: Weight.",
+        "description: ''",
+        "postgresql.weight",
+        "the description is missing",
+    ),
+    (
+        "points: [{ column: weight, scale: 0.001 }]",
+        "points: []",
+        "postgresql.weight",
+        "a point is missing",
+    ),
+    (
+        "column: weight",
+        "column: wait",
+        "postgresql.weight",
+        "a point names column `wait`, which the stream does not have",
+    ),
+    (
+        "column: weight",
+        "column: kind",
+        "postgresql.weight",
+        "a point names column `kind`, which is Text and must be int or double",
+    ),
+    (
+        "column: things,",
+        "column: weight,",
+        "postgresql.things",
+        "a point names column `weight`, which is Double and must be int",
+    ),
+    (
+        "column: things,",
+        "column: things, scale: 2,",
+        "postgresql.things",
+        "a whole number is not scaled",
+    ),
+    (
+        "start: since",
+        "start: things",
+        "postgresql.things",
+        "start names column `things`, which is Int and must be time",
+    ),
+    (
+        "        start: since\n",
+        "",
+        "postgresql.things",
+        "a cumulative sum has a start if and only if it is monotonic",
+    ),
+    (
+        "start: since",
+        "start: since\n        timestamp: things",
+        "postgresql.things",
+        "timestamp names column `things`, which is Int and must be time",
+    ),
+    (
+        "unit: g\n        kind: gauge",
+        "unit: g\n        kind: gauge\n        aggregation: delta",
+        "postgresql.weight",
+        "only a sum has the aggregation `delta`",
+    ),
+    (
+        "{ column: weight, scale: 0.001 }",
+        "{ column: weight, only: { column: color, equals: red } }",
+        "postgresql.weight",
+        "`only` of a point names column `color`, which the stream does not have",
+    ),
+    (
+        "{ column: weight, scale: 0.001 }",
+        "{ column: weight, only: { column: kind, equals: a } }, { column: weight, only: { column: since, equals: b } }",
+        "postgresql.weight",
+        "two points of a row have the same attributes",
+    ),
+    (
+        "kind: sum",
+        "kind: gauge",
+        "postgresql.things",
+        "a gauge is not monotonic and has no start",
+    ),
+    (
+        "{ kind: kind }",
+        "{ kind: color }",
+        "postgresql.things",
+        "an attribute names column `color`, which the stream does not have",
+    ),
+    (
+        "{ kind: kind }",
+        "{ kind: things }",
+        "postgresql.things",
+        "an attribute names column `things`, which is Int and must be text",
+    ),
+    (
+        "{ kind: kind }",
+        "{ state: kind }",
+        "postgresql.things",
+        "an attribute is given by a column and by a point",
+    ),
+    (
+        "{ state: seen } }",
+        "{ state: seen } }\n          - { column: things, attributes: { state: seen } }",
+        "postgresql.things",
+        "two points of a row have the same attributes",
+    ),
+    (
+        "{ state: seen } }",
+        "{ state: seen } }\n          - { column: things, attributes: { mood: good } }",
+        "postgresql.things",
+        "the points of a row have not the same attribute names",
+    ),
+    (
+        "key: calls,",
+        "key: system,",
+        "doing",
+        "attribute `system` is there twice",
+    ),
+    (
+        "key: calls, column: calls",
+        "key: calls, column: runs",
+        "doing",
+        "an attribute names column `runs`, which the stream does not have",
+    ),
+    (
+        "key: calls, column: calls",
+        "key: calls, column: label",
+        "doing",
+        "an attribute names column `label`, which is Text and must be int or double",
+    ),
+    (
+        "column: begun, text: true, 'null': none",
+        "column: begun",
+        "doing",
+        "an instant leaves as text: set `text`",
+    ),
+    (
+        "scale: 0.5",
+        "'null': none",
+        "doing",
+        "`null` stands in for text only",
+    ),
+    (
+        "scale: 0.5",
+        "scale: 0.5, text: true",
+        "doing",
+        "an attribute that is scaled is not text",
+    ),
+    (
+        "trace_parent: label",
+        "body: words",
+        "doing",
+        "body names column `words`, which the stream does not have",
+    ),
+    (
+        "trace_parent: label",
+        "severity_number: label",
+        "doing",
+        "severity_number names column `label`, which is Text and must be int",
+    ),
+    (
+        "trace_parent: label",
+        "trace_parent: calls",
+        "doing",
+        "trace_parent names column `calls`, which is Int and must be text",
+    ),
+    (
+        "trace_parent: label",
+        "only: { column: words, equals: x }",
+        "doing",
+        "`only` of an event names column `words`, which the stream does not have",
+    ),
+    (
+        "name: calls, type: int,",
+        "name: calls, type: int, plan: true,",
+        "postgresql.doings",
+        "a column is `plan` that is not text, or is `sql` too",
+    ),
+];
