@@ -1,4 +1,4 @@
-//! SQL text on its way into a frame: cut, obfuscated, and each distinct text only once.
+//! SQL, plans and log messages on their way into a frame: cut, without literals, and each distinct text only once.
 
 use std::sync::Arc;
 
@@ -7,15 +7,11 @@ use arrow_array::types::Int32Type;
 use arrow_array::{RecordBatch, StringArray};
 use quick_cache::Weighter;
 use ringwatch_frame::{Cell, ColumnType, Columns};
-use ringwatch_parse::sql::{Dialect, obfuscate, truncate_chars};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::fault::{Fault, FaultKind};
+use crate::written::Written;
 
-/// The longest text that is looked at, in characters.
-const LONGEST: usize = 8192;
-/// What stands in place of a text that could not be lexed, and so may hold anything.
-const WITHHELD: &str = "<withheld: not lexable>";
 /// How many bytes of obfuscated texts a node keeps.
 const KEPT_BYTES: u64 = 8 << 20;
 /// Bytes that an entry of a cache takes besides its text.
@@ -44,17 +40,18 @@ impl Cleaner {
     /// The obfuscated texts of `raw`, in its order. Lexing is done on a thread where it holds nobody up.
     pub(crate) async fn texts(
         self: &Arc<Self>,
-        dialect: Dialect,
+        written: impl Into<Written>,
         raw: &StringArray,
     ) -> Result<Vec<Option<Arc<str>>>, Fault> {
-        let known: Option<Vec<_>> = raw.iter().map(|text| self.known(dialect, text)).collect();
+        let written = written.into();
+        let known: Option<Vec<_>> = raw.iter().map(|text| self.known(written, text)).collect();
         if let Some(known) = known {
             return Ok(known);
         }
         let (cleaner, raw) = (Arc::clone(self), raw.clone());
         let clean = move || {
             raw.iter()
-                .map(|text| text.map(|text| cleaner.clean(dialect, text)))
+                .map(|text| text.map(|text| cleaner.clean(written, text)))
                 .collect()
         };
         tokio::task::spawn_blocking(clean)
@@ -65,20 +62,20 @@ impl Cleaner {
     /// `batch` with the texts of these columns obfuscated.
     pub(crate) async fn columns(
         self: &Arc<Self>,
-        dialect: Dialect,
+        written: impl Into<Written>,
         batch: RecordBatch,
         names: &[&str],
     ) -> Result<RecordBatch, Fault> {
-        let mut batch = batch;
+        let (written, mut batch) = (written.into(), batch);
         for name in names {
-            batch = self.column(dialect, batch, name).await?;
+            batch = self.column(written, batch, name).await?;
         }
         Ok(batch)
     }
 
     async fn column(
         self: &Arc<Self>,
-        dialect: Dialect,
+        written: Written,
         batch: RecordBatch,
         name: &str,
     ) -> Result<RecordBatch, Fault> {
@@ -86,9 +83,9 @@ impl Cleaner {
             |e: &dyn std::fmt::Display| Fault::new(FaultKind::Shape, &format!("column `{name}`: {e}"));
         let at = batch.schema_ref().index_of(name).map_err(|e| shape(&e))?;
         let Some(raw) = batch.column(at).as_dictionary_opt::<Int32Type>() else {
-            return Err(shape(&"it is SQL, but it does not hold text"));
+            return Err(shape(&"its literals are to be hidden, but it does not hold text"));
         };
-        let clean = self.texts(dialect, raw.values().as_string::<i32>()).await?;
+        let clean = self.texts(written, raw.values().as_string::<i32>()).await?;
         let mut columns = Columns::new([(name, ColumnType::Text)]);
         for key in raw.keys() {
             let text = key.and_then(|key| clean.get(usize::try_from(key).ok()?)?.as_deref());
@@ -107,61 +104,30 @@ impl Cleaner {
         clippy::option_option,
         reason = "the outer one says whether it is known, the inner one is the column's null"
     )]
-    fn known(&self, dialect: Dialect, raw: Option<&str>) -> Option<Option<Arc<str>>> {
-        raw.map_or(Some(None), |raw| self.0.get(&key(dialect, raw)).map(Some))
+    fn known(&self, written: Written, raw: Option<&str>) -> Option<Option<Arc<str>>> {
+        raw.map_or(Some(None), |raw| self.0.get(&key(written, raw)).map(Some))
     }
 
-    fn clean(&self, dialect: Dialect, raw: &str) -> Arc<str> {
-        let hash = key(dialect, raw);
+    fn clean(&self, written: Written, raw: &str) -> Arc<str> {
+        let hash = key(written, raw);
         if let Some(known) = self.0.get(&hash) {
             return known;
         }
-        let clean = if dialect == Dialect::PostgreSql && is_value(raw) {
-            WITHHELD.into()
-        } else {
-            obfuscate(dialect, truncate_chars(raw, LONGEST))
-                .map_or_else(|_| WITHHELD.into(), |text| text.as_str().into())
-        };
-        let clean: Arc<str> = clean;
+        let clean: Arc<str> = written.clean(raw).into();
         self.0.insert(hash, Arc::clone(&clean));
         clean
     }
 }
 
-/// What is a literal differs between dialects.
-fn key(dialect: Dialect, raw: &str) -> u128 {
-    xxh3_128_with_seed(raw.as_bytes(), dialect as u64)
-}
-
-/// Whether a text is no statement but a value of PostgreSQL that may hold one: an object, an array, a row or a quoted
-/// name. In them it stands in double quotes, and would be taken for a name.
-fn is_value(text: &str) -> bool {
-    let mut rest = text;
-    let mut in_brackets = false;
-    loop {
-        rest = rest.trim_start();
-        if let Some(comment) = rest.strip_prefix("--") {
-            rest = comment.split_once('\n').map_or("", |(_, after)| after);
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/").map_or("", |(_, after)| after);
-        } else if let Some(inner) = rest.strip_prefix('(') {
-            in_brackets = true;
-            rest = inner;
-        } else {
-            break;
-        }
-    }
-    let word = rest
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .next()
-        .unwrap_or_default();
-    let begins = |known: &&str| word.eq_ignore_ascii_case(known);
-    rest.starts_with(['{', '[', '"'])
-        || (in_brackets && !["select", "with", "values", "table"].iter().any(begins))
+/// What is a literal differs with how a text is written.
+fn key(written: Written, raw: &str) -> u128 {
+    xxh3_128_with_seed(raw.as_bytes(), written.seed())
 }
 
 #[cfg(test)]
 mod tests {
+    use ringwatch_parse::sql::Dialect;
+
     use super::*;
 
     #[tokio::test]
@@ -191,36 +157,5 @@ mod tests {
                 .await
                 .is_err()
         );
-    }
-
-    #[test]
-    fn what_only_holds_a_statement_is_withheld() {
-        let secret = "SELECT * FROM t WHERE pin = '1234'";
-        let of = |text: String| Cleaner::new().clean(Dialect::PostgreSql, &text);
-        for text in [
-            format!("{{\"pid\": 1, \"query\": \"{secret}\"}}"),
-            format!(" [\"{secret}\"]"),
-            format!("{{\"{secret}\",x}}"),
-            format!("(active,\"{secret}\",5)"),
-            format!("(\"{secret}\")"),
-            format!("\"{secret}\""),
-        ] {
-            assert_eq!(&*of(text.clone()), WITHHELD, "{text}");
-        }
-        for text in [
-            secret.to_owned(),
-            format!("({secret}) UNION ALL ({secret})"),
-            format!("/* a */ (( {secret} ))"),
-            "(VALUES (1))".to_owned(),
-        ] {
-            let clean = of(text.clone());
-            assert!(&*clean != WITHHELD && !clean.contains("1234"), "{text}: {clean}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_lexed_is_withheld() {
-        let text = Cleaner::new().clean(Dialect::PostgreSql, "SELECT secret \\ FROM t");
-        assert_eq!(&*text, WITHHELD);
     }
 }

@@ -6,8 +6,10 @@ use ringwatch_config::settings::Driver;
 use crate::fault::Fault;
 use crate::mysql::{Mysql, MysqlSession};
 use crate::postgres::{PgSession, Postgres};
-use crate::reader::{Reader, ReaderPlan};
-use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
+use crate::reader::Reader;
+use crate::session::{
+    Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+};
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
@@ -45,11 +47,7 @@ impl Connector for Connections {
         reader: &Reader,
         database: &str,
     ) -> Result<AnySession, Fault> {
-        let driver = match &reader.plan {
-            ReaderPlan::Engine(_) => Driver::Postgres,
-            ReaderPlan::Sql(plan) => plan.driver(),
-        };
-        match driver {
+        match reader.plan.driver() {
             Driver::Postgres => {
                 let session = Box::pin(self.postgres.connect(target, reader, database)).await?;
                 Ok(AnySession::Postgres(Box::new(session)))
@@ -109,6 +107,13 @@ impl Session for AnySession {
         match self {
             Self::Postgres(session) => Box::pin(session.describe(query)).await,
             Self::Mysql(session) => Box::pin(session.describe(query)).await,
+        }
+    }
+
+    async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
+        match self {
+            Self::Postgres(session) => Box::pin(session.explain(explain)).await,
+            Self::Mysql(session) => Box::pin(session.explain(explain)).await,
         }
     }
 

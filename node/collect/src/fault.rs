@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use ringwatch_config::settings::Driver;
+
 use crate::meters::Outcome;
+use crate::mysql::advice_of_mysql;
 
 /// The longest part of a server's message that is shown.
 const MESSAGE: usize = 200;
@@ -190,6 +193,8 @@ impl Fault {
 /// What advice is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene<'a> {
+    /// Whose server it is.
+    pub(crate) driver: Driver,
     /// The role that logged in.
     pub(crate) role: &'a str,
     /// The database that was read.
@@ -201,6 +206,11 @@ pub(crate) struct Scene<'a> {
 /// What to do about it, in one sentence.
 pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
     let (role, database) = (quoted(scene.role), quoted(scene.database));
+    if scene.driver == Driver::Mysql
+        && let Some(advice) = advice_of_mysql(kind, scene.role)
+    {
+        return advice;
+    }
     match (kind, scene.extension) {
         (FaultKind::Absent, Some(name)) => {
             format!("run `CREATE EXTENSION IF NOT EXISTS {name}` in database {database}, or switch the stream off")
@@ -347,6 +357,7 @@ mod tests {
     #[test]
     fn advice_names_what_to_type() {
         let scene = Scene {
+            driver: Driver::Postgres,
             role: "mon\"itor",
             database: "app",
             extension: Some("pg_stat_statements"),

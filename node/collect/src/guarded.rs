@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use crate::fault::{Fault, FaultKind};
 use crate::ownership::Ownership;
 use crate::reader::Reader;
-use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
+use crate::session::{
+    Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+};
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
@@ -249,6 +251,13 @@ impl<S: Session> Session for GuardedSession<S> {
         self.begin()?;
         let query = self.limited(query);
         let work = within(self.limit, self.session.describe(&query));
+        let answer = self.fence.around(work).await;
+        self.end(answer)
+    }
+
+    async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
+        self.begin()?;
+        let work = within(self.limit, self.session.explain(explain));
         let answer = self.fence.around(work).await;
         self.end(answer)
     }

@@ -249,6 +249,7 @@ mod tests {
         let other = tokio::time::timeout(FIRST_WAIT, health.admit()).await;
         assert!(other.is_err(), "others wait for what the first finds");
         let scene = Scene {
+            driver: ringwatch_config::settings::Driver::Postgres,
             role: "r",
             database: "d",
             extension: None,

@@ -9,6 +9,7 @@
 //! - every round trip has a deadline on this side, and a connection that missed one is never used again;
 //! - a target that hangs holds its places for one deadline, and then has few places that are not those of others;
 //! - deltas never count twice, and what cannot be known is counted as uncertain ([`delta`]);
+//! - a plan is asked for by plain EXPLAIN alone, of statements that are proven to read and change nothing;
 //! - text that is SQL leaves only after it was obfuscated, and a password is never printed.
 //!
 //! It never writes to a database, and it never decides who owns a target.
@@ -16,7 +17,9 @@
 mod clean;
 mod collector;
 mod connections;
+mod deadline;
 pub mod delta;
+mod engine_settings;
 mod fault;
 mod gate;
 mod guard;
@@ -29,6 +32,7 @@ mod meters;
 mod mysql;
 mod ownership;
 mod plan;
+mod plans;
 mod postgres;
 mod probe;
 mod quoted;
@@ -50,11 +54,14 @@ mod timeline;
 mod track;
 mod warm;
 mod watched;
+mod written;
 
 pub use collector::{Collector, CollectorParts, StartError, TargetStatus, start_collector};
+pub use engine_settings::EngineSettings;
 pub use fault::{Fault, FaultKind};
 pub use guard::{Guard, NoGuard, ReadingEnd};
 pub use ownership::{NoSuccession, Ownership, Refusal, Sink, SoleOwner, Succession};
+
 pub use plan::{PlannedStream, ReceiverPlan, Wants, projections_of};
 pub use probe::{Finding, probe};
 pub use reader::{Reader, ReaderPlan};

@@ -10,6 +10,7 @@ use ringwatch_frame::{StreamId, TargetId};
 
 use crate::delta::Uncertain;
 use crate::ownership::Refusal;
+use crate::plans::{PlanMeters, PlansOf};
 
 /// What became of a tick: the label `outcome` of `ringwatch_ticks_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +70,7 @@ pub(crate) struct Meters {
     queries: IntCounterVec,
     uncertain: IntCounterVec,
     connections: IntGaugeVec,
+    plans: PlanMeters,
 }
 
 impl Meters {
@@ -125,6 +127,7 @@ impl Meters {
                 ),
                 &["target"],
             )?,
+            plans: PlanMeters::new(registry)?,
         };
         let all: [Box<dyn Collector>; 7] = [
             Box::new(meters.ticks.clone()),
@@ -217,6 +220,11 @@ impl TargetMeters {
             .set(i64::from(up));
     }
 
+    /// The metrics of the target's plans.
+    pub(crate) fn plans(&self) -> PlansOf<'_> {
+        self.meters.plans.of(self.name())
+    }
+
     /// Connections were opened or closed.
     pub(crate) fn connections(&self, change: i64) {
         self.meters
@@ -235,11 +243,12 @@ impl Drop for TargetMeters {
         forget(&meters.queries, self.name());
         forget(&meters.uncertain, self.name());
         forget(&meters.connections, self.name());
+        meters.plans.forget(self.name());
     }
 }
 
 /// Removes the series of `target`.
-fn forget<B: MetricVecBuilder>(vec: &MetricVec<B>, target: &str) {
+pub(crate) fn forget<B: MetricVecBuilder>(vec: &MetricVec<B>, target: &str) {
     for family in vec.collect() {
         for metric in family.get_metric() {
             let labels: HashMap<&str, &str> = metric

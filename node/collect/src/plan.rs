@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ringwatch_catalogue::model::{Cadence, Column, Engine, Metric, Param, Scope, Stream, Variant};
 use ringwatch_catalogue::{Projection, Projections};
-use ringwatch_config::settings::PostgresqlReceiver;
+use ringwatch_config::settings::{Driver, Plans};
+use ringwatch_parse::sql::Dialect;
 
+use crate::engine_settings::EngineSettings;
 use crate::reader::ReaderPlan;
 use crate::session::Arg;
 use crate::sqlquery::PlannedQuery;
@@ -26,30 +28,37 @@ pub struct Wants {
 pub struct ReceiverPlan {
     engine: String,
     source: Arc<str>,
-    settings: PostgresqlReceiver,
+    settings: EngineSettings,
     streams: Vec<Arc<PlannedStream>>,
 }
 
 impl ReceiverPlan {
     /// The plan of the receiver `source` with these settings, for the signals that are wanted of it.
-    pub fn new(engine: &Engine, source: &str, settings: &PostgresqlReceiver, wants: Wants) -> Arc<Self> {
+    pub fn new(
+        engine: &Engine,
+        source: &str,
+        settings: impl Into<EngineSettings>,
+        wants: Wants,
+    ) -> Arc<Self> {
+        let settings = settings.into();
         let planned = |stream: &Arc<Stream>| {
-            let interval = interval_of(stream, settings, wants)?;
+            let interval = interval_of(stream, &settings, wants)?;
             Some(Arc::new(PlannedStream::new(
                 Arc::clone(stream),
                 interval,
-                settings,
+                &settings,
             )))
         };
+        let streams = engine.streams.iter().filter_map(planned).collect();
         Arc::new(Self {
             engine: engine.engine.clone(),
             source: source.into(),
-            settings: settings.clone(),
-            streams: engine.streams.iter().filter_map(planned).collect(),
+            settings,
+            streams,
         })
     }
 
-    /// `postgresql`.
+    /// `postgresql` or `mysql`.
     pub fn engine(&self) -> &str {
         &self.engine
     }
@@ -60,7 +69,7 @@ impl ReceiverPlan {
     }
 
     /// The receiver's settings.
-    pub fn settings(&self) -> &PostgresqlReceiver {
+    pub fn settings(&self) -> &EngineSettings {
         &self.settings
     }
 
@@ -134,6 +143,12 @@ pub struct PlannedStream {
     pub stream: Arc<Stream>,
     /// How often it is read.
     pub interval: Duration,
+    /// Whose SQL its texts are.
+    pub(crate) dialect: Dialect,
+    /// Of a stream of plans, what was told of them.
+    pub(crate) plans: Option<Arc<Plans>>,
+    /// The databases to read, all where it is empty, and those not to read.
+    databases: (Vec<String>, Vec<String>),
     /// The statement and its arguments, in the order of the catalogue's variants.
     statements: Vec<(Arc<str>, Arc<[Arg]>)>,
     /// The statement that reads texts.
@@ -141,7 +156,7 @@ pub struct PlannedStream {
 }
 
 impl PlannedStream {
-    fn new(stream: Arc<Stream>, interval: Duration, settings: &PostgresqlReceiver) -> Self {
+    fn new(stream: Arc<Stream>, interval: Duration, settings: &EngineSettings) -> Self {
         let statement = |variant: &Variant| {
             let args = variant
                 .params
@@ -153,8 +168,18 @@ impl PlannedStream {
         let statements = stream.sql.iter().map(statement).collect();
         let texts = stream.texts.as_ref().map(|texts| texts.sql.as_str().into());
         Self {
-            stream,
             interval,
+            dialect: match settings.driver {
+                Driver::Postgres => Dialect::PostgreSql,
+                Driver::Mysql => Dialect::MySql,
+            },
+            databases: (settings.databases.clone(), settings.exclude_databases.clone()),
+            plans: settings
+                .plans
+                .clone()
+                .filter(|_| stream.cadence.is_of_plans())
+                .map(Arc::new),
+            stream,
             statements,
             texts,
         }
@@ -167,6 +192,29 @@ impl PlannedStream {
             .columns
             .iter()
             .filter(move |column| Some(column.name.as_str()) != text)
+    }
+
+    /// Whether the receiver reads this database.
+    pub(crate) fn reads_database(&self, name: Option<&str>) -> bool {
+        let is = |other: &String| Some(other.as_str()) == name;
+        let (only, except) = &self.databases;
+        (only.is_empty() || only.iter().any(is)) && !except.iter().any(is)
+    }
+
+    /// Whose SQL the texts of a server of this major version are. MySQL's end below 10, where MariaDB's begin.
+    pub(crate) fn dialect_of(&self, major: u32) -> Dialect {
+        match self.dialect {
+            Dialect::MySql if major >= 10 => Dialect::MariaDb,
+            dialect => dialect,
+        }
+    }
+
+    /// Whose servers it is read of, in words.
+    pub(crate) fn product(&self) -> &'static str {
+        match self.dialect {
+            Dialect::MySql => "MySQL or MariaDB",
+            _ => "PostgreSQL",
+        }
     }
 
     /// The statement for a server of this major version and this version of the required extension.
@@ -186,9 +234,10 @@ pub fn projections_of(
     into: &mut Projections,
     engine: &Engine,
     source: &str,
-    settings: &PostgresqlReceiver,
+    settings: impl Into<EngineSettings>,
     wants: Wants,
 ) {
+    let settings = &settings.into();
     for stream in &engine.streams {
         if interval_of(stream, settings, wants).is_none() {
             continue;
@@ -204,11 +253,11 @@ pub fn projections_of(
 }
 
 /// How often `stream` is read; `None` when it is not.
-fn interval_of(stream: &Stream, settings: &PostgresqlReceiver, wants: Wants) -> Option<Duration> {
+fn interval_of(stream: &Stream, settings: &EngineSettings, wants: Wants) -> Option<Duration> {
     match stream.cadence {
         Cadence::Collection => {
             let on = wants.metrics && stream.metrics.iter().any(|metric| metric_on(metric, settings));
-            on.then_some(*settings.collection_interval)
+            on.then_some(settings.collection_interval)
         }
         Cadence::Statements => {
             let section = settings
@@ -224,17 +273,28 @@ fn interval_of(stream: &Stream, settings: &PostgresqlReceiver, wants: Wants) -> 
                 .filter(|section| section.enabled && wants.logs);
             section.map(|section| *section.interval)
         }
+        Cadence::Plans => plans_of(settings, wants).map(|section| *section.interval),
+        Cadence::PlanLog => {
+            let log = plans_of(settings, wants)?.log.as_ref();
+            log.map(|log| *log.interval)
+        }
     }
 }
 
-fn metric_on(metric: &Metric, settings: &PostgresqlReceiver) -> bool {
+/// The section `plans`, where it is on.
+fn plans_of(settings: &EngineSettings, wants: Wants) -> Option<&Plans> {
+    let section = settings.plans.as_ref();
+    section.filter(|section| section.enabled && wants.logs)
+}
+
+fn metric_on(metric: &Metric, settings: &EngineSettings) -> bool {
     settings
         .metrics
         .get(&metric.name)
         .map_or(metric.enabled, |switch| switch.enabled)
 }
 
-fn argument(param: Param, settings: &PostgresqlReceiver) -> Arg {
+fn argument(param: Param, settings: &EngineSettings) -> Arg {
     match param {
         Param::Databases => Arg::Texts(settings.databases.clone()),
         Param::ExcludeDatabases => Arg::Texts(settings.exclude_databases.clone()),
@@ -244,6 +304,8 @@ fn argument(param: Param, settings: &PostgresqlReceiver) -> Arg {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use ringwatch_config::settings::PostgresqlReceiver;
+
     use super::*;
 
     /// Streams of every kind, small enough to read.

@@ -102,6 +102,7 @@ impl Look<'_> {
 
     fn serious(&self, planned: Option<&Planned>, fault: &Fault) -> Finding {
         let scene = Scene {
+            driver: self.reader.plan.driver(),
             role: self.reader.plan.username(),
             database: self.reader.plan.database(),
             extension: planned.and_then(Planned::extension),
@@ -142,7 +143,7 @@ async fn at_stream<S: Session>(planned: &PlannedStream, session: &mut S) -> Resu
     let missing = || {
         Fault::new(
             FaultKind::Version,
-            &format!("no statement for PostgreSQL {major}"),
+            &format!("no statement for {} {major}", planned.product()),
         )
     };
     planned

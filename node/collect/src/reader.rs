@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_config::Endpoint;
-use ringwatch_config::settings::Target;
+use ringwatch_config::settings::{Driver, Target};
 use ringwatch_frame::{Resource, TargetId, Value};
 
 use crate::plan::{Planned, ReceiverPlan};
@@ -48,6 +48,14 @@ impl ReaderPlan {
         TargetId::new(engine, &endpoint.to_string())
     }
 
+    /// How its servers are spoken to.
+    pub(crate) fn driver(&self) -> Driver {
+        match self {
+            Self::Engine(plan) => plan.settings().driver,
+            Self::Sql(plan) => plan.driver(),
+        }
+    }
+
     /// The database that it connects to.
     pub fn database(&self) -> &str {
         match self {
@@ -67,7 +75,7 @@ impl ReaderPlan {
     /// How long connecting may take, and a question that has no limit of its own.
     pub(crate) fn timeout(&self) -> Duration {
         match self {
-            Self::Engine(plan) => *plan.settings().timeout,
+            Self::Engine(plan) => plan.settings().timeout,
             Self::Sql(plan) => plan.timeout(),
         }
     }

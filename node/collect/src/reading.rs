@@ -3,18 +3,34 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ringwatch_catalogue::model::{EXTENSION_SCHEMA, Requirement, Texts};
-
-use ringwatch_parse::sql::Dialect;
+use ringwatch_catalogue::model::{Cadence, Column, EXTENSION_SCHEMA, Requirement, Texts};
+use ringwatch_frame::Tick;
 
 use crate::clean::Cleaner;
 use crate::delta::{Baseline, Uncertain, step};
 use crate::fault::{Fault, FaultKind};
+use crate::meters::TargetMeters;
 use crate::plan::{Planned, PlannedStream};
+use crate::plans::{KeptLog, KeptPlans};
 use crate::session::{Arg, Expected, Extension, Question, Session};
 use crate::sqlquery::{PlannedQuery, ask_user, tracking_batch};
 use crate::texts::expected;
 use crate::track::Track;
+use crate::written::Written;
+
+/// What a reading leans on besides its connection.
+pub(crate) struct Aids<'a> {
+    /// Obfuscates texts.
+    pub(crate) cleaner: &'a Arc<Cleaner>,
+    /// Counts.
+    pub(crate) meters: &'a TargetMeters,
+    /// Whether nothing stands in the way of what the stream could do without: no breaker is open or on trial.
+    pub(crate) at_ease: &'a (dyn Fn() -> bool + Send + Sync),
+    /// The tick that is read.
+    pub(crate) tick: Tick,
+    /// The role that logs in.
+    pub(crate) role: &'a str,
+}
 
 /// What a reading gives.
 #[derive(Debug)]
@@ -41,6 +57,10 @@ pub(crate) enum Kept {
         /// Its value.
         value: String,
     },
+    /// What is known of plans.
+    Plans(KeptPlans),
+    /// Where the reading of a log goes on.
+    PlanLog(KeptLog),
 }
 
 impl Kept {
@@ -49,6 +69,8 @@ impl Kept {
         match self {
             Self::Baseline(baseline) => Some(baseline.to_batch()),
             Self::Tracking { column, value } => tracking_batch(column, value),
+            Self::Plans(kept) => kept.to_batch(),
+            Self::PlanLog(kept) => kept.to_batch(),
         }
     }
 }
@@ -58,11 +80,15 @@ impl Track {
     pub(crate) async fn read<S: Session>(
         &mut self,
         session: &mut S,
-        cleaner: &Arc<Cleaner>,
+        aids: &Aids<'_>,
     ) -> Result<Reading, Fault> {
         match self.planned.clone() {
-            Planned::Stream(planned) => self.read_stream(&planned, session, cleaner).await,
-            Planned::Query(query) => Box::pin(self.ask_query(&query, session, cleaner)).await,
+            Planned::Stream(planned) => match planned.stream.cadence {
+                Cadence::Plans => Box::pin(self.read_plans(&planned, session, aids)).await,
+                Cadence::PlanLog => Box::pin(self.read_plan_log(&planned, session, aids)).await,
+                _ => self.read_stream(&planned, session, aids.cleaner).await,
+            },
+            Planned::Query(query) => Box::pin(self.ask_query(&query, session, aids.cleaner)).await,
         }
     }
 
@@ -72,19 +98,7 @@ impl Track {
         session: &mut S,
         cleaner: &Arc<Cleaner>,
     ) -> Result<Reading, Fault> {
-        self.check_roles(planned, session).await?;
-        let extension = self.extension(planned, session).await?;
-        let version = extension.as_ref().map(|extension| extension.version.as_str());
-        let major = session.version() / 10_000;
-        let (sql, args) = planned.statement(major, version).ok_or_else(|| {
-            let extension = version.map_or_else(String::new, |version| {
-                format!(" with extension version {version}")
-            });
-            Fault::new(
-                FaultKind::Version,
-                &format!("no statement for PostgreSQL {major}{extension}"),
-            )
-        })?;
+        let (sql, args, extension) = self.statement(planned, session).await?;
         let columns: Vec<_> = planned
             .selected()
             .map(|column| Expected {
@@ -97,18 +111,20 @@ impl Track {
                 planned,
                 session,
                 &Question {
-                    sql: &placed(sql, extension.as_ref()),
-                    args,
+                    sql: &sql,
+                    args: &args,
                     columns: &columns,
                 },
             )
             .await?;
-        let secret: Vec<_> = planned
-            .selected()
-            .filter(|c| c.sql)
-            .map(|c| c.name.as_str())
-            .collect();
-        let clean = cleaner.columns(Dialect::PostgreSql, raw, &secret).await?;
+        let named = |wanted: fn(&Column) -> bool| -> Vec<&str> {
+            let columns = planned.selected().filter(|column| wanted(column));
+            columns.map(|column| column.name.as_str()).collect()
+        };
+        let dialect = planned.dialect_of(session.version() / 10_000);
+        let clean = cleaner.columns(dialect, raw, &named(|column| column.sql)).await?;
+        let plans = named(|column| column.plan);
+        let clean = cleaner.columns(Written::Plan, clean, &plans).await?;
         let (rows, uncertain, baseline) = self.changes(planned, clean)?;
         let (rows, fault) = match (&planned.stream.texts, &planned.texts) {
             (Some(texts), Some(sql)) => {
@@ -124,6 +140,29 @@ impl Track {
             baseline: baseline.map(Kept::Baseline),
             fault,
         })
+    }
+
+    /// The statement for this server with its arguments, and the extension that it needs. Refused without the rights
+    /// that the stream needs.
+    pub(crate) async fn statement<S: Session>(
+        &mut self,
+        planned: &PlannedStream,
+        session: &mut S,
+    ) -> Result<(Arc<str>, Arc<[Arg]>, Option<Extension>), Fault> {
+        self.check_roles(planned, session).await?;
+        let extension = self.extension(planned, session).await?;
+        let version = extension.as_ref().map(|extension| extension.version.as_str());
+        let major = session.version() / 10_000;
+        let (sql, args) = planned.statement(major, version).ok_or_else(|| {
+            let extension = version.map_or_else(String::new, |version| {
+                format!(" with extension version {version}")
+            });
+            Fault::new(
+                FaultKind::Version,
+                &format!("no statement for {} {major}{extension}", planned.product()),
+            )
+        })?;
+        Ok((placed(sql, extension.as_ref()), Arc::clone(args), extension))
     }
 
     /// Asks what the user wants to know.
@@ -187,7 +226,7 @@ impl Track {
     }
 
     /// Asks; once more at once when another session held a lock for a moment.
-    async fn ask<S: Session>(
+    pub(crate) async fn ask<S: Session>(
         &self,
         planned: &PlannedStream,
         session: &mut S,
@@ -258,10 +297,36 @@ impl Track {
 }
 
 /// `sql` with the schema in which this database has the extension.
-fn placed(sql: &Arc<str>, extension: Option<&Extension>) -> Arc<str> {
+pub(crate) fn placed(sql: &Arc<str>, extension: Option<&Extension>) -> Arc<str> {
     match extension {
         Some(extension) => sql.replace(EXTENSION_SCHEMA, &extension.schema).into(),
         None => Arc::clone(sql),
+    }
+}
+
+/// Readings outside a lane.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::meters::Meters;
+
+    /// Reads `track` at `tick`, with nothing in the way.
+    pub(crate) async fn read_at<S: Session>(
+        track: &mut Track,
+        session: &mut S,
+        cleaner: &Arc<Cleaner>,
+        tick: Tick,
+    ) -> Result<Reading, Fault> {
+        let target = ringwatch_frame::TargetId::new("test", "a:1");
+        let meters = Arc::new(Meters::new(&prometheus::Registry::new()).unwrap());
+        let aids = Aids {
+            cleaner,
+            meters: &TargetMeters::new(&target, &meters),
+            at_ease: &|| true,
+            tick,
+            role: "monitor",
+        };
+        track.read(session, &aids).await
     }
 }
 
@@ -270,8 +335,10 @@ mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
+    use ringwatch_config::settings::PostgresqlReceiver;
     use ringwatch_frame::{Cell, Columns, StreamId, TargetId, Tick};
 
+    use super::testing::read_at;
     use super::*;
     use crate::plan::{ReceiverPlan, Wants};
     use crate::session::{Described, Query, Refused};
@@ -344,7 +411,7 @@ streams:
 ",
         )
         .unwrap();
-        let settings = serde_saphyr::from_str("username: u\nstatements: {}").unwrap();
+        let settings: PostgresqlReceiver = serde_saphyr::from_str("username: u\nstatements: {}").unwrap();
         let wants = Wants {
             metrics: true,
             logs: true,
@@ -355,9 +422,9 @@ streams:
         let planned = Planned::Stream(Arc::clone(&plan.streams()[0]));
         let mut track = Track::new(&target, &planned, id, &"app".into(), now).unwrap();
         let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
-        let first = track.read(&mut session, &cleaner).await.unwrap();
+        let first = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
         track.collected(first.baseline);
-        let reading = track.read(&mut session, &cleaner).await.unwrap();
+        let reading = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
         let calls = reading.rows.column_by_name("calls").unwrap();
         assert_eq!(calls.as_primitive::<Int64Type>().value(0), 5);
         assert!(reading.rows.column_by_name("query").unwrap().is_null(0));

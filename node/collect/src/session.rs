@@ -9,6 +9,7 @@ use arrow_array::RecordBatch;
 use ringwatch_frame::ColumnType;
 
 use crate::fault::{Fault, FaultKind};
+use crate::plans::Reason;
 use crate::reader::Reader;
 use crate::sqlquery::{Answered, Mapping};
 use crate::target::TargetSpec;
@@ -71,6 +72,43 @@ pub(crate) struct Query<'a> {
 
 /// The columns of a statement that was prepared and not executed, as the server tells them.
 pub(crate) type Described = Vec<(String, ColumnType)>;
+
+/// A statement whose plan is asked for. It is proven to read and change nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Explain<'a> {
+    /// The statement, as the server keeps it.
+    pub(crate) text: &'a str,
+    /// How many parameters it has.
+    pub(crate) parameters: usize,
+    /// Where it finds its names: a search path as a setting has it, or a schema.
+    pub(crate) place: Option<&'a str>,
+    /// The role that executes it.
+    pub(crate) role: Option<&'a str>,
+}
+
+/// A plan as the server tells it, with its literals.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    /// The plan.
+    pub(crate) plan: String,
+    /// How it was asked for: `generic`, `prepared` or `explain`.
+    pub(crate) source: &'static str,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub(crate) enum NoPlan {
+    /// The server answered, for this reason and in these words.
+    Refused(Reason, Fault),
+    /// It did not.
+    Fault(Fault),
+}
+
+impl From<Fault> for NoPlan {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
 
 /// Why a statement of the user has no answer.
 #[derive(Debug)]
@@ -147,6 +185,11 @@ pub(crate) trait Session: Send + 'static {
 
     /// Prepares a statement of the user without executing it, and says which columns it yields.
     fn describe(&mut self, query: &Query<'_>) -> impl Future<Output = Result<Described, Refused>> + Send;
+
+    /// Asks how a statement would be executed. It is not executed.
+    fn explain(&mut self, _: &Explain<'_>) -> impl Future<Output = Result<Explained, NoPlan>> + Send {
+        ready(Err(not_of_catalogue().into()))
+    }
 
     /// When the server started, in nanoseconds since the Unix epoch; asked of the server once in a session.
     fn started(&mut self) -> impl Future<Output = Result<Option<i64>, Fault>> + Send;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use ringwatch_catalogue::model::Cadence;
 use ringwatch_frame::{Schedule, ScheduleError, StreamId, StreamMemory, TargetId, Tick};
 use tokio::time::Instant;
 
 use crate::delta::{Baseline, Unfit};
 use crate::fault::FaultKind;
 use crate::plan::{Planned, PlannedStream};
+use crate::plans::{LogMemory, PlansMemory, unfit};
 use crate::reading::Kept;
 use crate::report::Reporter;
 use crate::session::Extension;
@@ -46,6 +48,10 @@ pub(crate) struct Memory {
     pub(crate) extension: Option<Extension>,
     pub(crate) baseline: Option<Baseline>,
     pub(crate) texts: Option<TextCache>,
+    /// Of a stream of plans.
+    pub(crate) plans: Option<PlansMemory>,
+    /// Of a log of plans.
+    pub(crate) plan_log: Option<LogMemory>,
     /// Of a statement of the user.
     pub(crate) query: QueryMemory,
 }
@@ -64,8 +70,15 @@ impl Track {
             None => &id,
         };
         let schedule = Schedule::new(target, phase, planned.interval())?;
-        let with_texts = matches!(planned, Planned::Stream(planned) if planned.stream.texts.is_some());
+        let with_texts = matches!(planned, Planned::Stream(planned) if planned.stream.texts.is_some() && planned.plans.is_none());
         let texts = with_texts.then(TextCache::new);
+        let (plans, plan_log) = match planned {
+            Planned::Stream(planned) if planned.stream.cadence == Cadence::PlanLog => {
+                (None, Some(LogMemory::default()))
+            }
+            Planned::Stream(planned) => (planned.plans.as_deref().map(PlansMemory::new), None),
+            Planned::Query(_) => (None, None),
+        };
         Ok(Self {
             planned: planned.clone(),
             id,
@@ -79,6 +92,8 @@ impl Track {
                 extension: None,
                 baseline: None,
                 texts,
+                plans,
+                plan_log,
                 query: QueryMemory::default(),
             },
         })
@@ -92,6 +107,15 @@ impl Track {
         };
         if let Some(batch) = &left.baseline {
             match &self.planned {
+                Planned::Stream(planned) if planned.plans.is_some() => {
+                    let plans = self.memory.plans.as_mut();
+                    let plan_log = self.memory.plan_log.as_mut();
+                    if !plans.is_some_and(|plans| plans.resume(batch, now))
+                        && !plan_log.is_some_and(|log| log.resume(batch))
+                    {
+                        warn("state of plans", &unfit());
+                    }
+                }
                 Planned::Stream(planned) => match baseline_of(planned, batch) {
                     Some(Ok(baseline)) => self.memory.baseline = Some(baseline),
                     Some(Err(error)) => warn("baseline", &error),
@@ -141,6 +165,16 @@ impl Track {
         match kept {
             Some(Kept::Baseline(baseline)) => self.memory.baseline = Some(baseline),
             Some(Kept::Tracking { value, .. }) => self.memory.query.tracking = Some(value),
+            Some(Kept::Plans(kept)) => {
+                if let Some(plans) = &mut self.memory.plans {
+                    plans.collected(kept.states);
+                }
+            }
+            Some(Kept::PlanLog(kept)) => {
+                if let Some(log) = &mut self.memory.plan_log {
+                    log.collected(kept);
+                }
+            }
             None => {}
         }
     }

@@ -16,7 +16,7 @@ use crate::guarded::{ASK_AGAIN, GuardedSession, not_held};
 use crate::leave::Leave;
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Refusal};
-use crate::reading::Reading;
+use crate::reading::{Aids, Reading};
 use crate::session::{Connector, Session};
 use crate::sessions::Open;
 
@@ -90,7 +90,7 @@ impl<C: Connector> Lane<C> {
             }
             let lateness = tick.lateness(env.clock.now());
             let asked = Instant::now();
-            let read = self.read(at).await;
+            let read = self.read(at, tick).await;
             drop(entry);
             tell(leave, &read, asked.elapsed());
             match read {
@@ -179,21 +179,21 @@ impl<C: Connector> Lane<C> {
 
     /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
     /// is no longer valid, so one that proves broken is replaced once.
-    async fn read(&mut self, at: usize) -> Result<Made, Fault> {
+    async fn read(&mut self, at: usize, tick: Tick) -> Result<Made, Fault> {
         let database = Arc::clone(&self.tracks[at].database);
         if let Some(open) = self.sessions.take(&database) {
-            match self.read_with(at, open, &database).await {
+            match self.read_with((at, tick), open, &database).await {
                 Err(fault) if fault.kind.is_of_old_connection() => {}
                 result => return result,
             }
         }
         let open = self.connect(&database).await?;
-        self.read_with(at, open, &database).await
+        self.read_with((at, tick), open, &database).await
     }
 
     async fn read_with(
         &mut self,
-        at: usize,
+        (at, tick): (usize, Tick),
         mut open: Open<GuardedSession<C::Session>>,
         database: &Arc<str>,
     ) -> Result<Made, Fault> {
@@ -201,9 +201,17 @@ impl<C: Connector> Lane<C> {
         let track = &mut self.tracks[at];
         open.session
             .limit(self.env.guard.deadline(&self.spec.id, &track.id));
+        let at_ease = || self.env.guard.at_ease(&self.spec.id);
+        let aids = Aids {
+            cleaner: &self.env.cleaner,
+            meters: self.health.meters(),
+            at_ease: &at_ease,
+            tick,
+            role: self.reader.plan.username(),
+        };
         let result = tokio::select! {
             biased;
-            result = track.read(&mut open.session, &self.env.cleaner) => result,
+            result = track.read(&mut open.session, &aids) => result,
             // It rests in the middle, and nobody will say any more that it may go on.
             () = given_up(&self.cancel, &*self.env.ownership, &self.spec.id) => Err(not_held()),
         };

@@ -172,6 +172,7 @@ impl<C: Connector> Lane<C> {
         }
         let (now, home) = (Instant::now(), self.home());
         let scene = Scene {
+            driver: self.reader.plan.driver(),
             role: self.reader.plan.username(),
             database: &home,
             extension: None,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use ringwatch_config::settings::Driver;
 use ringwatch_frame::{Epoch, Frame, FrameId, FrameMeta, Resource, Tick, Value};
 use tokio::time::Instant;
 
 use super::Lane;
 use crate::fault::{Fault, Scene, advice};
 use crate::meters::Outcome;
+use crate::mysql::dotted;
 use crate::reading::{Kept, Reading};
 use crate::session::Connector;
 
@@ -51,6 +53,7 @@ impl<C: Connector> Lane<C> {
     pub(super) fn fault(&mut self, at: usize, fault: &Fault, tick: Tick) -> Outcome {
         let track = &mut self.tracks[at];
         let scene = Scene {
+            driver: self.reader.plan.driver(),
             role: self.reader.plan.username(),
             database: &track.database,
             extension: None,
@@ -78,6 +81,7 @@ impl<C: Connector> Lane<C> {
         if let Some(times) = track.reporter.fault(fault.kind, Instant::now()) {
             let role = self.reader.plan.username();
             let scene = Scene {
+                driver: self.reader.plan.driver(),
                 role,
                 database: &track.database,
                 extension: track.planned.extension(),
@@ -102,10 +106,11 @@ impl<C: Connector> Lane<C> {
             return Arc::clone(resource);
         }
         let mut resource = Resource::clone(&self.reader.resource);
-        resource.set(
-            "db.system.version",
-            Value::from(format!("{}.{}", version / 10_000, version % 10_000)),
-        );
+        let shown = match self.reader.plan.driver() {
+            Driver::Postgres => format!("{}.{}", version / 10_000, version % 10_000),
+            Driver::Mysql => dotted(version),
+        };
+        resource.set("db.system.version", Value::from(shown));
         let resource = Arc::new(resource);
         self.versioned = Some((version, Arc::clone(&resource)));
         resource

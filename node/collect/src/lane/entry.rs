@@ -59,6 +59,7 @@ mod tests {
         let fails = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let scene = Scene {
+                driver: ringwatch_config::settings::Driver::Postgres,
                 role: "r",
                 database: "d",
                 extension: None,

@@ -21,6 +21,7 @@ use crate::health::Health;
 use crate::meters::Outcome;
 use crate::ownership::{Ownership, Sink, Succession};
 use crate::plan::Planned;
+use crate::plans::Budget;
 use crate::reader::Reader;
 use crate::session::Connector;
 use crate::sessions::{Open, Sessions};
@@ -70,6 +71,8 @@ pub(crate) struct Lane<C: Connector> {
     remembered: TargetMemory,
     /// When it was last not sure whether the target is ours.
     unsure: Option<Tick>,
+    /// What may be asked of plans, by all streams together.
+    budget: Option<Arc<Budget>>,
 }
 
 impl<C: Connector> Lane<C> {
@@ -93,6 +96,7 @@ impl<C: Connector> Lane<C> {
             versioned: None,
             remembered: TargetMemory::new(),
             unsure: None,
+            budget: None,
         }
     }
 
@@ -176,6 +180,12 @@ impl<C: Connector> Lane<C> {
                 return;
             }
         };
+        if let Some(plans) = &mut track.memory.plans {
+            match &self.budget {
+                Some(budget) => plans.share(budget),
+                None => self.budget = Some(plans.budget()),
+            }
+        }
         if !memory.is_some_and(|memory| track.resume(target, &memory, now)) {
             let before_the_first = track.timeline.last();
             self.env.succession.missed(target, &track.id, before_the_first);

@@ -1,8 +1,10 @@
 //! How a connection is opened: read-only, with limits of its own at the server.
 
-use ringwatch_config::{Datasource, Endpoint, TlsMode};
+use std::borrow::Cow;
+
+use ringwatch_config::{Datasource, DatasourceTls, Endpoint, TlsMode};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
-use sqlx::{ConnectOptions as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
 use super::Version;
 use super::error::fault_of;
@@ -11,28 +13,18 @@ use crate::reader::{Reader, ReaderPlan};
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 32;
-/// What each session begins with: nothing is written, and nothing waits for a lock.
-const BEGIN: [&str; 3] = [
-    "SET SESSION TRANSACTION READ ONLY",
-    "SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1",
-    "SET SESSION wait_timeout = 600",
-];
+/// What it asks first. The name keeps it, like all our statements, out of what is told of statements.
+const VERSION: &str = "/* ringwatch */ SELECT VERSION() AS ringwatch_reads";
 
 /// Opens a connection as `reader` logs in, and asks for the server's version.
 pub(super) async fn connect(
     endpoint: &Endpoint,
     reader: &Reader,
 ) -> Result<(MySqlConnection, Version), Fault> {
-    let ReaderPlan::Sql(plan) = &reader.plan else {
-        let message = "the catalogue has no streams for MySQL";
-        return Err(Fault::new(FaultKind::Version, message));
-    };
-    let connection = options(endpoint, plan.login()).connect().await;
+    let login = login_of(endpoint, reader)?;
+    let connection = options(endpoint, &login).connect().await;
     let mut connection = connection.map_err(|e| fault_of(&e))?;
-    for statement in BEGIN {
-        connection.execute(statement).await.map_err(|e| fault_of(&e))?;
-    }
-    let row = sqlx::raw_sql("SELECT VERSION()").fetch_one(&mut connection).await;
+    let row = sqlx::raw_sql(VERSION).fetch_one(&mut connection).await;
     let row: MySqlRow = row.map_err(|e| fault_of(&e))?;
     let text: &[u8] = row.try_get_unchecked(0).map_err(|e| fault_of(&e))?;
     let version = version_of(&String::from_utf8_lossy(text)).ok_or_else(|| {
@@ -41,7 +33,42 @@ pub(super) async fn connect(
             "the server does not tell its version: is it MySQL or MariaDB?",
         )
     })?;
+    let begin = AssertSqlSafe(begin(version, reader.plan.is_engine()));
+    let begun = sqlx::raw_sql(begin).execute(&mut connection).await;
+    begun.map_err(|e| fault_of(&e))?;
     Ok((connection, version))
+}
+
+/// What each session begins with: nothing is written, and nothing waits long for a lock. Where the catalogue's streams are
+/// read, texts mean to the server what they mean to us, which matters for those of others that are explained. It is in
+/// the form by which the catalogue knows our settings.
+fn begin(version: Version, engine: bool) -> String {
+    let renamed = if version.mariadb { 110_101 } else { 50_720 };
+    let read_only = if version.number < renamed {
+        "tx_read_only"
+    } else {
+        "transaction_read_only"
+    };
+    let plain = if engine { ", SESSION sql_mode = ''" } else { "" };
+    format!(
+        "/* ringwatch */ SET @ringwatch_reads = 1, SESSION {read_only} = 1, SESSION lock_wait_timeout = 1, \
+         SESSION innodb_lock_wait_timeout = 1, SESSION wait_timeout = 600{plain}"
+    )
+}
+
+/// As whom `reader` logs in.
+fn login_of<'a>(endpoint: &Endpoint, reader: &'a Reader) -> Result<Cow<'a, Datasource>, Fault> {
+    let settings = match &reader.plan {
+        ReaderPlan::Sql(plan) => return Ok(Cow::Borrowed(plan.login())),
+        ReaderPlan::Engine(plan) => plan.settings(),
+    };
+    Ok(Cow::Owned(Datasource {
+        endpoint: endpoint.clone(),
+        username: settings.username.clone(),
+        password: settings.password.clone(),
+        database: settings.connect_database.clone(),
+        tls: DatasourceTls::of(&settings.tls).map_err(|e| Fault::new(FaultKind::Tls, &e))?,
+    }))
 }
 
 fn options(endpoint: &Endpoint, login: &Datasource) -> MySqlConnectOptions {
@@ -99,6 +126,19 @@ fn version_of(text: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_are_read_only_in_the_words_of_each_server() {
+        for (number, mariadb, expected) in [
+            (50_719, false, "SESSION tx_read_only = 1"),
+            (80_036, false, "SESSION transaction_read_only = 1"),
+            (101_106, true, "SESSION tx_read_only = 1"),
+            (110_402, true, "SESSION transaction_read_only = 1"),
+        ] {
+            let begin = begin(Version { number, mariadb }, false);
+            assert!(begin.contains(expected) && !begin.contains("sql_mode"), "{begin}");
+        }
+    }
 
     #[test]
     fn versions_are_read_as_each_server_writes_them() {

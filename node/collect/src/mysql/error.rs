@@ -33,6 +33,19 @@ pub(super) fn fault_of(error: &sqlx::Error) -> Fault {
     }
 }
 
+/// The same for a statement of the catalogue: what is wrong with it is not the user's to correct.
+pub(super) fn fault_of_catalogue(error: &sqlx::Error) -> Fault {
+    let mut fault = fault_of(error);
+    if fault.kind == FaultKind::Query {
+        fault.kind = match number_of(error).unwrap_or_default() {
+            UNKNOWN_COLUMN => FaultKind::Shape,
+            1146 => FaultKind::Absent,
+            _ => FaultKind::Statement,
+        };
+    }
+    fault
+}
+
 /// The server's message with its number, and without what it quotes where that may be a value.
 fn told(number: u16, message: &str) -> String {
     let message = match kind_of(number) {
@@ -59,8 +72,15 @@ pub(super) fn refused(error: &sqlx::Error) -> Refused {
     }
 }
 
+/// The number of a server's error.
+pub(super) fn number_of(error: &sqlx::Error) -> Option<u16> {
+    let database = error.as_database_error()?;
+    let mysql = database.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(mysql.number())
+}
+
 /// The kind that a server's number tells. Numbers are those of MySQL; MariaDB has its own from 1900 on.
-fn kind_of(number: u16) -> FaultKind {
+pub(super) fn kind_of(number: u16) -> FaultKind {
     match number {
         1045 | 1044 | 1698 | 3118 | 1820 | 1862 => FaultKind::Login,
         1049 => FaultKind::NoDatabase,

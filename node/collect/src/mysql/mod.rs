@@ -1,30 +1,37 @@
 //! Connections to MySQL and MariaDB.
 
+mod advice;
 mod connect;
 mod error;
+mod plans;
+mod query;
+mod rows;
+mod schema;
 mod text;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use futures::TryStreamExt;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{
-    AssertSqlSafe, Column, Connection, Executor, Row as _, SqlSafeStr, Statement as _, TypeInfo as _,
-};
+use sqlx::{AssertSqlSafe, Connection, Row as _};
 
-use self::error::{fault_of, refused};
-use self::text::{bits, cell, column_type};
+pub(crate) use self::advice::advice_of_mysql;
+use self::error::{fault_of, fault_of_catalogue};
+use self::query::{literal, unknown_parameters};
+use self::rows::Rows;
+pub(crate) use self::schema::dotted;
+use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
 use crate::reader::Reader;
-use crate::session::{Connector, Described, Query, Refused, Session};
-use crate::sqlquery::{Answer, Answered};
+use crate::session::{
+    Arg, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+};
+use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
-/// The most statements whose columns a session remembers.
-const MOST_SHAPES: usize = 64;
 /// The longest that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// When the server started, in whole seconds since the Unix epoch.
@@ -88,8 +95,26 @@ impl Session for MysqlSession {
         self.version.number
     }
 
+    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+        let timeout = self.timeout;
+        within(timeout, async {
+            self.limit(timeout).await?;
+            ask(&mut self.connection, question).await
+        })
+        .await
+    }
+
+    async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
+        let extension = schema::extension(&mut self.connection, self.version, name);
+        within(self.timeout, extension).await
+    }
+
     async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
         within(query.timeout, self.answer(query)).await
+    }
+
+    async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
+        within(self.timeout, plans::explain(self, explain)).await
     }
 
     async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
@@ -141,47 +166,6 @@ impl Session for MysqlSession {
 }
 
 impl MysqlSession {
-    async fn answer(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
-        self.limit(query.timeout).await?;
-        let shape = match self.described.get(query.sql) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let shape = Arc::new(self.shape(query.sql).await?);
-                if self.described.len() >= MOST_SHAPES {
-                    self.described.clear();
-                }
-                self.described.insert(Arc::clone(query.sql), Arc::clone(&shape));
-                shape
-            }
-        };
-        let mut answer = Answer::new(query, &shape.columns)?;
-        let text = match (shape.parameters, query.tracking) {
-            (0, _) => query.sql.to_string(),
-            (1, Some(value)) => self.prepare(query.sql, value).await?,
-            (parameters, _) => return Err(unknown_parameters(parameters).into()),
-        };
-        let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
-        while let Some(row) = rows.try_next().await.map_err(|e| refused(&e))? {
-            let row: MySqlRow = row;
-            push(&mut answer, &row, &shape.columns)?;
-        }
-        Ok(answer.finish()?)
-    }
-
-    /// Prepares the statement under a name, and gives what executes it with `value`. Neither the statement nor the
-    /// value is written into SQL as it is: both go as the hexadecimal digits of their bytes.
-    async fn prepare(&mut self, sql: &str, value: Option<&str>) -> Result<String, Refused> {
-        let value = value.map_or_else(|| "NULL".to_owned(), literal);
-        for statement in [
-            format!("SET @ringwatch_sql = {}, @ringwatch_last = {value}", literal(sql)),
-            "PREPARE ringwatch FROM @ringwatch_sql".to_owned(),
-        ] {
-            let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection);
-            done.await.map_err(|e| refused(&e))?;
-        }
-        Ok("EXECUTE ringwatch USING @ringwatch_last".to_owned())
-    }
-
     /// Executes a statement as it is.
     #[cfg(test)]
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), Fault> {
@@ -189,90 +173,62 @@ impl MysqlSession {
         done.await.map(drop).map_err(|e| fault_of(&e))
     }
 
-    /// What the statement yields and takes, without executing it.
-    async fn shape(&mut self, sql: &Arc<str>) -> Result<Shape, Refused> {
-        let text = AssertSqlSafe(Arc::clone(sql)).into_sql_str();
-        let statement = (&mut self.connection).prepare(text).await;
-        let statement: sqlx::mysql::MySqlStatement = statement.map_err(|e| refused(&e))?;
-        let parameters = statement.parameters();
-        Ok(Shape {
-            columns: statement.columns().iter().map(column_type).collect(),
-            parameters: parameters.map_or(0, |known| known.either(<[_]>::len, |count| count)),
-        })
-    }
-
     /// Tells the server how long a statement may run: a little less than this side waits, so that the answer tells why.
-    async fn limit(&mut self, timeout: Duration) -> Result<(), Refused> {
+    async fn limit(&mut self, timeout: Duration) -> Result<(), Fault> {
         if self.limit == Some(timeout) {
             return Ok(());
         }
         let limit = (timeout * 9 / 10).max(Duration::from_millis(10));
         let sql = if self.version.mariadb {
-            format!("SET SESSION max_statement_time = {}", limit.as_secs_f64())
+            format!(
+                "/* ringwatch */ SET @ringwatch_reads = 1, SESSION max_statement_time = {}",
+                limit.as_secs_f64()
+            )
         } else {
-            format!("SET SESSION max_execution_time = {}", limit.as_millis())
+            format!(
+                "/* ringwatch */ SET @ringwatch_reads = 1, SESSION max_execution_time = {}",
+                limit.as_millis()
+            )
         };
         let set = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection);
-        set.await.map_err(|e| refused(&e))?;
+        set.await.map_err(|e| fault_of(&e))?;
         self.limit = Some(timeout);
         Ok(())
     }
 }
 
-fn unknown_parameters(count: usize) -> Fault {
-    let message =
-        format!("the statement has {count} parameters; there is only one `?`, with `tracking_column`");
-    Fault::new(FaultKind::Query, &message)
+/// The answer to a question of the catalogue, as it streams in.
+async fn ask(connection: &mut MySqlConnection, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+    let sql = with_arguments(question.sql, question.args);
+    let mut rows = Rows::new(question.columns);
+    let mut stream = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(connection);
+    while let Some(row) = stream.try_next().await.map_err(|e| fault_of_catalogue(&e))? {
+        let row: MySqlRow = row;
+        rows.push(&row)?;
+    }
+    rows.finish()
 }
 
-fn push(answer: &mut Answer, row: &MySqlRow, described: &Described) -> Result<(), Refused> {
-    let names = row.columns().iter().map(Column::name);
-    if !names.eq(described.iter().map(|(name, _)| name.as_str())) {
-        // It was prepared before a table was changed.
-        return Err(Fault::new(FaultKind::Stale, "the statement's columns have changed").into());
+/// `sql` with its arguments in the places of `$1`, `$2`, ...: numbers, and lists of literals of which none holds a
+/// character of the text.
+fn with_arguments(sql: &str, args: &[Arg]) -> String {
+    let list = |all: Vec<String>| {
+        if all.is_empty() {
+            "NULL".to_owned()
+        } else {
+            all.join(", ")
+        }
+    };
+    let mut sql = sql.to_owned();
+    for (number, arg) in (1..=args.len()).rev().zip(args.iter().rev()) {
+        let written = match arg {
+            Arg::Texts(texts) => list(texts.iter().map(|text| literal(text)).collect()),
+            Arg::Ints(numbers) => list(numbers.iter().map(ToString::to_string).collect()),
+            Arg::Int(number) => number.to_string(),
+        };
+        sql = sql.replace(&format!("${number}"), &written);
     }
-    let mut texts = Vec::with_capacity(described.len());
-    for column in row.columns() {
-        let bytes: Option<&[u8]> = row.try_get_unchecked(column.ordinal()).map_err(|e| refused(&e))?;
-        let is_bits = column.type_info().name() == "BIT";
-        texts.push(bytes.map(|bytes| {
-            if is_bits {
-                bits(bytes)
-            } else {
-                String::from_utf8_lossy(bytes)
-            }
-        }));
-    }
-    let cells: Vec<_> = texts
-        .iter()
-        .zip(described)
-        .map(|(text, (_, kind))| cell(text.as_deref(), *kind))
-        .collect();
-    Ok(answer.push(&cells)?)
-}
-
-/// `text` as a literal that needs no escaping, whatever the session's SQL mode.
-fn literal(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() * 2 + 32);
-    out.push_str("CONVERT(x'");
-    for byte in text.bytes() {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out.push_str("' USING utf8mb4)");
-    out
-}
-
-/// What comes of `work`, unless it takes longer than `deadline`.
-async fn within<T, E: From<Fault>>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
-        let message = format!("no answer within {deadline:?}");
-        Err(Fault::new(FaultKind::Deadline, &message).into())
-    })
+    sql
 }
 
 #[cfg(test)]
@@ -280,9 +236,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_literal_holds_any_text_and_no_quote_of_it() {
-        assert_eq!(literal("a'b"), "CONVERT(x'612762' USING utf8mb4)");
-        assert_eq!(literal(""), "CONVERT(x'' USING utf8mb4)");
-        assert_eq!(literal("\u{e9}"), "CONVERT(x'c3a9' USING utf8mb4)");
+    fn arguments_stand_where_their_numbers_stood() {
+        let args = [
+            Arg::Texts(vec!["$2'".into(), "b".into()]),
+            Arg::Int(5),
+            Arg::Ints(Vec::new()),
+        ];
+        assert_eq!(
+            with_arguments("a in ($1) or b > $2 or c in ($3)", &args),
+            "a in (CONVERT(x'243227' USING utf8mb4), CONVERT(x'62' USING utf8mb4)) or b > 5 or c in (NULL)"
+        );
     }
 }

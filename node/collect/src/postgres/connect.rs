@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ringwatch_config::settings::PostgresqlReceiver;
 use ringwatch_config::{Datasource, DatasourceTls, Endpoint, Secret, TlsMode};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Executor};
 
 use super::error::fault_of;
+use crate::engine_settings::EngineSettings;
 use crate::fault::{Fault, FaultKind};
 use crate::reader::{Reader, ReaderPlan};
 
@@ -21,7 +21,7 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     let mut connection = options.connect().await.map_err(|e| fault_of(&e))?;
     // From 14 on, and not on every system: it frees the server sooner when this side is gone, and nothing needs it.
     let soft = connection
-        .execute("SET client_connection_check_interval = '100ms'")
+        .execute("/* ringwatch */ SET client_connection_check_interval = '100ms'")
         .await;
     match soft.map_err(|e| fault_of(&e)) {
         Err(fault) if fault.kind.loses_connection() => Err(fault),
@@ -43,7 +43,7 @@ pub(super) fn options(
 
 fn of_engine(
     endpoint: &Endpoint,
-    settings: &PostgresqlReceiver,
+    settings: &EngineSettings,
     database: &str,
 ) -> Result<PgConnectOptions, Fault> {
     let login = Datasource {
@@ -55,7 +55,7 @@ fn of_engine(
     };
     // Our role has rights that others want: nothing of theirs may be called in place of the server's own.
     let path = [("search_path", "pg_catalog")];
-    Ok(of_login(&login, *settings.timeout).options(path))
+    Ok(of_login(&login, settings.timeout).options(path))
 }
 
 /// The statements of users find what they name where the role finds it: the search path stays.

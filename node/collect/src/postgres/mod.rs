@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod explain;
 mod parameter;
 mod query;
 mod rows;
@@ -21,26 +22,29 @@ use sqlx::{AssertSqlSafe, Connection, Postgres as Sql};
 use self::error::fault_of;
 use self::query::Shape;
 use self::rows::Rows;
+use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
 use crate::reader::{Reader, ReaderPlan};
-use crate::session::{Arg, Connector, Described, Expected, Extension, Query, Question, Refused, Session};
+use crate::session::{
+    Arg, Connector, Described, Expected, Explain, Explained, Extension, NoPlan, Query, Question, Refused,
+    Session,
+};
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
 
 /// The databases that can be connected to, after the receiver's lists.
-const DATABASES: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
+const DATABASES: &str = "/* ringwatch */ SELECT d.datname::text FROM pg_catalog.pg_database d \
     WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit <> -2 \
     AND (cardinality($1::text[]) = 0 OR d.datname = ANY ($1::text[])) AND d.datname <> ALL ($2::text[]) ORDER BY 1";
 /// The version of an extension and its schema.
-const EXTENSION: &str = "SELECT e.extversion::text, pg_catalog.quote_ident(n.nspname)::text \
+const EXTENSION: &str = "/* ringwatch */ SELECT e.extversion::text, pg_catalog.quote_ident(n.nspname)::text \
     FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
     WHERE e.extname = ANY ($1::text[])";
 /// Those of the roles whose rights we have.
-const ROLES: &str = "SELECT r.rolname::text FROM pg_catalog.pg_roles r \
+const ROLES: &str = "/* ringwatch */ SELECT r.rolname::text FROM pg_catalog.pg_roles r \
     WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(r.oid, 'USAGE')";
 /// When the server started, in microseconds since the Unix epoch.
-const STARTED: &str =
-    "SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8";
+const STARTED: &str = "/* ringwatch */ SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8";
 /// The longest that a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -134,6 +138,10 @@ impl Session for PgSession {
         query::describe(self, query).await
     }
 
+    async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
+        explain::explain(self, explain).await
+    }
+
     async fn started(&mut self) -> Result<Option<i64>, Fault> {
         if let Some(known) = self.started {
             return Ok(known);
@@ -210,15 +218,4 @@ async fn ask(connection: &mut PgConnection, question: &Question<'_>) -> Result<R
         rows.push(&row)?;
     }
     rows.finish()
-}
-
-/// What comes of `work`, unless it takes longer than `deadline`.
-async fn within<T, E: From<Fault>>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    match tokio::time::timeout(deadline, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Fault::new(FaultKind::Deadline, &format!("no answer within {deadline:?}")).into()),
-    }
 }

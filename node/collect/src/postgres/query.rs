@@ -12,10 +12,11 @@ use ringwatch_frame::{Cell, ColumnType};
 use sqlx::postgres::{PgConnection, PgErrorPosition, PgRow, PgTypeInfo};
 use sqlx::{AssertSqlSafe, Column, Executor, Postgres as Sql, Row, SqlSafeStr, Statement, ValueRef};
 
+use super::PgSession;
 use super::connect::statement_timeout;
 use super::error::{fault_of, told};
 use super::parameter::Parameter;
-use super::{PgSession, within};
+use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
 use crate::session::{Described, Missing, Query, Refused};
 use crate::sqlquery::{Answer, Answered};

@@ -2,6 +2,9 @@
 
 mod answers;
 mod mysql;
+mod mysql_plans;
+mod mysql_streams;
+mod plans;
 mod refusals;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ringwatch_catalogue::model::Engine;
+use ringwatch_config::settings::PostgresqlReceiver;
 
 use crate::plan::{ReceiverPlan, Wants};
 use crate::reader::ReaderPlan;
@@ -85,7 +86,7 @@ pub(super) fn plan() -> Arc<ReceiverPlan> {
         "username: u\nactivity: {{}}\nstatements: {{}}\ntargets: [{}]",
         hosts.join(", ")
     );
-    let settings = serde_saphyr::from_str(&settings).unwrap();
+    let settings: PostgresqlReceiver = serde_saphyr::from_str(&settings).unwrap();
     ReceiverPlan::new(
         &engine,
         "postgresql/test",

@@ -2,6 +2,7 @@
 
 mod answer;
 mod columns;
+mod hidden;
 mod look;
 mod mapping;
 mod missing;

@@ -9,7 +9,7 @@ use ringwatch_config::Datasource;
 use ringwatch_config::settings::{Driver, SqlQuery, SqlqueryReceiver};
 
 use super::Mapping;
-use super::columns::SqlColumns;
+use super::hidden::Hidden;
 use super::project::{needs_start, projection};
 use crate::plan::Wants;
 use crate::reader::ReaderPlan;
@@ -109,7 +109,7 @@ pub struct PlannedQuery {
     max_rows: usize,
     start_value: Option<String>,
     mapping: Mapping,
-    sql_columns: SqlColumns,
+    hidden: Hidden,
     projection: Projection,
     needs_start: bool,
     /// The columns of which something was said, so that it is said once.
@@ -138,7 +138,7 @@ impl PlannedQuery {
             max_rows: usize::try_from(query.max_rows).unwrap_or(usize::MAX),
             start_value: query.tracking_start_value.clone(),
             mapping: Mapping::of(query),
-            sql_columns: SqlColumns::of(query, receiver.driver, sql),
+            hidden: Hidden::of(query, receiver.driver, sql),
             needs_start: needs_start(&projection),
             projection,
             sql: sql.into(),
@@ -206,8 +206,8 @@ impl PlannedQuery {
         &self.mapping
     }
 
-    pub(super) fn sql_columns(&self) -> &SqlColumns {
-        &self.sql_columns
+    pub(super) fn hidden(&self) -> &Hidden {
+        &self.hidden
     }
 
     /// Whether a sum counts from the server's start.

@@ -91,5 +91,6 @@ fn event(log: &SqlLog) -> Event {
         constants: log.static_attributes.clone(),
         attributes: log.attribute_columns.iter().map(attribute).collect(),
         trace_parent: None,
+        only: None,
     }
 }

@@ -14,6 +14,7 @@ use super::{Answered, PlannedQuery, STARTED};
 use crate::clean::Cleaner;
 use crate::fault::{Fault, FaultKind};
 use crate::session::{Refused, Session};
+use crate::written::Written;
 
 /// Within so much a start of MySQL is the one that is known: the server tells it in whole seconds only.
 const SAME_START: i64 = 2_000_000_000;
@@ -86,17 +87,24 @@ pub(crate) async fn ask_user<S: Session>(
             );
         });
     }
-    let secret = planned.sql_columns().of_rows(&answered.rows);
-    let secret: Vec<&str> = secret.iter().map(String::as_str).collect();
-    if let Some(tracking) = planned.mapping().tracking().filter(|name| secret.contains(name)) {
+    let hidden = planned.hidden().of_rows(&answered.rows);
+    if let Some(tracking) = planned.mapping().tracking().filter(|name| hidden.has(name)) {
         let message = format!(
-            "tracking column `{tracking}` seems to hold SQL, whose values must not be remembered: \
-             track another column, or say in `sql_columns` which columns hold SQL"
+            "tracking column `{tracking}` seems to hold SQL, plans or log messages, whose values must not be \
+             remembered: track another column, or say in `sql_columns`, `plan_columns` and `log_columns` which hold them"
         );
         return Err(Fault::new(FaultKind::Query, &message));
     }
-    let dialect = dialect(planned.driver());
-    answered.rows = cleaner.columns(dialect, answered.rows, &secret).await?;
+    let sql = Written::Sql(dialect(planned.driver()));
+    let kinds = [
+        (sql, &hidden.sql),
+        (Written::Plan, &hidden.plans),
+        (Written::Log, &hidden.messages),
+    ];
+    for (written, columns) in kinds {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        answered.rows = cleaner.columns(written, answered.rows, &columns).await?;
+    }
     if planned.needs_start() {
         answered.rows = with_start(&answered.rows, started)?;
     }
