@@ -13,6 +13,7 @@ mod environment;
 mod fault;
 mod generate;
 mod load;
+mod not_offered;
 mod read;
 mod reference;
 pub mod scalar;

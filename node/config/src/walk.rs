@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use crate::fault::{Fault, Place, advice, nearest, quote};
+use crate::not_offered::not_offered;
 use crate::settings::ComponentId;
 use crate::shape::{Dict, Field, Format, Shape, Want};
 use crate::substitute::{Expanded, Sources};
@@ -267,9 +268,11 @@ impl<'a> Walk<'a> {
             let key = &entry.key;
             let Some(field) = fields.iter().find(|field| field.name == key.name) else {
                 let absent = |near: &&str| !entries.iter().any(|entry| entry.key.name == *near);
-                let near = nearest(&key.name, &names).filter(absent);
+                let told = not_offered(&self.path, &key.name);
+                let near = nearest(&key.name, &names).filter(|near| told.is_none() && absent(near));
                 meant.extend(near);
-                let message = format!("unknown key {}{}", quote(&key.shown), advice(&key.name, &names));
+                let hint = told.map_or_else(|| advice(&key.name, &names), |told| format!("; {told}"));
+                let message = format!("unknown key {}{hint}", quote(&key.shown));
                 self.inside(near.unwrap_or(&key.name), |walk| walk.fault(&key.place, message));
                 continue;
             };

@@ -1,6 +1,9 @@
 //! Processors, exporters, and where the node's own telemetry goes.
 
-use super::{at, breaker, component, limiter, otlp_endpoint, positive, sampler, statements, tls};
+use super::{
+    at, breaker, component, limiter, otlp_endpoint, plan_extractor, positive, sampler, statements, tls,
+    verification,
+};
 use crate::Settings;
 use crate::fault::Complaint;
 use crate::settings::{
@@ -20,16 +23,8 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
             Processor::AdaptiveSampler(sampler) => sampler::check(&path, sampler, found),
             Processor::CircuitBreaker(breaker) => breaker::check(&path, breaker, found),
             Processor::RateLimiter(limiter) => limiter::check(&path, limiter, found),
-            Processor::PlanExtractor(plans) => positive(&path, "plan_timeout", plans.plan_timeout, found),
-            Processor::Verification(verification) => {
-                let path = at(&path, "auto_tuning");
-                positive(
-                    &path,
-                    "learning_window",
-                    verification.auto_tuning.learning_window,
-                    found,
-                );
-            }
+            Processor::PlanExtractor(plans) => plan_extractor::check(&path, plans, found),
+            Processor::Verification(settings) => verification::check(&path, settings, found),
         }
     }
     for (id, exporter) in &settings.exporters {

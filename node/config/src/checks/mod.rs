@@ -8,11 +8,14 @@ mod limiter;
 mod listeners;
 mod notes;
 mod pipelines;
+mod plan_extractor;
+mod plans;
 mod receivers;
 mod sampler;
 mod sqlquery;
 mod state;
 mod statements;
+mod verification;
 
 use std::collections::HashSet;
 

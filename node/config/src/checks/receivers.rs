@@ -3,14 +3,68 @@
 use std::collections::{HashMap, HashSet};
 
 use super::sqlquery::{self, Used};
-use super::{at, component, positive, tls};
+use super::{at, component, plans, positive, tls};
 use crate::Settings;
 use crate::fault::Complaint;
 use crate::scalar::{Duration, Endpoint};
-use crate::settings::{ComponentId, PostgresqlReceiver, Receiver};
+use crate::settings::{
+    Activity, ComponentId, MysqlReceiver, Plans, PostgresqlReceiver, Receiver, Statements, Target, Tls,
+};
 
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// What is checked in the same way for every engine.
+struct Common<'a> {
+    /// Whose servers it reads, in words.
+    product: &'static str,
+    endpoint: Option<&'a Endpoint>,
+    targets: &'a [Target],
+    targets_file: Option<&'a str>,
+    username: &'a str,
+    collection_interval: Duration,
+    timeout: Duration,
+    tls: &'a Tls,
+    statements: Option<&'a Statements>,
+    activity: Option<&'a Activity>,
+    plans: Option<&'a Plans>,
+}
+
+impl<'a> From<&'a PostgresqlReceiver> for Common<'a> {
+    fn from(receiver: &'a PostgresqlReceiver) -> Self {
+        Self {
+            product: "PostgreSQL",
+            endpoint: receiver.endpoint.as_ref(),
+            targets: &receiver.targets,
+            targets_file: receiver.targets_file.as_deref(),
+            username: &receiver.username,
+            collection_interval: receiver.collection_interval,
+            timeout: receiver.timeout,
+            tls: &receiver.tls,
+            statements: receiver.statements.as_ref(),
+            activity: receiver.activity.as_ref(),
+            plans: receiver.plans.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a MysqlReceiver> for Common<'a> {
+    fn from(receiver: &'a MysqlReceiver) -> Self {
+        Self {
+            product: "MySQL",
+            endpoint: receiver.endpoint.as_ref(),
+            targets: &receiver.targets,
+            targets_file: receiver.targets_file.as_deref(),
+            username: &receiver.username,
+            collection_interval: receiver.collection_interval,
+            timeout: receiver.timeout,
+            tls: &receiver.tls,
+            statements: receiver.statements.as_ref(),
+            activity: None,
+            plans: receiver.plans.as_ref(),
+        }
+    }
+}
 
 pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
     let used = |kind: Option<&str>| -> HashSet<&ComponentId> {
@@ -26,7 +80,11 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
     for (id, receiver) in &settings.receivers {
         let path = component("receivers", id);
         let receiver = match receiver {
-            Receiver::Postgresql(receiver) => receiver,
+            Receiver::Postgresql(receiver) => &Common::from(&**receiver),
+            Receiver::Mysql(receiver) => {
+                of_mysql(&path, receiver, found);
+                &Common::from(&**receiver)
+            }
             Receiver::Sqlquery(receiver) => {
                 let used = Used {
                     metrics: in_metrics.contains(id),
@@ -50,7 +108,20 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
     }
 }
 
-fn one(path: &[String], receiver: &PostgresqlReceiver, found: &mut Vec<Complaint>) {
+/// What does not make sense for MySQL.
+fn of_mysql(path: &[String], receiver: &MysqlReceiver, found: &mut Vec<Complaint>) {
+    if receiver.statements.is_none() && receiver.plans.is_none() {
+        let message = "nothing would be read; give `statements` or `plans`";
+        found.push(Complaint::new(path.to_vec(), message));
+    }
+    if receiver.plans.as_ref().is_some_and(|plans| plans.log.is_some()) {
+        let message =
+            "`log` is for PostgreSQL only: MySQL and MariaDB write no plans into their log; take it out";
+        found.push(Complaint::new(at(&at(path, "plans"), "log"), message));
+    }
+}
+
+fn one(path: &[String], receiver: &Common<'_>, found: &mut Vec<Complaint>) {
     let given = [
         ("endpoint", receiver.endpoint.is_some()),
         ("targets", !receiver.targets.is_empty()),
@@ -77,16 +148,23 @@ fn one(path: &[String], receiver: &PostgresqlReceiver, found: &mut Vec<Complaint
         ));
     }
     interval(path, "collection_interval", receiver.collection_interval, found);
-    if let Some(statements) = &receiver.statements {
+    if let Some(statements) = receiver.statements {
         interval(&at(path, "statements"), "interval", statements.interval, found);
     }
-    if let Some(activity) = &receiver.activity {
+    if let Some(activity) = receiver.activity {
         interval(&at(path, "activity"), "interval", activity.interval, found);
     }
+    if let Some(section) = receiver.plans {
+        let several = receiver.targets.len() > 1 || receiver.targets_file.is_some();
+        plans::check(&at(path, "plans"), section, several, found);
+    }
     positive(path, "timeout", receiver.timeout, found);
-    tls(path, &receiver.tls, found);
+    tls(path, receiver.tls, found);
     if receiver.tls.server_name_override.is_some() {
-        let message = "`server_name_override` cannot be had for PostgreSQL: give the certificate's name as the endpoint's host";
+        let message = format!(
+            "`server_name_override` cannot be had for {}: give the certificate's name as the endpoint's host",
+            receiver.product
+        );
         found.push(Complaint::new(
             at(&at(path, "tls"), "server_name_override"),
             message,
@@ -106,13 +184,13 @@ pub(super) fn interval(path: &[String], key: &str, interval: Duration, found: &m
 /// A server that is read twice would count twice, and none listens on port 0.
 fn targets<'a>(
     path: &[String],
-    receiver: &'a PostgresqlReceiver,
+    receiver: &Common<'a>,
     seen: &mut HashMap<&'a Endpoint, String>,
     found: &mut Vec<Complaint>,
 ) {
     let single = receiver
         .endpoint
-        .iter()
+        .into_iter()
         .map(|endpoint| (at(path, "endpoint"), endpoint));
     let targets = at(path, "targets");
     let several = receiver.targets.iter().enumerate();
@@ -137,27 +215,17 @@ fn targets<'a>(
 }
 
 /// Records need a logs pipeline to go somewhere.
-fn without_logs(
-    path: &[String],
-    id: &ComponentId,
-    receiver: &PostgresqlReceiver,
-    found: &mut Vec<Complaint>,
-) {
+fn without_logs(path: &[String], id: &ComponentId, receiver: &Common<'_>, found: &mut Vec<Complaint>) {
     let streams = [
         (
             "statements",
-            receiver
-                .statements
-                .as_ref()
-                .is_some_and(|statements| statements.enabled),
+            receiver.statements.is_some_and(|statements| statements.enabled),
         ),
         (
             "activity",
-            receiver
-                .activity
-                .as_ref()
-                .is_some_and(|activity| activity.enabled),
+            receiver.activity.is_some_and(|activity| activity.enabled),
         ),
+        ("plans", receiver.plans.is_some_and(|plans| plans.enabled)),
     ];
     for (key, _) in streams.iter().filter(|(_, enabled)| *enabled) {
         let message = format!(

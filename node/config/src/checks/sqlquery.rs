@@ -135,14 +135,15 @@ fn one(path: &[String], driver: Driver, query: &SqlQuery, found: &mut Vec<Compla
     if let Some(timeout) = query.timeout {
         positive(path, "timeout", timeout, found);
     }
-    for (index, column) in query.sql_columns.iter().flatten().enumerate() {
-        filled(
-            &at(path, "sql_columns"),
-            &index.to_string(),
-            "sql_columns",
-            column,
-            found,
-        );
+    let named = [
+        ("sql_columns", &query.sql_columns),
+        ("plan_columns", &query.plan_columns),
+        ("log_columns", &query.log_columns),
+    ];
+    for (key, columns) in named {
+        for (index, column) in columns.iter().flatten().enumerate() {
+            filled(&at(path, key), &index.to_string(), key, column, found);
+        }
     }
     let Some(column) = &query.tracking_column else {
         if query.tracking_start_value.is_some() {

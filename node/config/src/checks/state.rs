@@ -14,6 +14,7 @@ pub(super) fn check(settings: &Settings, found: &mut Vec<Complaint>) {
         let (backend, file) = match processor {
             Processor::AdaptiveSampler(sampler) => (sampler.state_backend, &sampler.state_file),
             Processor::CircuitBreaker(breaker) => (breaker.state_backend, &breaker.state_file),
+            Processor::Verification(settings) => (settings.state_backend, &settings.state_file),
             _ => continue,
         };
         if backend != StateBackend::File {

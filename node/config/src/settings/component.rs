@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     AdaptiveSampler, AttributesProcessor, Batch, CircuitBreaker, DebugExporter, HealthCheck, MemoryLimiter,
-    OtlpExporter, PlanExtractor, PostgresqlReceiver, Pprof, PrometheusExporter, RateLimiter,
+    MysqlReceiver, OtlpExporter, PlanExtractor, PostgresqlReceiver, Pprof, PrometheusExporter, RateLimiter,
     ResourceProcessor, SqlqueryReceiver, TransformProcessor, Verification, Zpages,
 };
 
@@ -87,6 +87,8 @@ impl JsonSchema for ComponentId {
 pub enum Receiver {
     /// Reads PostgreSQL servers, 14 to 18.
     Postgresql(Box<PostgresqlReceiver>),
+    /// Reads MySQL and MariaDB servers.
+    Mysql(Box<MysqlReceiver>),
     /// Asks a database questions of your own.
     Sqlquery(Box<SqlqueryReceiver>),
 }
@@ -112,7 +114,7 @@ pub enum Processor {
     /// Takes attributes out of execution plans.
     PlanExtractor(PlanExtractor),
     /// Checks rows before they leave.
-    Verification(Verification),
+    Verification(Box<Verification>),
     /// Puts frames together into larger requests.
     Batch(Batch),
 }

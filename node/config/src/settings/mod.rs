@@ -8,13 +8,16 @@ mod component;
 mod exporters;
 mod extensions;
 mod limiter;
+mod mysql;
+mod plan_extractor;
+mod plans;
 mod postgresql;
 mod processors;
 mod sampler;
 mod service;
 mod sqlquery;
 mod transform;
-mod understanding;
+mod verification;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +36,9 @@ pub use exporters::{
 };
 pub use extensions::{HealthCheck, Pprof, Zpages};
 pub use limiter::{AdaptiveLimit, DatabaseLimit, Limit, RateLimiter, ScheduledLimit};
+pub use mysql::MysqlReceiver;
+pub use plan_extractor::{PLAN_ATTRIBUTES, PlanExtractor, PlanInsights};
+pub use plans::{PlanLog, PlanLogThrough, Plans};
 pub use postgresql::{Activity, PostgresqlReceiver, Statements, Switch, Target};
 pub use processors::{
     AttributeAction, AttributeActionKind, AttributesProcessor, Batch, MemoryLimiter, ResourceProcessor,
@@ -52,8 +58,9 @@ pub use sqlquery::{
     SqlqueryReceiver,
 };
 pub use transform::{ErrorMode, StatementContext, StatementGroup, TransformProcessor};
-pub use understanding::{
-    AutoTuning, HealthMonitoring, PiiDetection, PlanExtractor, QualityValidation, SelfHealing, Verification,
+pub use verification::{
+    AnomalyDetection, AnomalyTag, AutoTuning, Cardinality, Feedback, HealthMonitoring, PiiAction,
+    PiiDetection, PiiPattern, QualityValidation, RuleAction, SelfHealing, Verification, VerificationRule,
 };
 
 use crate::scalar::Secret;

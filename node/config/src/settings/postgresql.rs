@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tls;
+use super::{Plans, Tls};
 use crate::scalar::{Duration, Endpoint, Secret};
 
 /// Reads PostgreSQL servers, versions 14 to 18. The monitoring role needs `pg_monitor` and nothing more.
@@ -49,6 +49,8 @@ pub struct PostgresqlReceiver {
     /// Reads the active sessions and yields one `db.server.query_sample` record per session. Needs a logs
     /// pipeline.
     pub activity: Option<Activity>,
+    /// Asks for the plans of the statements that take the most time. Needs a logs pipeline.
+    pub plans: Option<Plans>,
     /// Switches of single metrics, by name. `ringwatch catalogue list` shows them all with their defaults.
     #[serde(default)]
     pub metrics: BTreeMap<String, Switch>,

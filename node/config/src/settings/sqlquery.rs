@@ -77,6 +77,13 @@ pub struct SqlQuery {
     /// name, or whose expression in the select list, names a statement: `query`, `query_text`, `sql_text`,
     /// `digest_text`, `statement`, `info` and the like.
     pub sql_columns: Option<Vec<String>>,
+    /// Columns that hold execution plans, in any format, whose literals are hidden before anything else sees them; what
+    /// is no plan is withheld. Default: the text columns called `query_plan`, `plan`, `plan_json`, `plan_text`, `explain`
+    /// or `explain_plan`.
+    pub plan_columns: Option<Vec<String>>,
+    /// Columns that hold messages of PostgreSQL's log, whose statements and values are hidden before anything else sees
+    /// them. Default: the text columns called `log_line`, `log_message`, `log_entry` or `error_message`.
+    pub log_columns: Option<Vec<String>>,
     /// A metric for each row.
     #[serde(default)]
     pub metrics: Vec<SqlMetric>,

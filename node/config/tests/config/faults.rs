@@ -13,7 +13,7 @@ receivers:
     collection_interval: 10
     metrics:
       postgresql.backends: { enabled: yes }
-  mysql:
+  oracle:
     endpoint: db:3306
   postgresql/b:
     endpoint: db2:5432
@@ -35,7 +35,7 @@ service:
       processors: [batch]
       exporters: []
     traces:
-      receivers: [mysql]
+      receivers: [oracle]
       exporters: [otlp]
 ";
     assert_eq!(
@@ -46,7 +46,7 @@ service:
             "0.yaml:5:5: unknown key `usrname`; did you mean `username`?",
             "0.yaml:6:26: `collection_interval` needs a duration, such as 500ms, 10s, 5m or 1h30m, not `10`",
             "0.yaml:8:39: `enabled` needs true or false, not `yes`",
-            "0.yaml:9:3: unknown type of receiver in `mysql`; available: postgresql, sqlquery",
+            "0.yaml:9:3: unknown type of receiver in `oracle`; available: postgresql, mysql, sqlquery",
             "0.yaml:13:15: the variable `PG_USER` is not set; set it, or write `${PG_USER:default}`",
             "0.yaml:14:5: duplicate key `username`",
             "0.yaml:15:14: `timeout` must be longer than 0s",
@@ -138,6 +138,31 @@ const RECEIVERS: &[Case] = &[
         &[
             "0.yaml:5:5: `activity` yields logs, and `postgresql` is in no logs pipeline; add it to one, such as `logs/activity` under `service.pipelines`, or set `enabled: false`",
             "0.yaml:5:27: `interval` must be from 100ms to 24h, in whole milliseconds",
+        ],
+    ),
+    (
+        RECEIVER,
+        "    username: a\n    plans: { per_hour: 0, log: { path: 'x*/a.log', through: sql } }\n",
+        &[
+            "0.yaml:5:24: `per_hour` needs a whole number from 1 to 100000, not `0`",
+            "0.yaml:5:40: `path` must be the whole path of a file, such as `/var/log/postgresql/*.json`",
+            "0.yaml:5:61: `through` stands beside `path`; give only one of them",
+        ],
+    ),
+    (
+        RECEIVER,
+        "    username: a\n    plans: { sample: 1001, log: {} }\n",
+        &[
+            "0.yaml:5:22: `sample` needs a whole number from 1 to 1000, not `1001`",
+            "0.yaml:5:28: no log is named; give `path` for a file of this machine, or `through: sql`",
+        ],
+    ),
+    (
+        "    endpoint: db1:5432\n    username: monitor\n",
+        "    username: a\n    targets: [{ endpoint: db1:5432 }, { endpoint: db2:5432 }]\n    plans: { log: { path: /var/log/a.log } }\n",
+        &[
+            "0.yaml:5:5: `plans` yields logs, and `postgresql` is in no logs pipeline; add it to one, such as `logs/plans` under `service.pipelines`, or set `enabled: false`",
+            "0.yaml:5:27: a file of this machine is the log of one server, and this receiver may have several; give the server a receiver of its own, or use `through: sql`",
         ],
     ),
     (

@@ -10,8 +10,11 @@ mod docs;
 mod faults;
 mod hostile;
 mod loading;
+mod mysql;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod reference_block;
 mod sqlquery;
+#[cfg(test)]
+mod verification;

@@ -63,6 +63,8 @@ fn receiver() -> impl Strategy<Value = Value> {
                 }
                 if on[3] {
                     body["activity"] = json!({ "enabled": on[0], "max_rows": 7 });
+                    body["plans"] =
+                        json!({ "interval": interval, "per_hour": 7, "log": { "through": "sql" } });
                 }
                 body
             },
