@@ -11,6 +11,10 @@ pub enum DropReason {
     Sampled,
     /// It was beyond a limit of rows a second or a minute.
     RateLimited,
+    /// It held what must not leave, and `verification` was told to drop such rows.
+    Pii,
+    /// A rule of `verification` refused it.
+    Verification,
     /// The pipeline's input was full: processors or exporters were too slow.
     PipelineFull,
     /// The exporter's queue was full.
@@ -34,10 +38,12 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::MemoryLimit,
         Self::Sampled,
         Self::RateLimited,
+        Self::Pii,
+        Self::Verification,
         Self::PipelineFull,
         Self::QueueFull,
         Self::QueueAge,
@@ -55,6 +61,8 @@ impl DropReason {
             Self::MemoryLimit => "memory_limit",
             Self::Sampled => "sampled",
             Self::RateLimited => "rate_limited",
+            Self::Pii => "pii",
+            Self::Verification => "verification",
             Self::PipelineFull => "pipeline_full",
             Self::QueueFull => "queue_full",
             Self::QueueAge => "queue_age",

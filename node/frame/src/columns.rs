@@ -123,6 +123,20 @@ pub enum Cell<'a> {
     Time(i64),
 }
 
+impl Cell<'_> {
+    /// What it is, without its value.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Int(_) => "a whole number",
+            Self::Double(_) => "a number",
+            Self::Text(_) => "text",
+            Self::Bool(_) => "a flag",
+            Self::Time(_) => "an instant",
+        }
+    }
+}
+
 /// Why rows could not become columns.
 #[derive(Debug, thiserror::Error)]
 pub enum ColumnsError {
@@ -133,8 +147,8 @@ pub enum ColumnsError {
         column: String,
         /// What it holds.
         expected: ColumnType,
-        /// What came instead.
-        found: String,
+        /// The kind of what came instead. The value itself may be a secret.
+        found: &'static str,
     },
     /// A row has more or fewer values than there are columns.
     #[error("a row of {found} values came for {expected} columns")]
@@ -239,7 +253,7 @@ impl Columns {
                 return Err(ColumnsError::Type {
                     column: self.schema.field(at).name().clone(),
                     expected: self.types[at],
-                    found: format!("{cell:?}"),
+                    found: cell.kind(),
                 });
             }
         }
@@ -253,5 +267,17 @@ impl Columns {
     pub fn finish(self) -> Result<RecordBatch, ColumnsError> {
         let arrays = self.builders.into_iter().map(Builder::finish).collect();
         Ok(RecordBatch::try_new(self.schema, arrays)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_does_not_fit_is_not_told() {
+        let mut columns = Columns::new([("calls", ColumnType::Int)]);
+        let refused = columns.push(&[Cell::Text("secret4711")]).unwrap_err();
+        assert_eq!(refused.to_string(), "column `calls` holds Int, but text came");
     }
 }

@@ -16,6 +16,7 @@ mod covered;
 mod error;
 pub mod memory_limiter;
 mod metrics;
+pub mod plan_extractor;
 mod processor;
 pub mod rate_limiter;
 pub mod resource;
@@ -26,6 +27,7 @@ mod testing;
 mod throttle;
 pub mod transform;
 mod usual;
+pub mod verification;
 
 pub use adaptive_sampler::{AdaptiveSampler, SamplerControl, SamplerMetrics, SamplerStatus};
 pub use attributes::{AttributesProcessor, Resolver};
@@ -35,8 +37,12 @@ pub use covered::CoveredTarget;
 pub use error::PipelineError;
 pub use memory_limiter::MemoryLimiter;
 pub use metrics::PipelineMetrics;
+pub use plan_extractor::{PlanExtractor, PlanExtractorProcessor, PlanExtractorStatus, PlanMetrics};
 pub use processor::{Outlet, Processor};
 pub use rate_limiter::RateLimiterProcessor;
 pub use resource::ResourceProcessor;
 pub use runner::{PipelineHandle, PipelineInput, start_pipeline};
 pub use transform::TransformProcessor;
+pub use verification::{
+    Verification, VerificationControl, VerificationMetrics, VerificationProcessor, VerificationStatus,
+};

@@ -4,7 +4,7 @@ use ringwatch_frame::Batch;
 use tokio::time::Instant;
 
 /// A step on the way of frames. It runs on its pipeline's task, one batch at a time, and does no I/O: what has to
-/// wait or to compute long belongs elsewhere.
+/// wait belongs elsewhere, and what computes long says so ([`Processor::is_heavy`]).
 ///
 /// A row that a processor does not pass on must be dropped through the frame (`Frame::retain`, `Frame::discard`), which
 /// tells the books why.
@@ -14,6 +14,12 @@ pub trait Processor: Send {
 
     /// Takes a batch; what goes on is added to `out`, in order.
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>);
+
+    /// Whether [`Processor::process`] may compute for longer than a thread that serves others should: its pipeline then
+    /// works where it holds up nobody.
+    fn is_heavy(&self) -> bool {
+        false
+    }
 
     /// When it wants to be called again although nothing comes; `None` for never.
     fn deadline(&self) -> Option<Instant> {

@@ -1,5 +1,6 @@
 //! A pipeline at work: one task that takes frames through the processors to the outlets.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use prometheus::{Histogram, IntCounter};
 use ringwatch_frame::{Batch, DropReason, Frame};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::throttle::Throttle;
@@ -143,6 +144,12 @@ impl Stage {
     }
 }
 
+fn through(stages: &mut [Stage], batches: Vec<Batch>) -> Vec<Batch> {
+    stages
+        .iter_mut()
+        .fold(batches, |batches, stage| stage.process(batches))
+}
+
 struct Runner {
     name: Arc<str>,
     stages: Vec<Stage>,
@@ -155,7 +162,7 @@ impl Runner {
         let deadline = loop {
             // Looking at the clock before each frame, and not only when a timer wakes the task, keeps frames that
             // never end from holding up the timers; taking frames before the timer keeps timers from holding up frames.
-            self.serve(Instant::now());
+            self.serve(Instant::now()).await;
             let due = self
                 .stages
                 .iter()
@@ -165,7 +172,7 @@ impl Runner {
                 biased;
                 deadline = &mut stopped => break deadline.ok(),
                 frame = frames.recv() => match frame {
-                    Some(frame) => self.take(frame),
+                    Some(frame) => self.take(frame).await,
                     None => break None,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -174,22 +181,22 @@ impl Runner {
         self.finish(frames, deadline).await;
     }
 
-    fn take(&mut self, frame: Frame) {
+    async fn take(&mut self, frame: Frame) {
         let start = Instant::now();
-        let batches = self.pass(0, vec![frame.into()]);
+        let batches = self.pass(0, vec![frame.into()]).await;
         self.seconds.observe(start.elapsed().as_secs_f64());
         self.give(batches);
     }
 
     /// Calls the processors whose time has come.
-    fn serve(&mut self, now: Instant) {
+    async fn serve(&mut self, now: Instant) {
         for at in 0..self.stages.len() {
             let stage = &mut self.stages[at];
             if stage.processor.deadline().is_some_and(|deadline| deadline <= now) {
                 let mut out = Vec::new();
                 stage.processor.on_deadline(now, &mut out);
                 let out = stage.count(out);
-                let batches = self.pass(at + 1, out);
+                let batches = self.pass(at + 1, out).await;
                 self.give(batches);
             }
         }
@@ -205,7 +212,7 @@ impl Runner {
                 lost += frame.rows();
                 frame.discard(DropReason::Shutdown);
             } else {
-                self.take(frame);
+                self.take(frame).await;
             }
         }
         for at in 0..self.stages.len() {
@@ -218,7 +225,7 @@ impl Runner {
                 out.into_iter()
                     .for_each(|batch| batch.discard(DropReason::Shutdown));
             } else {
-                let batches = self.pass(at + 1, out);
+                let batches = self.pass(at + 1, out).await;
                 self.give(batches);
             }
         }
@@ -227,11 +234,30 @@ impl Runner {
         }
     }
 
-    /// Takes batches through the processors from `first` on.
-    fn pass(&mut self, first: usize, batches: Vec<Batch>) -> Vec<Batch> {
-        self.stages[first..]
-            .iter_mut()
-            .fold(batches, |batches, stage| stage.process(batches))
+    /// Takes batches through the processors from `first` on: on a thread of its own where one of them computes long.
+    async fn pass(&mut self, first: usize, batches: Vec<Batch>) -> Vec<Batch> {
+        if batches.is_empty() {
+            return batches;
+        }
+        if !self.stages[first..]
+            .iter()
+            .any(|stage| stage.processor.is_heavy())
+        {
+            return through(&mut self.stages[first..], batches);
+        }
+        let mut stages = std::mem::take(&mut self.stages);
+        let passing = spawn_blocking(move || {
+            let batches = through(&mut stages[first..], batches);
+            (stages, batches)
+        });
+        match passing.await {
+            Ok((stages, batches)) => {
+                self.stages = stages;
+                batches
+            }
+            // a panic, or the whole program ends: either ends this pipeline
+            Err(error) => resume_unwind(error.try_into_panic().unwrap_or_else(|error| Box::new(error))),
+        }
     }
 
     fn give(&self, batches: Vec<Batch>) {

@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use ringwatch_config::settings::{Batch as BatchSettings, MemoryLimiter as MemorySettings};
 use ringwatch_frame::Books;
 
@@ -212,6 +214,64 @@ async fn a_panic_is_seen_and_its_rows_are_counted() {
         ),
         (5, 4)
     );
+}
+
+/// Computes long, and remembers on which threads.
+struct Heavy {
+    threads: Arc<Mutex<Vec<std::thread::ThreadId>>>,
+    panics: bool,
+}
+
+impl Processor for Heavy {
+    fn name(&self) -> &'static str {
+        "heavy"
+    }
+
+    fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
+        self.threads.lock().unwrap().push(std::thread::current().id());
+        assert!(!self.panics, "on purpose");
+        out.push(batch);
+    }
+
+    fn is_heavy(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_computes_long_does_so_on_another_thread_and_in_order() {
+    let books = Arc::new(Books::default());
+    let threads = Arc::default();
+    let heavy = Heavy {
+        threads: Arc::clone(&threads),
+        panics: false,
+    };
+    let (input, handle, outlet) = start(vec![Box::new(heavy), batch(0, 1)], 10);
+    for rows in [3, 1, 2] {
+        input.offer(frame(&books, 0, rows));
+    }
+    handle.stop(soon()).await.unwrap();
+    assert_eq!(outlet.seen(), [3, 1, 2]);
+    let seen = threads.lock().unwrap();
+    assert_eq!(seen.len(), 3);
+    assert!(!seen.contains(&std::thread::current().id()));
+    assert_at_rest(&books);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_on_another_thread_ends_the_pipeline_as_well() {
+    let books = Arc::new(Books::default());
+    let heavy = Heavy {
+        threads: Arc::default(),
+        panics: true,
+    };
+    let (input, handle, _) = start(vec![Box::new(heavy)], 10);
+    input.offer(frame(&books, 0, 2));
+    let error = handle.stop(soon()).await.unwrap_err();
+    assert!(matches!(error, PipelineError::Panicked { .. }), "{error}");
+    let end = books.snapshot();
+    assert!(end.balanced() && end.in_flight_rows == 0);
+    assert_eq!(dropped(&books, DropReason::Unaccounted), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ringwatch_config::settings::Processor;
 use ringwatch_config::{Request, Settings, load};
-use ringwatch_pipeline::{adaptive_sampler, transform};
+use ringwatch_pipeline::{adaptive_sampler, transform, verification};
 
 /// What every example is laid over.
 const BASE: &str = "\
@@ -23,12 +23,15 @@ service:
     metrics: { receivers: [postgresql], exporters: [debug] }
 ";
 /// What tells a metric of ours from other words.
-const FAMILIES: [&str; 5] = [
+const FAMILIES: [&str; 8] = [
     "ringwatch_",
     "otelcol_",
     "adaptive_sampler_",
     "circuit_breaker_",
     "rate_limiter_",
+    "plan_parser_",
+    "plan_rejected_",
+    "verification_",
 ];
 /// Texts of the program that look like metrics and are none.
 const NO_METRICS: [&str; 3] = ["ringwatch_books", "ringwatch_process", "ringwatch_started"];
@@ -153,6 +156,7 @@ fn check(example: &str) {
             Processor::AdaptiveSampler(settings) => {
                 adaptive_sampler::unmatched_rules(&name, settings, &[]).map(|_| ())
             }
+            Processor::Verification(settings) => verification::check(&name, settings),
             _ => Ok(()),
         };
         if let Err(error) = answer {
