@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let rooms = ["breakers", "cluster", "peer", "sampler"];
+    let rooms = ["breakers", "cluster", "peer", "sampler", "verification"];
     let files = rooms.map(|room| format!("ringwatch/v1/{room}.proto"));
     let set = protox::compile(files, ["proto"])?;
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("ringwatch.v1.bin");

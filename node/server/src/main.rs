@@ -34,7 +34,10 @@ fn main() -> ExitCode {
         Command::Catalogue { what } => commands::catalogue(&what),
         Command::Cluster { what } => commands::cluster(&what),
         Command::Breaker { what } => commands::breaker(&what),
+        Command::Feedback { what } => commands::feedback(&what),
         Command::Sampler { what } => commands::sampler(&what),
+        Command::Plan(input) => commands::plan(&input),
+        Command::Scan(input) => commands::scan(&input),
         Command::Sql(input) => commands::sql(&input),
         Command::Completions { shell } => commands::completions(shell),
     };

@@ -83,6 +83,35 @@ pub(crate) enum SamplerCommand {
     },
 }
 
+/// `ringwatch feedback ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// What was found lately, on any node; the newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// How the verification of the node that is asked is, with its thresholds
+    Status(Client),
+    /// Say that a finding was wrong: what made it becomes less eager
+    Wrong {
+        /// The finding, by its 16 digits
+        id: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Say that a finding was right
+    Right {
+        /// The finding, by its 16 digits
+        id: String,
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
 /// A rate in percent.
 fn parse_percent(text: &str) -> Result<f64, String> {
     let rate = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok();

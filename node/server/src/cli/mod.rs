@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::client::{BreakerCommand, Client, ClusterCommand, SamplerCommand};
+pub(crate) use self::client::{BreakerCommand, Client, ClusterCommand, FeedbackCommand, SamplerCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +19,7 @@ Examples:
   ringwatch cluster members
   ringwatch cluster drain ringwatch-0 --address ringwatch-1:7947
   ringwatch breaker list
+  ringwatch plan slow.plan
   ringwatch sql --engine mysql statement.sql
 
 Exit codes: 0 done, 1 the answer is no or the input is bad, 2 wrong usage, 3 the node could not be reached.";
@@ -117,6 +118,50 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be r
         #[command(subcommand)]
         what: SamplerCommand,
     },
+    /// What verification has found, and to say whether it was right
+    #[command(after_help = "\
+Examples:
+  ringwatch feedback list
+  ringwatch feedback wrong 5f0c6a7b18d2e394
+  ringwatch feedback status
+
+Any node can be asked about findings. A wrong one makes what found it less eager: a series gets a higher threshold,
+a value is let through, a check is silent about that stream for a time.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Feedback {
+        /// What to do.
+        #[command(subcommand)]
+        what: FeedbackCommand,
+    },
+    /// What an execution plan says: its tree with the costly nodes marked, and what to do about them
+    #[command(after_help = "\
+Examples:
+  ringwatch plan slow.plan
+  psql -XqAtc 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ...' | ringwatch plan -o table
+  ringwatch plan -o json slow.plan
+  ringwatch plan --jsonl < plans.jsonl
+
+It reads what EXPLAIN prints: PostgreSQL's JSON, text, XML and YAML, MySQL's JSON and TREE, MariaDB's JSON, also with
+the frame that a client draws around it or the log line before it. Nodes that take more than 10, 40 and 90 % of the
+plan's time (of its cost, where it was not executed) for themselves are marked by *, ** and ***.
+With --jsonl each line is an object with `text` or a string, and each line of output is the answer, in the same order;
+a line that cannot be read is answered with `error`.
+Literals are in none of the answers.")]
+    Plan(PlanInput),
+    /// What verification would find in a text, and the text with it redacted
+    #[command(after_help = "\
+Examples:
+  ringwatch scan server.log
+  echo 'card 4000 0000 0000 0002' | ringwatch scan -o table
+  ringwatch scan --class iban --class email letter.txt
+  ringwatch scan --class all --jsonl < texts.jsonl
+
+Places are counted in characters (Unicode scalar values) from 0, `end` is behind the last one. Without --class the
+classes are those that verification looks for by default; docs/pii.md lists all of them.
+With --jsonl each line is an object with `text` or a string, and each line of output is the answer, in the same order;
+a line that cannot be read is answered with `error`.
+Exit code 0 also where something was found.")]
+    Scan(ScanInput),
     /// Normalised text, fingerprint, tables, commands and comment tags of a statement
     #[command(after_help = "\
 Examples:
@@ -188,6 +233,35 @@ pub(crate) struct GenerateFor {
     /// Overwrite files that are there
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// What `ringwatch plan` reads, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PlanInput {
+    /// The file to read; standard input without one, or for -
+    pub(crate) file: Option<PathBuf>,
+    /// Many plans, one JSON value a line, and one answer a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// How to print one answer [default: table on a terminal, else json]
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
+}
+
+/// What `ringwatch scan` reads, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScanInput {
+    /// The file to read; standard input without one, or for -
+    pub(crate) file: Option<PathBuf>,
+    /// A class to look for, or `all`; can be given several times [default: those that verification looks for]
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) class: Vec<String>,
+    /// Many texts, one JSON value a line, and one answer a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// How to print one answer [default: table on a terminal, else json]
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Output>,
 }
 
 /// What `ringwatch sql` reads, and how it answers.

@@ -62,7 +62,7 @@ fn table(lines: &[StreamLine]) -> String {
                 metric.name
             );
         }
-        if let Some(event) = &line.event {
+        for event in line.event.iter().chain(&line.further_events) {
             let _ = writeln!(text, "  > {event}");
         }
     }
@@ -108,8 +108,9 @@ fn page(sheet: &StreamSheet) -> String {
             let _ = writeln!(text, "      {name}{values}");
         }
     }
-    if let Some(event) = &sheet.event {
-        let _ = writeln!(text, "\nRecord {}: {}", event.name, event.description);
+    for event in sheet.event.iter().chain(&sheet.further_events) {
+        let only = event.only.as_ref().map_or_else(String::new, |only| format!(" (rows with {only})"));
+        let _ = writeln!(text, "\nRecord {}{only}: {}", event.name, event.description);
         for (place, column) in &event.places {
             let _ = writeln!(text, "  {place:44} {column}");
         }

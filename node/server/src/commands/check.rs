@@ -8,7 +8,7 @@ use ringwatch_cluster::gossip::Keyring;
 use ringwatch_config::settings::Receiver;
 use ringwatch_config::{Complaint, Settings};
 
-/// Resource attributes that a PostgreSQL target has.
+/// Resource attributes that a target has.
 pub(super) const RESOURCE_ATTRIBUTES: [&str; 4] = [
     "server.address",
     "server.port",
@@ -18,15 +18,19 @@ pub(super) const RESOURCE_ATTRIBUTES: [&str; 4] = [
 
 /// Complaints about switches of metrics and resource attributes that do not exist.
 pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Complaint> {
-    let Some(engine) = catalogue.engine("postgresql") else {
-        return Vec::new();
-    };
-    let metrics: Vec<&str> = engine.metric_names().collect();
     let mut complaints = Vec::new();
     for (id, receiver) in &settings.receivers {
-        let Receiver::Postgresql(receiver) = receiver else {
+        let (engine, metrics, attributes) = match receiver {
+            Receiver::Postgresql(receiver) => {
+                ("postgresql", Some(&receiver.metrics), &receiver.resource_attributes)
+            }
+            Receiver::Mysql(receiver) => ("mysql", None, &receiver.resource_attributes),
+            Receiver::Sqlquery(_) => continue,
+        };
+        let Some(engine) = catalogue.engine(engine) else {
             continue;
         };
+        let known: Vec<&str> = engine.metric_names().collect();
         let id = id.to_string();
         let mut check = |section: &str, name: &str, what: &str, known: &[&str]| {
             if !known.contains(&name) {
@@ -38,10 +42,10 @@ pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Co
                 ));
             }
         };
-        for name in receiver.metrics.keys() {
-            check("metrics", name, "metric", &metrics);
+        for name in metrics.into_iter().flat_map(|metrics| metrics.keys()) {
+            check("metrics", name, "metric", &known);
         }
-        for name in receiver.resource_attributes.keys() {
+        for name in attributes.keys() {
             check(
                 "resource_attributes",
                 name,

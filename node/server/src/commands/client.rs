@@ -7,6 +7,7 @@ use ringwatch_config::Endpoint as Address;
 use ringwatch_proto::v1::breakers_client::BreakersClient;
 use ringwatch_proto::v1::cluster_client::ClusterClient;
 use ringwatch_proto::v1::sampler_client::SamplerClient;
+use ringwatch_proto::v1::verification_client::VerificationClient;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
@@ -46,6 +47,12 @@ impl Service for BreakersClient<Channel> {
 }
 
 impl Service for SamplerClient<Channel> {
+    fn over(channel: Channel) -> Self {
+        Self::new(channel).max_decoding_message_size(LARGEST_ANSWER)
+    }
+}
+
+impl Service for VerificationClient<Channel> {
     fn over(channel: Channel) -> Self {
         Self::new(channel).max_decoding_message_size(LARGEST_ANSWER)
     }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringwatch_catalogue::model::Engine;
 use ringwatch_catalogue::{Catalogue, Projection, Projections};
-use ringwatch_collect::{SqlPlan, Wants, projections_of};
+use ringwatch_collect::{EngineSettings, SqlPlan, Wants, projections_of};
 use ringwatch_config::settings::{
-    AttributeActionKind, ComponentId, Driver, Pipeline, PostgresqlReceiver, Processor, Receiver,
-    SamplingRule, SqlqueryReceiver,
+    AttributeActionKind, ComponentId, Driver, Pipeline, Processor, Receiver, SamplingRule,
+    SqlqueryReceiver,
 };
 use ringwatch_config::{Complaint, Settings};
 use ringwatch_frame::Place;
@@ -164,7 +165,12 @@ fn rows_at(
     for id in &pipeline.receivers {
         match settings.receivers.get(id)? {
             Receiver::Postgresql(receiver) => {
-                streams.extend(of_postgresql(catalogue, &id.to_string(), receiver, wants)?);
+                let engine = catalogue.engine("postgresql")?;
+                streams.extend(of_engine(engine, &id.to_string(), (&**receiver).into(), wants)?);
+            }
+            Receiver::Mysql(receiver) => {
+                let engine = catalogue.engine("mysql")?;
+                streams.extend(of_engine(engine, &id.to_string(), (&**receiver).into(), wants)?);
             }
             Receiver::Sqlquery(receiver) => streams.extend(of_sqlquery(&id.to_string(), receiver, wants)?),
         }
@@ -178,24 +184,20 @@ fn rows_at(
     Some(streams)
 }
 
-fn of_postgresql(
-    catalogue: &Catalogue,
-    source: &str,
-    receiver: &PostgresqlReceiver,
-    wants: Wants,
-) -> Option<Vec<Rows>> {
+fn of_engine(engine: &Engine, source: &str, settings: EngineSettings, wants: Wants) -> Option<Vec<Rows>> {
     // Its labels are not known before it is read.
-    if receiver.targets_file.is_some() {
+    if settings.targets_file.is_some() {
         return None;
     }
-    let engine = catalogue.engine("postgresql")?;
-    let mut projections = Projections::default();
-    projections_of(&mut projections, engine, source, receiver, wants);
-    let labels = receiver
+    let labels: Vec<String> = settings
         .targets
         .iter()
-        .flat_map(|target| target.labels.keys().cloned());
+        .flat_map(|target| target.labels.keys().cloned())
+        .collect();
+    let mut projections = Projections::default();
+    projections_of(&mut projections, engine, source, settings, wants);
     let labels: BTreeSet<String> = labels
+        .into_iter()
         .chain(super::check::RESOURCE_ATTRIBUTES.map(String::from))
         .collect();
     let rows = engine.streams.iter().filter_map(|stream| {

@@ -1,15 +1,14 @@
 //! `ringwatch sql`.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Read, Write};
-use std::path::Path;
+use std::io::{self, BufRead, BufWriter, IsTerminal as _, Read as _, Write};
 
 use anyhow::Context as _;
 use ringwatch_parse::sql::{Dialect, Normalized, Normalizer};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::input::open;
 use super::print;
 use crate::cli::{Engine, Output, SqlInput};
 
@@ -79,16 +78,6 @@ fn dialect(engine: Engine) -> Dialect {
         Engine::Postgresql => Dialect::PostgreSql,
         Engine::Mysql => Dialect::MySql,
         Engine::Mariadb => Dialect::MariaDb,
-    }
-}
-
-fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn BufRead>> {
-    match file.filter(|file| *file != Path::new("-")) {
-        None => Ok(Box::new(io::stdin().lock())),
-        Some(file) => {
-            let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-            Ok(Box::new(BufReader::new(opened)))
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The gRPC port: cluster, breakers, samplers, calls between nodes, health and reflection.
+//! The gRPC port: cluster, breakers, samplers, verification, calls between nodes, health and reflection.
 
 mod breakers;
 mod cluster;
@@ -6,6 +6,7 @@ mod convert;
 mod deadline;
 pub(crate) mod forward;
 mod sampler;
+mod verification;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,9 +17,11 @@ use ringwatch_cluster::peer::PeerService;
 use ringwatch_collect::Targets;
 use ringwatch_config::settings::Grpc;
 use ringwatch_pipeline::SamplerControl;
+use ringwatch_pipeline::verification::VerificationControl;
 use ringwatch_proto::v1::breakers_server::BreakersServer;
 use ringwatch_proto::v1::cluster_server::ClusterServer;
 use ringwatch_proto::v1::sampler_server::SamplerServer;
+use ringwatch_proto::v1::verification_server::VerificationServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,6 +36,7 @@ use self::cluster::ClusterService;
 pub(crate) use self::convert::timestamp;
 use self::deadline::Deadline;
 use self::sampler::SamplerService;
+use self::verification::VerificationService;
 use crate::circuits::Desk;
 use crate::own_metrics::listen;
 
@@ -46,11 +50,12 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 /// its place.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// What health clients may ask for; the first is the node as a whole.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "",
     "ringwatch.v1.Cluster",
     "ringwatch.v1.Breakers",
     "ringwatch.v1.Sampler",
+    "ringwatch.v1.Verification",
 ];
 
 /// The port, taken and not served yet: others must be told its address before they can call.
@@ -83,6 +88,8 @@ pub(crate) struct GrpcParts {
     pub(crate) desk: Desk,
     /// The samplers of this node.
     pub(crate) samplers: Vec<SamplerControl>,
+    /// What the verification of this node found.
+    pub(crate) verifications: Vec<VerificationControl>,
     /// Answers other nodes, where there may be any.
     pub(crate) peers: Option<PeerService>,
 }
@@ -144,6 +151,8 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .context("gRPC reflection could not be made")?;
     let stop = CancellationToken::new();
     let desk = parts.desk.clone();
+    let verification = VerificationService::new(parts.verifications, parts.control.knowledge());
+    let verification = VerificationServer::new(verification).max_decoding_message_size(LARGEST_REQUEST);
     let cluster = ClusterService::new(parts.control, parts.targets, desk, stop.clone());
     let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
     let breakers =
@@ -161,6 +170,7 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .add_service(Deadline(cluster))
         .add_service(Deadline(breakers))
         .add_service(Deadline(samplers))
+        .add_service(Deadline(verification))
         .add_optional_service(parts.peers)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(port.listener).with_nodelay(Some(true)),

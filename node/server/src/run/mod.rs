@@ -11,7 +11,6 @@ mod member;
 mod own;
 mod ownership;
 mod parts;
-mod passing;
 mod pipelines;
 mod processors;
 mod protection;

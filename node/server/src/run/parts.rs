@@ -107,6 +107,7 @@ impl Node {
                 targets: covered.targets.receiver(),
                 desk,
                 samplers: flow.processors.samplers(),
+                verifications: flow.processors.verifications(),
                 peers,
             },
         )

@@ -9,7 +9,8 @@ use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Pipeline, Processor as ProcessorSettings};
 use ringwatch_deliver::Signal;
 use ringwatch_pipeline::circuit_breaker::Breakers;
-use ringwatch_pipeline::{PipelineHandle, PipelineInput, start_pipeline};
+use ringwatch_pipeline::verification::VerificationControl;
+use ringwatch_pipeline::{PipelineHandle, PipelineInput, PlanExtractor, start_pipeline};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -134,6 +135,7 @@ fn watch_processor(
         ..Figures::default()
     });
     let own = own_metrics(settings, processors, id);
+    let faults = own_faults(settings, processors, id);
     health.watch(name.clone(), move || {
         let (rows_in, rows_out) = rows(&name, &users);
         let mut metrics = json!({ "rows_in": rows_in, "rows_out": rows_out });
@@ -141,12 +143,30 @@ fn watch_processor(
             all.extend(own);
         }
         let condition = track.condition(metrics);
-        if users.iter().all(|(_, input)| input.is_running()) {
+        let faults = faults();
+        if !users.iter().all(|(_, input)| input.is_running()) {
+            condition.because(Status::Unhealthy, "a pipeline of it has ended")
+        } else if faults.is_empty() {
             condition
         } else {
-            condition.because(Status::Unhealthy, "a pipeline of it has ended")
+            condition.because(Status::Degraded, faults.join("; "))
         }
     });
+}
+
+/// What is not well with a processor by its own account.
+fn own_faults(
+    settings: &Settings,
+    processors: &Processors,
+    id: &ComponentId,
+) -> Box<dyn Fn() -> Vec<String> + Send + Sync> {
+    match settings.processors.get(id) {
+        Some(ProcessorSettings::Verification(_)) => {
+            let verification = processors.verification(&id.to_string());
+            Box::new(move || verification.as_ref().map_or_else(Vec::new, |own| own.status().faults))
+        }
+        _ => Box::new(Vec::new),
+    }
 }
 
 /// What a processor says of itself.
@@ -190,6 +210,36 @@ fn own_metrics(
                     .as_ref()
                     .map(|limits| limits.rejection_rate(Instant::now()));
                 json!({ "rejection_rate": rate })
+            })
+        }
+        Some(ProcessorSettings::PlanExtractor(_)) => {
+            let extractor = processors.extractor(&name);
+            Box::new(move || {
+                let Some(status) = extractor.as_ref().map(PlanExtractor::status) else {
+                    return Value::Null;
+                };
+                json!({
+                    "cached_plans": status.cached,
+                    "cache_bytes": status.cached_bytes,
+                    "cache_hit_rate": status.hit_rate,
+                    "p99_latency_ms": status.p99_ms,
+                    "rejected": status.rejected,
+                })
+            })
+        }
+        Some(ProcessorSettings::Verification(_)) => {
+            let verification = processors.verification(&name);
+            Box::new(move || {
+                let Some(status) = verification.as_ref().map(VerificationControl::status) else {
+                    return Value::Null;
+                };
+                json!({
+                    "quality_score": status.lowest_quality.map(|(_, score)| score),
+                    "findings": status.findings,
+                    "anomalies": status.anomalies,
+                    "fixes": status.fixes.0,
+                    "slowest_ms": status.slowest_ms,
+                })
             })
         }
         _ => Box::new(|| Value::Null),

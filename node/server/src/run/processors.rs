@@ -16,16 +16,16 @@ use ringwatch_deliver::Signal;
 use ringwatch_frame::{Books, Clock};
 use ringwatch_pipeline::circuit_breaker::{BreakerMetrics, BreakerParts, Breakers};
 use ringwatch_pipeline::rate_limiter::{LimiterMetrics, Limits};
+use ringwatch_pipeline::verification::{Verification, VerificationControl, VerificationMetrics};
 use ringwatch_pipeline::store::{FileStore, KeeperHandle, StateStore, recall, start_keeper};
 use ringwatch_pipeline::{
     AdaptiveSampler, AttributesProcessor, BatchProcessor, CircuitBreakerProcessor, MemoryLimiter,
-    PipelineMetrics, Processor, RateLimiterProcessor, ResourceProcessor, SamplerControl, SamplerMetrics,
-    TransformProcessor, adaptive_sampler, transform,
+    PipelineMetrics, PlanExtractor, PlanMetrics, Processor, RateLimiterProcessor, ResourceProcessor,
+    SamplerControl, SamplerMetrics, TransformProcessor, adaptive_sampler, transform, verification,
 };
 use tokio::time::Instant;
 
 use super::columns;
-use super::passing::Passing;
 
 /// The state of a breaker is written at most so often.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -39,6 +39,8 @@ pub(super) struct Processors {
     samplers: BTreeMap<String, AdaptiveSampler>,
     breakers: BTreeMap<String, Arc<Breakers>>,
     limits: BTreeMap<String, Arc<Limits>>,
+    extractors: BTreeMap<String, PlanExtractor>,
+    verifications: BTreeMap<String, Verification>,
     keepers: Vec<KeeperHandle>,
 }
 
@@ -71,11 +73,15 @@ pub(super) async fn start_processors(
         samplers: BTreeMap::new(),
         breakers: BTreeMap::new(),
         limits: BTreeMap::new(),
+        extractors: BTreeMap::new(),
+        verifications: BTreeMap::new(),
         keepers: Vec::new(),
     };
     let samplers = SamplerMetrics::new(registry)?;
     let breakers = BreakerMetrics::new(registry)?;
     let limits = LimiterMetrics::new(registry)?;
+    let plans = PlanMetrics::new(registry)?;
+    let verifications = VerificationMetrics::new(registry)?;
     let unwritten = IntCounterVec::new(
         Opts::new(
             "circuit_breaker_state_save_failures_total",
@@ -106,6 +112,19 @@ pub(super) async fn start_processors(
             }
             Some(ProcessorSettings::RateLimiter(settings)) => {
                 processors.add_limits(name, settings, limits.clone());
+            }
+            Some(ProcessorSettings::PlanExtractor(settings)) => {
+                let extractor = PlanExtractor::new(&name, settings, &plans);
+                processors.extractors.insert(name, extractor);
+            }
+            Some(ProcessorSettings::Verification(settings)) => {
+                let store = verification::store(&name, settings, clock);
+                let resolver = columns::resolver(projections);
+                let started =
+                    Verification::start(&name, settings, resolver, &verifications, store, clock).await;
+                let (verification, keeper) = started?;
+                processors.verifications.insert(name, verification);
+                processors.keepers.extend(keeper);
             }
             _ => {}
         }
@@ -164,6 +183,21 @@ impl Processors {
         &self.limits
     }
 
+    /// The extractor of plans of this name.
+    pub(super) fn extractor(&self, name: &str) -> Option<PlanExtractor> {
+        self.extractors.get(name).cloned()
+    }
+
+    /// What verification found, to be looked at and judged.
+    pub(super) fn verifications(&self) -> Vec<VerificationControl> {
+        self.verifications.values().map(Verification::control).collect()
+    }
+
+    /// The verification of this name.
+    pub(super) fn verification(&self, name: &str) -> Option<VerificationControl> {
+        self.verifications.get(name).map(Verification::control)
+    }
+
     /// What writes down what they remember; it is to be stopped after the pipelines.
     pub(super) fn keepers(self) -> Keepers {
         Keepers(self.keepers)
@@ -210,8 +244,12 @@ impl Processors {
                 let limits = self.limits.get(&name).with_context(missing)?;
                 Box::new(RateLimiterProcessor::new(Arc::clone(limits)))
             }
-            ProcessorSettings::PlanExtractor(_) | ProcessorSettings::Verification(_) => {
-                Box::new(Passing::new(&name, &pipeline.to_string()))
+            ProcessorSettings::PlanExtractor(_) => {
+                Box::new(self.extractors.get(&name).with_context(missing)?.processor())
+            }
+            ProcessorSettings::Verification(_) => {
+                let verification = self.verifications.get(&name).with_context(missing)?;
+                Box::new(verification.processor(&pipeline.to_string()))
             }
             ProcessorSettings::Batch(settings) => Box::new(BatchProcessor::new(&name, settings, metrics)?),
         })

@@ -32,8 +32,15 @@ pub(crate) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
                 let engine = catalogue
                     .engine("postgresql")
                     .context("the catalogue lacks PostgreSQL")?;
-                projections_of(&mut projections, engine, &source, receiver, wants);
-                ReceiverPlan::new(engine, &source, receiver, wants).into()
+                projections_of(&mut projections, engine, &source, &**receiver, wants);
+                ReceiverPlan::new(engine, &source, &**receiver, wants).into()
+            }
+            Receiver::Mysql(receiver) => {
+                let engine = catalogue
+                    .engine("mysql")
+                    .context("the catalogue lacks MySQL")?;
+                projections_of(&mut projections, engine, &source, &**receiver, wants);
+                ReceiverPlan::new(engine, &source, &**receiver, wants).into()
             }
             Receiver::Sqlquery(receiver) => {
                 let plan = SqlPlan::new(&source, receiver, wants);

@@ -72,6 +72,7 @@ fn projections() -> Arc<Projections> {
             constants: [("db.system.name".to_owned(), "postgresql".to_owned())].into(),
             attributes: KEYS.iter().map(attribute).collect(),
             trace_parent: None,
+            only: None,
         }],
     };
     let mut projections = Projections::default();
