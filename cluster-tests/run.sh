@@ -126,7 +126,7 @@ fuzz() {
         tail -20 "$logs/fuzz.log"
         return 1
     fi
-    for target in sql expr config; do
+    for target in sql expr config plan_json plan_text scan; do
         mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
         if RUST_BACKTRACE=0 "target/fuzz/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 \
             -artifact_prefix="target/fuzz/artifacts/$target/" "target/fuzz/corpus/$target" "cluster-tests/fuzz/seeds/$target" \

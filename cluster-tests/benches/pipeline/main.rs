@@ -1,6 +1,6 @@
-//! The way of `pg_stat_statements` from rows to OTLP bytes on one core: resource, attributes, transform, sampler, batch
-//! and encoding, with the settings of the reference configuration but for rates, so that every row is kept. The rows
-//! are those of a real server.
+//! The way of `pg_stat_statements` from rows to OTLP bytes on one core: the nine processors of the reference
+//! configuration's `metrics/queries`, and encoding, with its settings but for rates, so that every row is kept. The
+//! rows, and their plans, are those of a real server.
 //!
 //!     cargo bench -p ringwatch-cluster-tests --bench pipeline [-- SECONDS]
 #![expect(clippy::print_stdout, reason = "a benchmark reports")]
@@ -44,20 +44,24 @@ fn main() -> Result<()> {
         rows::of_server(&server).await
     })?;
     println!(
-        "{} rows of 12 columns; texts of {} bytes on average, each its own",
+        "{} rows of 13 columns; texts of {} bytes on average, plans of {}, each its own",
         rows.len(),
-        rows.iter().map(|row| row.text.len()).sum::<usize>() / rows.len().max(1)
+        rows.iter().map(|row| row.text.len()).sum::<usize>() / rows.len().max(1),
+        rows.iter().map(|row| row.plan.len()).sum::<usize>() / rows.len().max(1)
     );
-    for size in SIZES {
-        measure(&rows, size, Duration::from_secs_f64(seconds))?;
+    for has_plans in [false, true] {
+        println!("\n{}", if has_plans { "A plan in each row" } else { "Without plans" });
+        for size in SIZES {
+            measure(&rows, size, has_plans, Duration::from_secs_f64(seconds))?;
+        }
     }
     Ok(())
 }
 
-fn measure(rows: &[rows::Row], size: usize, time: Duration) -> Result<()> {
+fn measure(rows: &[rows::Row], size: usize, has_plans: bool, time: Duration) -> Result<()> {
     // Frames of successive ticks: the same statements, every buffer its own.
     let frames: Vec<_> = (0..8)
-        .map(|tick| rows::columns(rows, size, tick))
+        .map(|tick| rows::columns(rows, size, tick, has_plans))
         .collect::<Result<_>>()?;
     let mut stages = Stages::new()?;
     stages.run(&frames, 16)?;

@@ -18,6 +18,7 @@ pub(crate) struct Row {
     calls: i64,
     numbers: [f64; 5],
     counts: [i64; 3],
+    pub(crate) plan: String,
 }
 
 /// Makes statements of several shapes and reads what the server counted.
@@ -46,6 +47,7 @@ pub(crate) async fn of_server(server: &Server) -> Result<Vec<Row>> {
     .fetch_all(&mut session)
     .await
     .context("read pg_stat_statements")?;
+    let mut plans = plans(&mut session, rows.len()).await?.into_iter();
     rows.iter()
         .map(|row| {
             Ok(Row {
@@ -60,9 +62,25 @@ pub(crate) async fn of_server(server: &Server) -> Result<Vec<Row>> {
                     row.try_get(10)?,
                 ],
                 counts: [row.try_get(6)?, row.try_get(7)?, row.try_get(8)?],
+                plan: plans.next().unwrap_or_default(),
             })
         })
         .collect()
+}
+
+/// The server's plans of such statements, each its own.
+async fn plans(session: &mut sqlx::PgConnection, count: usize) -> Result<Vec<String>> {
+    let mut plans = Vec::with_capacity(count);
+    for n in 0..count {
+        let statement = statement(n / COLUMNS % TABLES, n % COLUMNS);
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("explain (format json) {statement}")))
+            .fetch_one(&mut *session)
+            .await
+            .context("explain a statement")?;
+        // json comes as its text
+        plans.push(row.try_get_unchecked(0)?);
+    }
+    Ok(plans)
 }
 
 /// Shapes as applications have them, short and long.
@@ -87,8 +105,8 @@ fn statement(table: usize, column: usize) -> String {
     }
 }
 
-/// The first `size` rows as they would be read at tick number `tick`.
-pub(crate) fn columns(rows: &[Row], size: usize, tick: i64) -> Result<RecordBatch> {
+/// The first `size` rows as they would be read at tick number `tick`, each with its plan or none with one.
+pub(crate) fn columns(rows: &[Row], size: usize, tick: i64, has_plans: bool) -> Result<RecordBatch> {
     let mut columns = Columns::new([
         ("query_id", ColumnType::Text),
         ("query_text", ColumnType::Text),
@@ -102,6 +120,7 @@ pub(crate) fn columns(rows: &[Row], size: usize, tick: i64) -> Result<RecordBatc
         ("blk_read_time", ColumnType::Double),
         ("blk_write_time", ColumnType::Double),
         ("cpu_time", ColumnType::Double),
+        ("query_plan", ColumnType::Text),
     ]);
     anyhow::ensure!(
         rows.len() >= size,
@@ -124,6 +143,7 @@ pub(crate) fn columns(rows: &[Row], size: usize, tick: i64) -> Result<RecordBatc
             read,
             write,
             Cell::Null,
+            if has_plans { Cell::Text(&row.plan) } else { Cell::Null },
         ])?;
     }
     Ok(columns.finish()?)

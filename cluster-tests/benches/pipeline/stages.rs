@@ -13,18 +13,24 @@ use ringwatch_frame::{
     Batch, Books, Clock, Epoch, Frame, FrameId, FrameMeta, Place, Resource, StreamId, TargetId, Tick, Value,
 };
 use ringwatch_pipeline::transform::{Lookup, Signal};
+use ringwatch_pipeline::verification::{Verification, VerificationMetrics};
 use ringwatch_pipeline::{
-    AdaptiveSampler, AttributesProcessor, BatchProcessor, PipelineMetrics, Processor, Resolver,
-    ResourceProcessor, SamplerMetrics, TransformProcessor,
+    AdaptiveSampler, AttributesProcessor, BatchProcessor, CircuitBreakerProcessor, MemoryLimiter,
+    PipelineMetrics, PlanExtractor, PlanMetrics, Processor, Resolver, ResourceProcessor, SamplerMetrics,
+    TransformProcessor,
 };
 use serde_json::json;
 use tokio::time::Instant;
 
-pub(crate) const STAGES: [&str; 6] = [
+pub(crate) const STAGES: [&str; 10] = [
+    "memory_limiter",
     "resource",
     "attributes",
     "transform",
     "adaptive_sampler",
+    "circuit_breaker",
+    "plan_extractor",
+    "verification",
     "batch",
     "encode",
 ];
@@ -68,7 +74,27 @@ impl Stages {
             None,
             None,
         )?;
+        let books = Arc::new(Books::default());
+        let plans = PlanExtractor::new(
+            "plan_extractor",
+            &serde_json::from_value(json!({}))?,
+            &PlanMetrics::new(&registry)?,
+        );
+        let verification = Verification::new(
+            "verification",
+            &serde_json::from_value(verification())?,
+            Arc::clone(&resolver),
+            &VerificationMetrics::new(&registry)?,
+            &clock,
+            (None, None),
+        )?;
         let processors: Vec<Box<dyn Processor>> = vec![
+            Box::new(MemoryLimiter::new(
+                "memory_limiter",
+                &serde_json::from_value(json!({ "check_interval": "1s", "limit_mib": 4096 }))?,
+                &books,
+                &metrics,
+            )?),
             Box::new(ResourceProcessor::new(
                 "resource",
                 &serde_json::from_value(resource())?,
@@ -87,6 +113,9 @@ impl Stages {
                 &metrics,
             )?),
             Box::new(sampler.processor("metrics/queries")),
+            Box::new(CircuitBreakerProcessor::new("circuit_breaker")),
+            Box::new(plans.processor()),
+            Box::new(verification.processor("metrics/queries")),
             Box::new(BatchProcessor::new(
                 "batch",
                 &serde_json::from_value(
@@ -111,7 +140,7 @@ impl Stages {
         Ok(Self {
             processors,
             projections,
-            books: Arc::new(Books::default()),
+            books,
             meta: FrameMeta {
                 id,
                 source: SOURCE.into(),
@@ -216,6 +245,17 @@ fn transform() -> serde_json::Value {
         r#"replace_pattern(attributes["db.query.normalized"], "(\\d{3,})", "?")"#,
         r#"replace_pattern(attributes["db.query.normalized"], "(?i)IN\\s*\\([^)]+\\)", "IN (?)")"#,
     ] }] })
+}
+
+/// As the reference configuration has it.
+fn verification() -> serde_json::Value {
+    json!({
+        "quality_validation": { "enabled": true, "required_attributes": ["query_id", "mean_exec_time"] },
+        "pii_detection": { "enabled": true, "scan_query_text": true, "scan_attributes": true },
+        "health_monitoring": { "enabled": true, "alert_threshold_ms": 500 },
+        "auto_tuning": { "enabled": true, "learning_window": "1h" },
+        "self_healing": { "enabled": true, "max_auto_fixes": 3 },
+    })
 }
 
 /// The rules of the reference configuration, each at 100 percent, and no limits.

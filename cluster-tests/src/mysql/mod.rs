@@ -24,6 +24,7 @@ pub struct Server {
     flavour: Flavour,
     log: PathBuf,
     general: PathBuf,
+    options: Vec<String>,
     port: u16,
     folder: TempDir,
 }
@@ -35,6 +36,14 @@ impl Server {
     /// # Errors
     /// It cannot be made or does not answer in time.
     pub async fn start(flavour: Flavour, log: &Path) -> Result<Self> {
+        Self::start_with(flavour, log, &[]).await
+    }
+
+    /// The same with further options, such as `--performance-schema=OFF`.
+    ///
+    /// # Errors
+    /// It cannot be made or does not answer in time.
+    pub async fn start_with(flavour: Flavour, log: &Path, options: &[&str]) -> Result<Self> {
         let folder = programs::own_folder()?;
         programs::initialise(flavour, &folder).await?;
         let mut server = Self {
@@ -42,6 +51,7 @@ impl Server {
             flavour,
             log: log.to_owned(),
             general: folder.path().join("general.log"),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
             port: ports::free_port()?,
             folder,
         };
@@ -60,7 +70,8 @@ impl Server {
         command
             .arg(format!("--port={}", self.port))
             .arg("--general-log=ON")
-            .arg(format!("--general-log-file={}", self.general.display()));
+            .arg(format!("--general-log-file={}", self.general.display()))
+            .args(&self.options);
         let name = self.flavour.name();
         self.process = Some(Process::spawn(name, &mut command, &self.log, Signal::TERM)?);
         wait::until("the server to answer", Duration::from_secs(60), async || {

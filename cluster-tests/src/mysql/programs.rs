@@ -74,6 +74,8 @@ pub(super) async fn initialise(flavour: Flavour, folder: &TempDir) -> Result<()>
         }
     };
     command.arg(format!("--datadir={}", data(folder).display()));
+    // Where servers share a folder for temporary tables, one that starts removes those of the others.
+    command.env("TMPDIR", folder.path());
     as_server_user(&mut command)?;
     run(flavour.name(), &mut command).await
 }
@@ -92,7 +94,8 @@ pub(super) fn server(flavour: Flavour, folder: &TempDir) -> Result<Command> {
         .arg(format!("--datadir={}", data(folder).display()))
         .arg(format!("--socket={}", folder.path().join("s").display()))
         .arg(format!("--pid-file={}", folder.path().join("pid").display()))
-        .arg("--bind-address=127.0.0.1");
+        .arg("--bind-address=127.0.0.1")
+        .env("TMPDIR", folder.path());
     as_server_user(&mut command)?;
     Ok(command)
 }

@@ -3,6 +3,7 @@
 //! Build with `--release`; a figure of a debug build says nothing. Nothing here asserts: it prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
+mod calm;
 mod deltas;
 mod detect;
 mod figures;
@@ -35,6 +36,9 @@ struct Args {
     /// How often what happens in rounds is made to happen; by default 20 times, frozen nodes 5 times
     #[arg(long)]
     rounds: Option<usize>,
+    /// Where the series of the calm database are written, as CSV
+    #[arg(long)]
+    csv: Option<std::path::PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,6 +67,8 @@ enum What {
     Flood,
     /// An idle node of three: memory, processor time, start to ready
     Idle3,
+    /// What the detector of anomalies says of a calm database; an hour is meant: --seconds 3600
+    Calm,
 }
 
 #[tokio::main]
@@ -76,6 +82,7 @@ async fn main() -> Result<()> {
     let time = Duration::from_secs(args.seconds);
     for what in wanted {
         match what {
+            What::Calm => calm::measure(time, args.csv.as_deref()).await?,
             What::Start => start::measure().await?,
             What::Idle => scale::idle(time).await?,
             What::Hundred => scale::hundred(time).await?,
