@@ -3,6 +3,7 @@
 mod auto_explain;
 mod change;
 mod harmless;
+mod mariadb;
 
 use std::time::Duration;
 

@@ -247,7 +247,7 @@ impl Round<'_> {
             };
             self.bytes += plan.len();
             let whose = Whose::of(counted, candidate.query.as_deref());
-            self.rows.plan(whose, shown, Some(since), None)?;
+            self.rows.plan(whose, shown, since)?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ const TEXT: ColumnType = ColumnType::Text;
 const INT: ColumnType = ColumnType::Int;
 const DOUBLE: ColumnType = ColumnType::Double;
 /// The columns of the frame, which the catalogue describes. They are the same for every engine.
-const COLUMNS: [(&str, ColumnType); 17] = [
+const COLUMNS: [(&str, ColumnType); 18] = [
     ("kind", TEXT),
     ("queryid", TEXT),
     ("datname", TEXT),
@@ -31,6 +31,7 @@ const COLUMNS: [(&str, ColumnType); 17] = [
     ("calls_before", INT),
     ("calls_after", INT),
     ("reason", TEXT),
+    ("logged_at", ColumnType::Time),
 ];
 
 /// Whose plan a row is about.
@@ -74,19 +75,33 @@ impl PlanRows {
         Self(Columns::new(COLUMNS))
     }
 
-    /// A plan, with what was counted since the last look at it, or how long this execution took.
+    /// A plan, with what was counted since the last look at it.
     pub(crate) fn plan(
         &mut self,
         whose: Whose<'_>,
         shown: Shown<'_>,
-        since: Option<Sum>,
-        execution_ms: Option<f64>,
+        since: Sum,
     ) -> Result<(), Fault> {
         let hash = hex(shown.hash);
         let mut row = head("plan", whose, Some((shown, &hash)));
-        row[8] = double(execution_ms);
-        row[9] = since.map_or(Cell::Null, |sum| Cell::Int(sum.calls));
-        row[10] = double(since.and_then(Sum::mean));
+        row[9] = Cell::Int(since.calls);
+        row[10] = double(since.mean());
+        self.push(&row)
+    }
+
+    /// A plan that the server logged, with the milliseconds that this execution took and when that was written down, in
+    /// nanoseconds since the Unix epoch.
+    pub(crate) fn logged(
+        &mut self,
+        whose: Whose<'_>,
+        shown: Shown<'_>,
+        execution_ms: f64,
+        at: Option<i64>,
+    ) -> Result<(), Fault> {
+        let hash = hex(shown.hash);
+        let mut row = head("plan", whose, Some((shown, &hash)));
+        row[8] = Cell::Double(execution_ms);
+        row[17] = at.map_or(Cell::Null, Cell::Time);
         self.push(&row)
     }
 

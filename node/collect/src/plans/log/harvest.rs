@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) user: Option<String>,
     pub(super) query_id: Option<i64>,
     pub(super) duration_ms: f64,
+    /// When it was written down, in nanoseconds since the Unix epoch, where the log tells it.
+    pub(super) at: Option<i64>,
     /// Scrubbed.
     pub(super) plan: String,
     pub(super) hash: u64,
@@ -84,6 +86,7 @@ impl Harvest {
                 user: entry.user.map(Into::into),
                 query_id: entry.query_id,
                 duration_ms: entry.duration_ms,
+                at: entry.time_ms.and_then(|ms| ms.checked_mul(1_000_000)),
                 plan: scrubbed.plan,
                 hash: scrubbed.hash,
                 query: scrubbed.query,

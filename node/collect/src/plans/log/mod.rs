@@ -250,7 +250,7 @@ async fn told(planned: &PlannedStream, harvest: &Harvest, aids: &Aids<'_>) -> Re
             source: "auto_explain",
             hash: found.hash,
         };
-        rows.plan(whose, shown, None, Some(found.duration_ms))?;
+        rows.logged(whose, shown, found.duration_ms, found.at)?;
     }
     rows.finish()
 }
