@@ -191,31 +191,32 @@ fn ipv6(pass: &mut Pass<'_, '_>, start: usize, run_end: usize) -> Option<usize> 
     Some(pass.keep(Class::IpAddress, start, end))
 }
 
-/// Two colons are the cast of SQL and the path of other languages as well.
+/// Two colons are the cast of SQL and the path of other languages as well: behind them stands a name then, and no name
+/// begins with a digit.
 fn is_plausible(text: Bytes<'_>, address: &str, end: usize) -> bool {
+    let Some((left, right)) = address.split_once("::") else {
+        return true;
+    };
+    let next = text.at(text.run(end, 4, |b| b == b' '));
+    let is_end = matches!(next, 0 | b'/' | b',' | b';' | b')' | b']' | b'%' | b'\n' | b'\r');
     if address == "::" {
-        // Behind a cast stands a type.
-        let next = text.at(text.run(end, 4, |b| b == b' '));
         let from = end - 2;
         let is_quoted = matches!(text.at(end), b'"' | b'\'') && text.before(from) == text.at(end);
         let blank = text.run_back(from, 1, |b| b == b' ');
         let before = text.before(blank);
         let is_free = matches!(before, 0 | b'\n' | b'[' | b'(' | b'=' | b':' | b',')
             || (blank < from && is_word(before));
-        let is_end = matches!(next, 0 | b'/' | b',' | b';' | b')' | b']' | b'%' | b'\n' | b'\r');
         return is_quoted || (is_free && is_end);
     }
-    let Some((left, right)) = address.split_once("::") else {
-        return true;
-    };
     let has_digit = |part: &str| part.bytes().any(|b| b.is_ascii_digit());
-    match (left.contains(':'), right.contains(':')) {
-        (false, false) if left.is_empty() => has_digit(right),
+    if left.contains(':') || right.contains(':') {
+        return true;
+    }
+    match (left.len(), right.bytes().next()) {
+        (0, _) => has_digit(right),
+        (_, None) => left.len() == 4 || (is_end && has_digit(left)),
+        (_, Some(b'0'..=b'9')) => true,
         // `2024::dec`: DEC is a type.
-        (false, false) => {
-            left.len() == 4 && has_digit(left) && !right.eq_ignore_ascii_case("dec")
-                || (right.is_empty() && left.len() == 4)
-        }
-        _ => true,
+        (length, _) => length == 4 && has_digit(left) && !right.eq_ignore_ascii_case("dec"),
     }
 }

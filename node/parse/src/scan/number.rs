@@ -2,7 +2,7 @@
 
 use super::bytes::{Bytes, is_word};
 use super::pass::Pass;
-use super::{address, card, identity, phone};
+use super::{address, card, identity, phone, redact};
 
 /// More groups than this belong to nothing that is looked for.
 const GROUPS: usize = 6;
@@ -126,17 +126,32 @@ impl<'t> Groups<'t> {
         let (start, end) = (self.start(), self.end(count));
         let has_blanks = (0..count.saturating_sub(1)).any(|group| self.sign_after(group) == b' ');
         let before = match self.text.before(start) {
-            b' ' => has_blanks && self.text.second_before(start).is_ascii_digit(),
-            b'-' | b'.' | b'/' => is_word(self.text.second_before(start)),
+            b' ' => has_blanks && is_number_before(self.text, start - 1),
+            b'-' | b'.' | b'/' => {
+                is_word(self.text.second_before(start)) || is_number_before(self.text, start - 1)
+            }
             byte => is_word(byte),
         };
         let behind = match self.text.at(end) {
-            b' ' => has_blanks && self.text.is_digit(end + 1),
-            b'-' | b'.' | b'/' => self.text.is_digit(end + 1),
+            b' ' => has_blanks && is_number_behind(self.text, end + 1),
+            b'-' | b'.' | b'/' => is_number_behind(self.text, end + 1),
             byte => is_word(byte),
         };
         !before && !behind
     }
+}
+
+/// Whether a number ends here, or one that is hidden: what stood beside a number is not alone when that is gone.
+fn is_number_before(text: Bytes<'_>, end: usize) -> bool {
+    match text.before(end) {
+        b']' => redact::is_within_hidden(text.0, end - 1, end),
+        byte => byte.is_ascii_digit(),
+    }
+}
+
+/// The same for one that begins here.
+fn is_number_behind(text: Bytes<'_>, start: usize) -> bool {
+    text.is_digit(start) || redact::hidden_end(text.0, start).is_some()
 }
 
 /// Up to twenty digits.

@@ -49,24 +49,27 @@ fn is_nino(word: &[u8]) -> bool {
         && matches!(suffix.to_ascii_uppercase(), b'A'..=b'D')
 }
 
-/// A national insurance number with blanks between its pairs.
-pub(super) fn insured(pass: &mut Pass<'_, '_>, start: usize, end: usize) -> Option<usize> {
+/// A national insurance number with blanks among its parts, from its two letters on. All pairs apart, or capital letters:
+/// `at 123456 a` is a sentence.
+pub(super) fn insured(pass: &mut Pass<'_, '_>, start: usize) -> Option<usize> {
     if !pass.wants(Class::UkNino) {
         return None;
     }
     let text = pass.text;
-    let groups = Groups::read(text, end + 1);
-    let digits_end = groups.end(3);
-    let is_written =
-        groups.are(&[2, 2, 2]) && groups.one_sign(3) == Some(b' ') && text.at(digits_end) == b' ';
-    let suffix = digits_end + 1;
-    if !is_written || !text.stands_alone(start, suffix + 1) {
-        return None;
+    let mut word = [0; 9];
+    let mut at = start;
+    let mut blanks = 0;
+    for (place, byte) in word.iter_mut().enumerate() {
+        if matches!(place, 2 | 4 | 6 | 8) && text.at(at) == b' ' {
+            blanks += 1;
+            at += 1;
+        }
+        *byte = text.at(at);
+        at += 1;
     }
-    let mut word = text.range(start, end).to_vec();
-    word.extend_from_slice(groups.joined(3).as_slice());
-    word.push(text.at(suffix));
-    is_nino(&word).then(|| pass.keep(Class::UkNino, start, suffix + 1))
+    let is_written = blanks == 4 || (blanks > 0 && text.at(start).is_ascii_uppercase());
+    (is_written && is_nino(&word) && text.stands_alone(start, at))
+        .then(|| pass.keep(Class::UkNino, start, at))
 }
 
 /// Kind of registrant, first letter of the name or 9, and seven digits of which the last is a check digit

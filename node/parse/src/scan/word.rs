@@ -25,7 +25,7 @@ pub(super) fn letters(pass: &mut Pass<'_, '_>, start: usize, end: usize) -> usiz
     let text = pass.text;
     let next = text.at(end);
     let found = match next {
-        b' ' if end - start == 2 && text.is_digit(end + 1) => papers::insured(pass, start, end),
+        b' ' if end - start == 2 && text.is_digit(end + 1) => papers::insured(pass, start),
         b'-' | b'.' => joined(pass, start, end),
         _ => None,
     };
@@ -78,6 +78,9 @@ pub(super) fn mixed(pass: &mut Pass<'_, '_>, start: usize, end: usize) -> usize 
     }
     if found.is_none() && first.is_ascii_alphabetic() && length >= 4 {
         found = iban::iban(pass, start).or_else(|| papers::papers(pass, start, end));
+        if found.is_none() && next == b' ' && length == 8 {
+            found = papers::insured(pass, start);
+        }
     }
     if found.is_none() && (length >= 16 || matches!(next, b'-' | b'.')) {
         found = joined(pass, start, end);

@@ -1,6 +1,8 @@
 //! Country codes and how many digits the numbers behind them have (ITU-T E.164 and its notices of national
 //! plans).
 
+use super::plans::is_turkish;
+
 /// Country code, and the least and the most digits behind it.
 static COUNTRIES: [(u16, u8, u8); 215] = [
     (1, 10, 10),
@@ -239,7 +241,10 @@ pub(super) fn is_number(digits: &[u8]) -> bool {
         let fits = |(_, least, most): &(u16, u8, u8)| {
             (usize::from(*least)..=usize::from(*most)).contains(&rest.len())
         };
-        COUNTRIES.get(place).is_some_and(fits) && digits.len() >= 8 && (code != 1 || is_north_american(rest))
+        COUNTRIES.get(place).is_some_and(fits)
+            && digits.len() >= 8
+            && (code != 1 || is_north_american(rest))
+            && (code != 90 || is_turkish(rest) || matches!(rest, [b'8', ..] | [b'9', b'0', b'0', ..]))
     })
 }
 

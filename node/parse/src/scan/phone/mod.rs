@@ -167,9 +167,12 @@ pub(super) fn bare(pass: &mut Pass<'_, '_>, start: usize, end: usize) -> Option<
     let is_one = match digits {
         // With the zero that is dialled before an area code. Identifiers of that length do not begin with one
         // zero.
-        [b'0', b'1'..=b'9', ..] if digits.len() == 11 => true,
-        [b'0', b'0', rest @ ..] => countries::is_number(rest) && pass.is_said(Class::Phone, start, &WORDS),
+        _ if plans::is_trunk(digits) => true,
+        [b'0', b'0', rest @ ..] => {
+            countries::is_number(rest) && pass.is_evident(Class::Phone, start, end, &WORDS)
+        }
         [b'2'..=b'5', ..] if plans::is_turkish(digits) => pass.is_evident(Class::Phone, start, end, &WORDS),
+        _ if plans::has_country(digits) => pass.is_evident(Class::Phone, start, end, &WORDS),
         _ => (9..=13).contains(&digits.len()) && pass.is_said(Class::Phone, start, &WORDS),
     };
     is_one.then(|| pass.keep(Class::Phone, start, end))

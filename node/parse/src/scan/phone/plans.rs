@@ -53,6 +53,32 @@ pub(super) fn is_north_american(groups: &Groups<'_>, from: usize) -> bool {
     is_one(area) && is_one(exchange) && area.get(1) != Some(&b'9') && line.len() == 4
 }
 
+/// Eleven digits that begin with the zero that is dialled before an area code, as far as one of the plans that have
+/// such numbers knows the code: Bangladesh, Egypt, Germany, Iran, Iraq, Japan, Korea, Nigeria, Pakistan, Philippines,
+/// Turkey, United Kingdom.
+pub(super) fn is_trunk(digits: &[u8]) -> bool {
+    match digits {
+        [b'0', rest @ ..] if rest.len() == 10 => match rest {
+            [b'1' | b'7' | b'8', ..] => true,
+            [b'9', b'1'..=b'9', ..] | [b'9', b'0', b'5'..=b'9', ..] => true,
+            [b'2', b'0' | b'3' | b'4' | b'8' | b'9', ..] => true,
+            [b'3', b'0' | b'3' | b'4' | b'7' | b'1' | b'2', ..] => true,
+            _ => is_turkish(rest),
+        },
+        _ => false,
+    }
+}
+
+/// The same with a country code instead of the zero, without its plus sign: where the plan says more than how many
+/// digits there are.
+pub(super) fn has_country(digits: &[u8]) -> bool {
+    match digits {
+        [b'9', b'0', rest @ ..] => is_turkish(rest),
+        [b'6', b'3', b'9', rest @ ..] => rest.len() == 9,
+        _ => false,
+    }
+}
+
 /// Areas of the Turkish plan (Bilgi Teknolojileri ve Iletisim Kurumu): those of provinces are even numbers
 /// from 212 to 488, those of mobile networks 50x to 56x.
 pub(super) fn is_turkish(digits: &[u8]) -> bool {
@@ -69,14 +95,16 @@ pub(super) fn is_turkish(digits: &[u8]) -> bool {
 }
 
 fn turkish(groups: &Groups<'_>) -> Option<usize> {
-    static FORMS: [&[usize]; 7] = [
+    static FORMS: [&[usize]; 9] = [
         &[1, 3, 3, 2, 2],
         &[1, 3, 3, 4],
         &[1, 3, 7],
+        &[1, 10],
         &[4, 3, 2, 2],
         &[4, 3, 4],
         &[4, 7],
         &[3, 3, 2, 2],
+        &[3, 3, 4],
     ];
     let form = FORMS.into_iter().find(|form| groups.are(form))?;
     let joined = groups.joined(form.len());
@@ -87,7 +115,9 @@ fn turkish(groups: &Groups<'_>) -> Option<usize> {
     };
     let signs_agree = (1..form.len().saturating_sub(1))
         .all(|group| group < 2 || groups.sign_after(group) == groups.sign_after(group - 1));
-    (is_turkish(number) && signs_agree).then_some(form.len())
+    // In the North American form only those of mobile networks: provinces share their codes with areas over there.
+    let is_own = form.len() != 3 || groups.digits(0).len() != 3 || number.first() == Some(&b'5');
+    (is_turkish(number) && signs_agree && is_own).then_some(form.len())
 }
 
 /// Area, five digits of which the first is 9 or four, and four (Anatel).
