@@ -50,7 +50,14 @@ fn main() -> Result<()> {
         rows.iter().map(|row| row.plan.len()).sum::<usize>() / rows.len().max(1)
     );
     for has_plans in [false, true] {
-        println!("\n{}", if has_plans { "A plan in each row" } else { "Without plans" });
+        println!(
+            "\n{}",
+            if has_plans {
+                "A plan in each row"
+            } else {
+                "Without plans"
+            }
+        );
         for size in SIZES {
             measure(&rows, size, has_plans, Duration::from_secs_f64(seconds))?;
         }

@@ -143,7 +143,11 @@ pub(crate) fn columns(rows: &[Row], size: usize, tick: i64, has_plans: bool) -> 
             read,
             write,
             Cell::Null,
-            if has_plans { Cell::Text(&row.plan) } else { Cell::Null },
+            if has_plans {
+                Cell::Text(&row.plan)
+            } else {
+                Cell::Null
+            },
         ])?;
     }
     Ok(columns.finish()?)

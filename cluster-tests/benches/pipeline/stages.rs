@@ -62,68 +62,8 @@ pub(crate) struct Stages {
 impl Stages {
     pub(crate) fn new() -> Result<Self> {
         let projections = Arc::new(projections());
-        let (resolver, lookup) = columns(&projections);
-        let registry = Registry::new();
-        let metrics = PipelineMetrics::new(&registry)?;
-        let clock = Clock::system();
-        let sampler = AdaptiveSampler::new(
-            "adaptive_sampler",
-            &serde_json::from_value(sampler())?,
-            Arc::clone(&resolver),
-            &SamplerMetrics::new(&registry)?,
-            None,
-            None,
-        )?;
         let books = Arc::new(Books::default());
-        let plans = PlanExtractor::new(
-            "plan_extractor",
-            &serde_json::from_value(json!({}))?,
-            &PlanMetrics::new(&registry)?,
-        );
-        let verification = Verification::new(
-            "verification",
-            &serde_json::from_value(verification())?,
-            Arc::clone(&resolver),
-            &VerificationMetrics::new(&registry)?,
-            &clock,
-            (None, None),
-        )?;
-        let processors: Vec<Box<dyn Processor>> = vec![
-            Box::new(MemoryLimiter::new(
-                "memory_limiter",
-                &serde_json::from_value(json!({ "check_interval": "1s", "limit_mib": 4096 }))?,
-                &books,
-                &metrics,
-            )?),
-            Box::new(ResourceProcessor::new(
-                "resource",
-                &serde_json::from_value(resource())?,
-            )?),
-            Box::new(AttributesProcessor::new(
-                "attributes",
-                &serde_json::from_value(attributes())?,
-                resolver,
-            )?),
-            Box::new(TransformProcessor::new(
-                "transform",
-                &serde_json::from_value(transform())?,
-                Signal::Metrics,
-                lookup,
-                clock,
-                &metrics,
-            )?),
-            Box::new(sampler.processor("metrics/queries")),
-            Box::new(CircuitBreakerProcessor::new("circuit_breaker")),
-            Box::new(plans.processor()),
-            Box::new(verification.processor("metrics/queries")),
-            Box::new(BatchProcessor::new(
-                "batch",
-                &serde_json::from_value(
-                    json!({ "timeout": "10s", "send_batch_size": 1000, "send_batch_max_size": 2000 }),
-                )?,
-                &metrics,
-            )?),
-        ];
+        let processors = processors(&projections, &books)?;
         let target = TargetId::new("postgresql", "db:5432");
         let resource: Resource = [
             (Arc::from("server.address"), Value::from("db")),
@@ -220,6 +160,71 @@ impl Stages {
         );
         Ok(())
     }
+}
+
+/// The nine processors of `metrics/queries`, in their order.
+fn processors(projections: &Arc<Projections>, books: &Arc<Books>) -> Result<Vec<Box<dyn Processor>>> {
+    let (resolver, lookup) = columns(projections);
+    let registry = Registry::new();
+    let metrics = PipelineMetrics::new(&registry)?;
+    let clock = Clock::system();
+    let sampler = AdaptiveSampler::new(
+        "adaptive_sampler",
+        &serde_json::from_value(sampler())?,
+        Arc::clone(&resolver),
+        &SamplerMetrics::new(&registry)?,
+        None,
+        None,
+    )?;
+    let plans = PlanExtractor::new(
+        "plan_extractor",
+        &serde_json::from_value(json!({}))?,
+        &PlanMetrics::new(&registry)?,
+    );
+    let verification = Verification::new(
+        "verification",
+        &serde_json::from_value(verification())?,
+        Arc::clone(&resolver),
+        &VerificationMetrics::new(&registry)?,
+        &clock,
+        (None, None),
+    )?;
+    Ok(vec![
+        Box::new(MemoryLimiter::new(
+            "memory_limiter",
+            &serde_json::from_value(json!({ "check_interval": "1s", "limit_mib": 4096 }))?,
+            books,
+            &metrics,
+        )?),
+        Box::new(ResourceProcessor::new(
+            "resource",
+            &serde_json::from_value(resource())?,
+        )?),
+        Box::new(AttributesProcessor::new(
+            "attributes",
+            &serde_json::from_value(attributes())?,
+            resolver,
+        )?),
+        Box::new(TransformProcessor::new(
+            "transform",
+            &serde_json::from_value(transform())?,
+            Signal::Metrics,
+            lookup,
+            clock,
+            &metrics,
+        )?),
+        Box::new(sampler.processor("metrics/queries")),
+        Box::new(CircuitBreakerProcessor::new("circuit_breaker")),
+        Box::new(plans.processor()),
+        Box::new(verification.processor("metrics/queries")),
+        Box::new(BatchProcessor::new(
+            "batch",
+            &serde_json::from_value(
+                json!({ "timeout": "10s", "send_batch_size": 1000, "send_batch_max_size": 2000 }),
+            )?,
+            &metrics,
+        )?),
+    ])
 }
 
 fn resource() -> serde_json::Value {

@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use ringwatch_parse::log::{LogFormat, Prefix, Reader, scrub_line, scrub_message};
 use serde_json::Value;
 
+/// A kind of secret, and where it begins and ends.
+type Secret = (String, usize, usize);
+
 /// Each message of the corpus with its level and the ranges that are secret.
-fn messages() -> Vec<(String, String, Vec<(String, usize, usize)>)> {
+fn messages() -> Vec<(String, String, Vec<Secret>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/logs/postgres_logs.jsonl");
     let Ok(lines) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is not there", path.display());

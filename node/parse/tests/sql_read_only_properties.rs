@@ -101,7 +101,7 @@ const AROUND: [&str; 16] = [
     "select count({} + 1), max(a)",
     "select ({})",
     "values (1, {})",
-    "select * from t join lateral {} y on (1 = 1)",
+    "select * from t left join {} y on (1 = 1)",
     "select a from t group by a having {} > 1 order by {} limit 1",
     "select coalesce(a, {}, ';') as update_time",
     "select sum(a) over (partition by {})",

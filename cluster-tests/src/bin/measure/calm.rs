@@ -54,7 +54,11 @@ pub(crate) async fn measure(time: Duration, csv: Option<&Path>) -> Result<()> {
         );
     }
     let metrics = node.metrics().await?;
-    for name in ["verification_anomalies_total", "verification_findings_total", "verification_quality_score"] {
+    for name in [
+        "verification_anomalies_total",
+        "verification_findings_total",
+        "verification_quality_score",
+    ] {
         println!("{}", metrics.show(name));
     }
     if let Some(path) = csv {
@@ -67,9 +71,18 @@ pub(crate) async fn measure(time: Duration, csv: Option<&Path>) -> Result<()> {
 fn series(sink: &Sink) -> String {
     let mut lines = String::from("tick_ns,statement,calls,seconds\n");
     sink.look(|ledger| {
-        let statements = ledger.last_records.iter().filter(|record| record.event == "db.server.top_query");
+        let statements = ledger
+            .last_records
+            .iter()
+            .filter(|record| record.event == "db.server.top_query");
         for record in statements {
-            let number = |name: &str| record.attributes.get(name).and_then(Value::number).unwrap_or_default();
+            let number = |name: &str| {
+                record
+                    .attributes
+                    .get(name)
+                    .and_then(Value::number)
+                    .unwrap_or_default()
+            };
             let statement = record.text("postgresql.queryid").unwrap_or_default();
             let (calls, seconds) = (number("postgresql.calls"), number("postgresql.total_exec_time"));
             // Writing to a string cannot fail.

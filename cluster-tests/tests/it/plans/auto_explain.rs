@@ -20,7 +20,8 @@ fn from_the_log(format: &'static str) -> Result<()> {
         let mut all = watched(scene, &wish, plans).await?;
         let mut session = all.server.connect("postgres").await?;
         for customer in 0..30 {
-            let read = format!("select note from orders where customer = {customer} and note <> 'secret4711'");
+            let read =
+                format!("select note from orders where customer = {customer} and note <> 'secret4711'");
             sql::execute(&mut session, &read).await?;
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
@@ -34,7 +35,9 @@ fn from_the_log(format: &'static str) -> Result<()> {
         ensure!(logged.attributes.contains_key("total_cost"), "{logged:?}");
         let leaked = all.sink.look(|ledger| {
             let mut records = ledger.last_records.iter();
-            records.find(|record| format!("{record:?}").contains("4711")).cloned()
+            records
+                .find(|record| format!("{record:?}").contains("4711"))
+                .cloned()
         });
         ensure!(leaked.is_none(), "a literal left: {leaked:?}");
         all.verdict().await.map(drop)

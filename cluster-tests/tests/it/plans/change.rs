@@ -31,7 +31,10 @@ async fn load(server: &Server, stop: &AtomicBool) -> Result<()> {
 }
 
 fn dropped_index(major: Option<u32>) -> Result<()> {
-    let name = major.map_or("plans_change".to_owned(), |major| format!("plans_change_{major}"));
+    let name = major.map_or_else(
+        || "plans_change".to_owned(),
+        |major| format!("plans_change_{major}"),
+    );
     scenario(&name, async |scene| {
         let wish = Wish {
             major,
@@ -58,33 +61,55 @@ async fn tell(all: &crate::story::Watched) -> Result<()> {
         of_load(record) && plan.contains("orders_customer")
     })
     .await?;
-    let is_scan = |record: &Record| record.attributes.get("has_sequential_scan").map(ToString::to_string);
+    let is_scan = |record: &Record| {
+        record
+            .attributes
+            .get("has_sequential_scan")
+            .map(ToString::to_string)
+    };
     ensure!(is_scan(&before).as_deref() == Some("false"), "{before:?}");
     ensure!(double(&before, "index_scan_count")? >= 1.0, "{before:?}");
 
     let calls_of_load = || {
         all.sink.look(|ledger| {
             let statements = ledger.statements.values();
-            let of_load = statements.filter(|sum| sum.text.starts_with("select count(*), max(note) from orders"));
+            let of_load =
+                statements.filter(|sum| sum.text.starts_with("select count(*), max(note) from orders"));
             of_load.map(|sum| sum.calls).sum::<i64>()
         })
     };
     let enough = calls_of_load() + 100;
     wait::until("a hundred calls under the first plan", SOON, async || {
-        wait::when(calls_of_load() >= enough, || format!("{} of {enough}", calls_of_load()))
+        wait::when(calls_of_load() >= enough, || {
+            format!("{} of {enough}", calls_of_load())
+        })
     })
     .await?;
-    all.server.execute("postgres", "drop index orders_customer").await?;
+    all.server
+        .execute("postgres", "drop index orders_customer")
+        .await?;
     let change = record(&all.sink, CHANGE, "the change of the plan", of_load).await?;
     let hash = |record: &Record, name: &str| record.text(name).map(str::to_owned);
-    let (old, new) = (hash(&change, "ringwatch.plan.previous_hash"), hash(&change, "ringwatch.plan.hash"));
+    let (old, new) = (
+        hash(&change, "ringwatch.plan.previous_hash"),
+        hash(&change, "ringwatch.plan.hash"),
+    );
     ensure!(old.is_some() && new.is_some() && old != new, "{change:?}");
-    ensure!(old == hash(&before, "ringwatch.plan.hash"), "{change:?} after {before:?}");
+    ensure!(
+        old == hash(&before, "ringwatch.plan.hash"),
+        "{change:?} after {before:?}"
+    );
     let mean = |when: &str| double(&change, &format!("ringwatch.plan.mean_{when}"));
     let calls = |when: &str| double(&change, &format!("ringwatch.plan.calls_{when}"));
     let (was, is) = (mean("before")?, mean("after")?);
-    println!("a call took {was:.3} ms before and {is:.3} ms after: {:?}", change.attributes);
-    ensure!(was > 0.0 && is > 2.0 * was, "the loss of an index costs more than that: {was} and {is} ms");
+    println!(
+        "a call took {was:.3} ms before and {is:.3} ms after: {:?}",
+        change.attributes
+    );
+    ensure!(
+        was > 0.0 && is > 2.0 * was,
+        "the loss of an index costs more than that: {was} and {is} ms"
+    );
     ensure!(calls("before")? >= 5.0 && calls("after")? >= 5.0, "{change:?}");
 
     let after = record(&all.sink, PLAN, "the new plan", |record| {
@@ -93,7 +118,10 @@ async fn tell(all: &crate::story::Watched) -> Result<()> {
     .await?;
     ensure!(is_scan(&after).as_deref() == Some("true"), "{after:?}");
     let insights = after.text("plan_insights").unwrap_or_default();
-    ensure!(insights.contains("seq"), "a scan of 300 000 rows is remarked on: {insights}");
+    ensure!(
+        insights.contains("seq"),
+        "a scan of 300 000 rows is remarked on: {insights}"
+    );
     Ok(())
 }
 

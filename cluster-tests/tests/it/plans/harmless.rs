@@ -36,26 +36,39 @@ fn what_writes_is_never_explained_and_all_we_ask_is_on_the_list() -> Result<()> 
         for write in WRITES {
             let begin = write.split(['=', '\'']).next().unwrap_or_default().trim();
             let refused = record(&all.sink, FAILURE, begin, |record| is_about(record, begin)).await?;
-            ensure!(refused.text("ringwatch.plan.failure") == Some("not_read_only"), "{refused:?}");
+            ensure!(
+                refused.text("ringwatch.plan.failure") == Some("not_read_only"),
+                "{refused:?}"
+            );
         }
         let asked: Vec<_> = questions::read(&all.server.log_text()?)
             .into_iter()
             .filter(|question| question.role == MONITOR)
             .collect();
-        let explained: Vec<_> = asked.iter().filter(|q| q.text.to_lowercase().contains("explain")).collect();
+        let explained: Vec<_> = asked
+            .iter()
+            .filter(|q| q.text.to_lowercase().contains("explain"))
+            .collect();
         ensure_fault(!explained.is_empty(), "nothing was explained")?;
         for question in &asked {
             let text = question.text.trim_start();
-            ensure!(text.starts_with("/* ringwatch "), "not on the list of what is asked: {text}");
+            ensure!(
+                text.starts_with("/* ringwatch "),
+                "not on the list of what is asked: {text}"
+            );
         }
         for question in explained {
             let text = question.text.to_lowercase();
-            let is_write = ["delete", "update", "setval", "analyze"].iter().any(|word| text.contains(word));
+            let is_write = ["delete", "update", "setval", "analyze"]
+                .iter()
+                .any(|word| text.contains(word));
             ensure!(!is_write, "explained: {text}");
         }
         let leaked = all.sink.look(|ledger| {
             let mut records = ledger.last_records.iter();
-            records.find(|record| format!("{record:?}").contains("4711")).cloned()
+            records
+                .find(|record| format!("{record:?}").contains("4711"))
+                .cloned()
         });
         ensure!(leaked.is_none(), "a literal left: {leaked:?}");
         all.verdict().await.map(drop)

@@ -48,10 +48,14 @@ async fn load(server: &Server, stop: &AtomicBool) -> Result<()> {
     sqlx::raw_sql("use shop").execute(&mut session).await?;
     while !stop.load(Ordering::Relaxed) {
         let note = format!("{{\"secret4711\": {customer}}}");
-        let read = format!("select count(*), max(note) from orders where customer = {customer} and note <> '{note}'");
+        let read = format!(
+            "select count(*), max(note) from orders where customer = {customer} and note <> '{note}'"
+        );
         let write = "select id from orders where id = 4711 for update";
         for sql in [read.as_str(), write] {
-            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut session).await?;
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+                .execute(&mut session)
+                .await?;
         }
         customer = (customer + 1) % 20_000;
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -69,27 +73,49 @@ async fn tell(server: &Server, sink: &Sink) -> Result<()> {
         is_read(record) && plan(record).contains("by_customer")
     })
     .await?;
-    let looked = |sink: &Sink| sink.look(|ledger| ledger.events.get("db.server.top_query").copied().unwrap_or(0));
+    let looked =
+        |sink: &Sink| sink.look(|ledger| ledger.events.get("db.server.top_query").copied().unwrap_or(0));
     let enough = looked(sink) + 10;
     wait::until("more calls under the first plan", SOON, async || {
         wait::when(looked(sink) >= enough, || format!("{} of {enough}", looked(sink)))
     })
     .await?;
-    server.execute("alter table shop.orders drop index by_customer").await?;
+    server
+        .execute("alter table shop.orders drop index by_customer")
+        .await?;
     let change = record(sink, CHANGE, "the change of the plan", is_read).await?;
     let number = |name: &str| {
         let value = change.attributes.get(&format!("ringwatch.plan.{name}"));
-        value.and_then(ringwatch_cluster_tests::sink::Value::number).unwrap_or_default()
+        value
+            .and_then(ringwatch_cluster_tests::sink::Value::number)
+            .unwrap_or_default()
     };
-    println!("a call took {:.3} ms before and {:.3} ms after", number("mean_before"), number("mean_after"));
-    ensure!(number("mean_before") > 0.0 && number("mean_after") > 2.0 * number("mean_before"), "{change:?}");
+    println!(
+        "a call took {:.3} ms before and {:.3} ms after",
+        number("mean_before"),
+        number("mean_after")
+    );
+    ensure!(
+        number("mean_before") > 0.0 && number("mean_after") > 2.0 * number("mean_before"),
+        "{change:?}"
+    );
     let refused = record(sink, FAILURE, "the statement that locks", |record| {
-        record.text("db.query.text").unwrap_or_default().to_lowercase().contains("for update")
+        record
+            .text("db.query.text")
+            .unwrap_or_default()
+            .to_lowercase()
+            .contains("for update")
     })
     .await?;
-    ensure!(refused.text("ringwatch.plan.failure") == Some("not_read_only"), "{refused:?}");
+    ensure!(
+        refused.text("ringwatch.plan.failure") == Some("not_read_only"),
+        "{refused:?}"
+    );
     let scanned = record(sink, PLAN, "the new plan", |record| {
-        let scans = record.attributes.get("has_sequential_scan").map(ToString::to_string);
+        let scans = record
+            .attributes
+            .get("has_sequential_scan")
+            .map(ToString::to_string);
         is_read(record) && scans.as_deref() == Some("true")
     })
     .await?;
@@ -125,14 +151,19 @@ fn a_dropped_index_of_mariadb_is_told_with_what_a_call_took_before_and_after() -
         loaded?;
         told?;
         let asked = server.statements()?;
-        let explained: Vec<&str> = asked.lines().filter(|line| line.to_lowercase().contains("explain")).collect();
+        let explained: Vec<&str> = asked
+            .lines()
+            .filter(|line| line.to_lowercase().contains("explain"))
+            .collect();
         ensure_fault(!explained.is_empty(), "nothing was explained")?;
         for line in explained {
             ensure!(!line.to_lowercase().contains("for update"), "explained: {line}");
         }
         let leaked = sink.look(|ledger| {
             let mut records = ledger.last_records.iter();
-            records.find(|record| format!("{record:?}").contains("4711")).cloned()
+            records
+                .find(|record| format!("{record:?}").contains("4711"))
+                .cloned()
         });
         ensure!(leaked.is_none(), "a literal left: {leaked:?}");
         node.terminate().await.map(drop)

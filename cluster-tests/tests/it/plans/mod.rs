@@ -49,7 +49,9 @@ async fn watched(scene: &Scene, wish: &Wish, plans: Value) -> Result<Watched> {
             "enabled": true, "scan_query_text": true, "scan_attributes": true,
         } });
         config.processors.insert("verification".into(), verification);
-        config.order = ["plan_extractor", "verification", "batch"].map(str::to_owned).to_vec();
+        config.order = ["plan_extractor", "verification", "batch"]
+            .map(str::to_owned)
+            .to_vec();
         config
     };
     let watched = Watched::start_with(scene, wish, config).await?;
@@ -89,5 +91,7 @@ async fn record(sink: &Sink, event: &str, what: &str, fits: impl Fn(&Record) -> 
 
 /// Whether a record's statement begins like this.
 fn is_about(record: &Record, text: &str) -> bool {
-    record.text("db.query.text").is_some_and(|query| query.starts_with(text))
+    record
+        .text("db.query.text")
+        .is_some_and(|query| query.starts_with(text))
 }

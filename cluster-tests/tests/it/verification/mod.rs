@@ -25,8 +25,11 @@ struct Verified {
 
 impl Verified {
     async fn start(scene: &Scene, documents: &[(&str, String)], queries: Value) -> Result<Self> {
-        let server = scene.server("postgres", &Wish::default().with("log_statement=none")).await?;
-        let table = "create table documents (id serial, kind text, body text); grant select on documents to monitor";
+        let server = scene
+            .server("postgres", &Wish::default().with("log_statement=none"))
+            .await?;
+        let table =
+            "create table documents (id serial, kind text, body text); grant select on documents to monitor";
         server.execute("postgres", table).await?;
         let mut session = server.connect("postgres").await?;
         for (kind, body) in documents {
@@ -36,11 +39,17 @@ impl Verified {
         let sink = scene.sink().await?;
         let mut config = NodeConfig::new(&[], &sink.endpoint(), Every::SECOND_METRICS);
         config.receivers.clear();
-        config.receivers.insert("sqlquery/documents".into(), asking(&server, queries));
+        config
+            .receivers
+            .insert("sqlquery/documents".into(), asking(&server, &queries));
         config.logs = true;
-        config.processors.insert("plan_extractor".into(), json!({ "max_plan_size_kb": 2048 }));
+        config
+            .processors
+            .insert("plan_extractor".into(), json!({ "max_plan_size_kb": 2048 }));
         config.processors.insert("verification".into(), everything());
-        config.order = ["plan_extractor", "verification", "batch"].map(str::to_owned).to_vec();
+        config.order = ["plan_extractor", "verification", "batch"]
+            .map(str::to_owned)
+            .to_vec();
         let node = scene.node(&config).await?;
         Ok(Self { node, server, sink })
     }
@@ -55,7 +64,7 @@ fn everything() -> Value {
     })
 }
 
-fn asking(server: &Server, queries: Value) -> Value {
+fn asking(server: &Server, queries: &Value) -> Value {
     json!({
         "driver": "postgres",
         "datasource": format!(

@@ -26,14 +26,24 @@ fn corpora() -> Option<PathBuf> {
 
 /// `text` with a secret in each literal of its conditions.
 fn planted(text: &str) -> Result<String> {
-    let texts = Regex::new(r"'[^']*'")?.replace_all(text, format!("'{WORD}'").as_str()).into_owned();
+    let texts = Regex::new(r"'[^']*'")?
+        .replace_all(text, format!("'{WORD}'").as_str())
+        .into_owned();
     let numbers = Regex::new(r"([=<>] )\(?-?\d+(\.\d+)?\)?(\)|::)")?;
-    Ok(numbers.replace_all(&texts, format!("${{1}}{NUMBER}${{3}}").as_str()).into_owned())
+    Ok(numbers
+        .replace_all(&texts, format!("${{1}}{NUMBER}${{3}}").as_str())
+        .into_owned())
 }
 
 fn plans(corpora: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for folder in ["postgres/json", "postgres/text", "postgres/json_framed", "postgres/text_framed", "mysql/json"] {
+    for folder in [
+        "postgres/json",
+        "postgres/text",
+        "postgres/json_framed",
+        "postgres/text_framed",
+        "mysql/json",
+    ] {
         for file in fs::read_dir(corpora.join("plans").join(folder))? {
             found.push(fs::read_to_string(file?.path())?);
         }
@@ -64,7 +74,9 @@ fn messages(corpora: &Path) -> Result<Vec<String>> {
                 let secret = content.get(range.clone()).unwrap_or_default();
                 let with = match marker["Kind"].as_str() {
                     Some("StatementTextLogSecret") => planted(secret)?,
-                    _ => secret.replace(|c: char| c.is_ascii_alphabetic(), "x").replacen('x', WORD, 1),
+                    _ => secret
+                        .replace(|c: char| c.is_ascii_alphabetic(), "x")
+                        .replacen('x', WORD, 1),
                 };
                 content.replace_range(range, &with);
             }
@@ -78,12 +90,28 @@ fn messages(corpora: &Path) -> Result<Vec<String>> {
 fn no_literal_of_real_plans_and_messages_leaves() -> Result<()> {
     let Some(corpora) = corpora() else { return Ok(()) };
     let (plans, messages) = (plans(&corpora)?, messages(&corpora)?);
-    let with = |texts: &[String]| texts.iter().filter(|t| t.contains(WORD) || t.contains(NUMBER)).count();
-    println!("{} plans, {} with secrets; {} messages, {}", plans.len(), with(&plans), messages.len(), with(&messages));
-    ensure_fault(with(&plans) > 100 && with(&messages) > 5, "there was hardly a secret to plant")?;
+    let with = |texts: &[String]| {
+        texts
+            .iter()
+            .filter(|t| t.contains(WORD) || t.contains(NUMBER))
+            .count()
+    };
+    println!(
+        "{} plans, {} with secrets; {} messages, {}",
+        plans.len(),
+        with(&plans),
+        messages.len(),
+        with(&messages)
+    );
+    ensure_fault(
+        with(&plans) > 100 && with(&messages) > 5,
+        "there was hardly a secret to plant",
+    )?;
     let (plan_count, message_count) = (plans.len(), messages.len());
     let documents = plans.into_iter().map(|plan| ("plan", plan));
-    let documents: Vec<_> = documents.chain(messages.into_iter().map(|message| ("message", message))).collect();
+    let documents: Vec<_> = documents
+        .chain(messages.into_iter().map(|message| ("message", message)))
+        .collect();
     scenario("verification_secrets", async |scene| {
         let queries = json!([
             { "sql": "select id, body as query_plan from documents where kind = 'plan'",
@@ -102,10 +130,16 @@ fn no_literal_of_real_plans_and_messages_leaves() -> Result<()> {
             let mut costs = 0;
             for record in &ledger.last_records {
                 let text = format!("{record:?}");
-                ensure!(!text.contains(WORD) && !text.contains(NUMBER), "a secret left: {text}");
+                ensure!(
+                    !text.contains(WORD) && !text.contains(NUMBER),
+                    "a secret left: {text}"
+                );
                 costs += usize::from(record.attributes.contains_key("total_cost"));
             }
-            ensure!(costs > plan_count, "only {costs} plans could be read in two readings of {plan_count}");
+            ensure!(
+                costs > plan_count,
+                "only {costs} plans could be read in two readings of {plan_count}"
+            );
             Ok(())
         })?;
         Ok(())
@@ -142,7 +176,9 @@ fn personal_data_is_hidden_wherever_it_stands_and_counted() -> Result<()> {
         for (class, value) in PERSONAL {
             let left = all.sink.look(|ledger| {
                 let mut records = ledger.last_records.iter();
-                records.find(|record| format!("{record:?}").contains(value)).cloned()
+                records
+                    .find(|record| format!("{record:?}").contains(value))
+                    .cloned()
             });
             ensure!(left.is_none(), "{class} left: {left:?}");
             let told = all.sink.look(|ledger| {
@@ -152,7 +188,11 @@ fn personal_data_is_hidden_wherever_it_stands_and_counted() -> Result<()> {
                 })
             });
             ensure!(told, "what was hidden is not called {class}");
-            let found = all.node.metrics().await?.sum("verification_pii_detections_total", &[("class", class)]);
+            let found = all
+                .node
+                .metrics()
+                .await?
+                .sum("verification_pii_detections_total", &[("class", class)]);
             ensure!(found >= 2.0, "{class} was counted {found} times");
         }
         Ok(())

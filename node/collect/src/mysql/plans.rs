@@ -23,6 +23,8 @@ const MARK: &str = "/* ringwatch mysql.plans */ ";
 const MOST: Duration = Duration::from_secs(1);
 /// Hints that lift the limits of a session.
 const LIFTING: [&str; 3] = ["set_var", "max_execution_time", "resource_group"];
+/// The number of the error that a function does not exist.
+const NO_FUNCTION: u16 = 1305;
 /// How its plans were asked for.
 const SOURCE: &str = "explain";
 
@@ -37,9 +39,20 @@ pub(super) async fn explain(session: &mut MysqlSession, explain: &Explain<'_>) -
         let used = sqlx::raw_sql(AssertSqlSafe(schema)).execute(&mut session.connection);
         used.await.map_err(|e| no_plan(&e))?;
     }
-    let plan = fetch(session, explain.text).await?;
+    let plan = fetch(session, explain.text).await;
+    release(session).await?;
     let source = SOURCE;
-    Ok(Explained { plan, source })
+    Ok(Explained { plan: plan?, source })
+}
+
+/// A view may have taken a lock while the server planned. This session holds none of its own.
+async fn release(session: &mut MysqlSession) -> Result<(), NoPlan> {
+    let sql = AssertSqlSafe(format!("{MARK}DO RELEASE_ALL_LOCKS()"));
+    match sqlx::raw_sql(sql).execute(&mut session.connection).await {
+        // MariaDB before 10.5.2 has no such function
+        Err(error) if number_of(&error) != Some(NO_FUNCTION) => Err(NoPlan::Fault(fault_of(&error))),
+        _ => Ok(()),
+    }
 }
 
 /// What speaks against the EXPLAIN of a statement that is proven to only read.

@@ -76,12 +76,7 @@ impl PlanRows {
     }
 
     /// A plan, with what was counted since the last look at it.
-    pub(crate) fn plan(
-        &mut self,
-        whose: Whose<'_>,
-        shown: Shown<'_>,
-        since: Sum,
-    ) -> Result<(), Fault> {
+    pub(crate) fn plan(&mut self, whose: Whose<'_>, shown: Shown<'_>, since: Sum) -> Result<(), Fault> {
         let hash = hex(shown.hash);
         let mut row = head("plan", whose, Some((shown, &hash)));
         row[9] = Cell::Int(since.calls);

@@ -30,6 +30,9 @@ const JSON: &str = "(FORMAT JSON, VERBOSE off, COSTS on)";
 const GENERIC_JSON: &str = "(GENERIC_PLAN, FORMAT JSON, VERBOSE off, COSTS on)";
 /// What is prepared outlives the transaction, so it goes before that ends.
 const DEALLOCATE: &str = "DEALLOCATE ringwatch";
+/// A function that is falsely declared IMMUTABLE may have set something or taken a lock while the server planned. Nothing
+/// of that stays: this session holds no lock of its own.
+const END: &str = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()";
 /// Where a role finds its names unless it was told otherwise.
 const USUAL_PATH: &str = "\"$user\", public";
 
@@ -48,10 +51,8 @@ pub(super) async fn explain(session: &mut PgSession, explain: &Explain<'_>) -> R
         run(connection, "BEGIN READ ONLY").await?;
         let path = search_path(explain.place, explain.role);
         let asked = asked(connection, explain, major, (&path, &limit)).await;
-        match &asked {
-            Err(NoPlan::Fault(_)) => {}
-            Ok(_) => run(connection, "COMMIT").await?,
-            Err(NoPlan::Refused(..)) => run(connection, "ROLLBACK").await?,
+        if !matches!(&asked, Err(NoPlan::Fault(_))) {
+            run(connection, END).await?;
         }
         asked
     });

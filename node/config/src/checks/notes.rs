@@ -15,13 +15,10 @@ pub(crate) fn notes(settings: &Settings) -> Vec<Complaint> {
     let used: HashSet<&ComponentId> = pipelines.flat_map(|pipeline| &pipeline.processors).collect();
     for (id, processor) in settings.processors.iter().filter(|(id, _)| used.contains(id)) {
         let path = component("processors", id);
-        match processor {
-            Processor::AdaptiveSampler(sampler) => {
-                environment(&path, sampler, &mut found);
-                small_rates(&path, sampler, &mut found);
-                ordered_texts(&path, sampler, &mut found);
-            }
-            _ => {}
+        if let Processor::AdaptiveSampler(sampler) = processor {
+            environment(&path, sampler, &mut found);
+            small_rates(&path, sampler, &mut found);
+            ordered_texts(&path, sampler, &mut found);
         }
     }
     found

@@ -156,7 +156,8 @@ pub struct PiiDetection {
     pub enabled: bool,
     /// In texts of statements.
     pub scan_query_text: bool,
-    /// In all other texts that are attributes.
+    /// In all other texts that are attributes, in attributes of resources, and for numbers of cards in whole numbers
+    /// that are attributes.
     pub scan_attributes: bool,
     /// In plans.
     pub scan_plans: bool,

@@ -11,9 +11,19 @@ fn faults(settings: &str) -> Vec<String> {
     lines.into_iter().filter_map(message).collect()
 }
 
+fn assert_refused(cases: &[(&str, &str)]) {
+    for (settings, expected) in cases {
+        let found = faults(settings);
+        assert!(
+            found.iter().any(|fault| fault == expected),
+            "{settings}: {found:?}"
+        );
+    }
+}
+
 #[test]
-fn what_cannot_be_meant_is_refused() {
-    for (settings, expected) in [
+fn times_and_bounds_that_cannot_be_meant_are_refused() {
+    assert_refused(&[
         (
             "auto_tuning: { learning_window: 0s }",
             "`learning_window` must be longer than 0s",
@@ -36,6 +46,12 @@ fn what_cannot_be_meant_is_refused() {
             "anomaly_detection: { min_ratio: 1 }",
             "`min_ratio` needs a number from 1.01 to 1000, not `1`",
         ),
+    ]);
+}
+
+#[test]
+fn names_and_texts_that_cannot_be_meant_are_refused() {
+    assert_refused(&[
         (
             "quality_validation: { required_attributes: [\"\"] }",
             "this name is empty; name a column or an attribute",
@@ -84,13 +100,7 @@ fn what_cannot_be_meant_is_refused() {
             "state_backend: file\n    state_file: \"\"",
             "`state_file` is empty; name a file, or write `state_backend: memory`",
         ),
-    ] {
-        let found = faults(settings);
-        assert!(
-            found.iter().any(|fault| fault == expected),
-            "{settings}: {found:?}"
-        );
-    }
+    ]);
 }
 
 #[test]

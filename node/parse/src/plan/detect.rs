@@ -45,7 +45,7 @@ pub(super) fn begins(text: &str) -> Option<Found> {
     if plan.starts_with("<explain") || plan.starts_with("<?xml") {
         return (!first.ends_with(['+', '\u{21b5}'])).then_some(Found::Xml(at));
     }
-    if is_tree(plan) && !plan.contains("\\n") {
+    if is_tree(plan) && !is_escaped_tree(plan) {
         return Some(Found::Tree(at));
     }
     let yaml = ["- Plan:", "Plan:", "- Query Text:", "Query Text:"];
@@ -81,6 +81,24 @@ pub(super) fn within(text: &str) -> Option<Found> {
 pub(super) fn is_tree(text: &str) -> bool {
     text.strip_prefix("-> ")
         .is_some_and(|rest| !rest.starts_with(' '))
+}
+
+/// Whether it is a TREE whose line breaks a client has escaped. MySQL itself escapes those in literals.
+pub(super) fn is_escaped_tree(text: &str) -> bool {
+    let text = text.trim_end_matches('\n');
+    if !is_tree(text) || text.contains('\n') {
+        return false;
+    }
+    let steps = |rest: &str| rest.trim_start_matches(' ').starts_with("-> ");
+    let mut breaks = text.match_indices("\\n");
+    text.trim_end_matches(['"', ' ', '|']).ends_with("\\n")
+        || breaks
+            .any(|(at, mark)| text.get(at + mark.len()..).is_some_and(steps) && ends_outside(text.get(..at)))
+}
+
+/// Whether there are as many quotes as end all literals.
+fn ends_outside(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text.matches('\'').count().is_multiple_of(2))
 }
 
 /// The begin of the first line of a YAML plan.

@@ -159,7 +159,7 @@ fn is_escaped(text: &str) -> bool {
     let json = text
         .strip_prefix(['{', '['])
         .is_some_and(|rest| rest.starts_with("\\n"));
-    json || (super::detect::is_tree(text) && text.contains("\\n"))
+    json || super::detect::is_escaped_tree(text)
 }
 
 /// The text with the line breaks that mysql's client writes as `\n` in its batch mode.

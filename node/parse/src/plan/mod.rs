@@ -30,7 +30,7 @@ pub use facts::{Attributes, Facts, Joins, Scans, facts};
 pub use fingerprint::fingerprint;
 pub use insights::{Insight, Severity, Thresholds};
 pub use limits::{Limits, PlanError};
-pub use scrub::scrub;
+pub use scrub::{scrub, scrub_with};
 pub use shape::Share;
 pub use tree::{Degraded, Engine, Format, Node, Plan, Property};
 

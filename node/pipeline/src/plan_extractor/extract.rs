@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use ringwatch_config::settings::{PlanExtractor as Settings, PlanInsights};
-use ringwatch_parse::plan::{Limits, PlanError, Thresholds, facts, parse, scrub};
+use ringwatch_parse::plan::{Limits, PlanError, Thresholds, facts, scrub_with};
 use tokio::time::Instant;
 
 use super::cache::{Known, Plans};
@@ -178,8 +178,7 @@ impl Extractor {
     }
 
     fn understand(&self, text: &str, limits: &Limits<'_>) -> Result<Known, PlanError> {
-        let clean = scrub(text, limits)?;
-        let facts = facts(&parse(&clean, limits)?, &self.thresholds);
+        let (clean, facts) = scrub_with(text, limits, |plan| facts(plan, &self.thresholds))?;
         for insight in &facts.insights {
             let insights = &self.series.insights;
             insights.with_label_values(&[&self.name, insight.kind]).inc();

@@ -24,6 +24,8 @@ use crate::throttle::Throttle;
 
 /// How many streams of targets are remembered.
 const REMEMBERED: usize = 16_384;
+/// A stream that did not come for so long, in nanoseconds, is another node's or nobody's by now.
+const GONE: i64 = 1800 * 1_000_000_000;
 
 /// Why a frame could not be checked.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +143,16 @@ impl Core {
         }
     }
 
+    /// Anomalies of streams that do not come any more are not counted any more.
+    pub(super) fn tidy(&mut self) {
+        let before = self.shared.clock().now().unix_nanos().saturating_sub(GONE);
+        for stream in self.streams.values_mut() {
+            if stream.tick.is_some_and(|tick| tick < before) {
+                self.anomalies = self.anomalies.saturating_sub(std::mem::take(&mut stream.off));
+            }
+        }
+    }
+
     /// Checks the rows of `frame`, changes what must not leave as it is, and lets go of rows that must not
     /// leave at all.
     ///
@@ -152,6 +164,12 @@ impl Core {
             of_target(id.target.as_str(), id.stream.name()),
             xxhash_rust::xxh3::xxh3_64(id.stream.database().unwrap_or_default().as_bytes()),
         );
+        self.hide_in_resource(frame, &id);
+        if frame.rows() == 0 {
+            // Nothing happened until then; that much it says.
+            self.pass_of(key, id.tick.unix_nanos());
+            return Ok(());
+        }
         let mut faults = Vec::new();
         let rows = self.keep_schema(frame.batch(), &id, key, &mut faults)?;
         let meta = frame.meta();

@@ -110,7 +110,7 @@ pub struct Finding {
     pub message: String,
     /// The tick of the reading in which it began.
     pub at: Tick,
-    /// The last reading in which it was. Of an anomaly it is the first: see `ended`.
+    /// The last reading in which it was.
     pub last: Tick,
     /// When an anomaly ended. `None` while it lasts, and for others.
     pub ended: Option<Tick>,

@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) message: String,
     pub(super) rows: u64,
     pub(super) score: f64,
+    /// The thing, where it is known by more than its subject.
+    pub(super) key: Option<u64>,
     pub(super) series: Option<u64>,
     pub(super) value: Option<String>,
 }
@@ -48,7 +50,7 @@ impl Findings {
 
     /// Notes something; whether it is new. What was there a short time ago goes on.
     pub(super) fn note(&mut self, id: &FrameId, check: Check, draft: Draft) -> bool {
-        let key = key_of(id, check, &draft.subject);
+        let key = draft.key.unwrap_or_else(|| key_of(id, check, &draft.subject));
         if let Some(known) = self.get_mut(key)
             && known.ended.is_none()
             && id
@@ -96,6 +98,14 @@ impl Findings {
     pub(super) fn end(&mut self, key: u64, tick: Tick) {
         if let Some(known) = self.get_mut(key) {
             known.ended.get_or_insert(tick);
+        }
+    }
+
+    /// Goes on with what is noted of a thing, if it is still there: it was so in one more row.
+    pub(super) fn go_on(&mut self, key: u64, tick: Tick) {
+        if let Some(known) = self.get_mut(key).filter(|known| known.ended.is_none()) {
+            known.last = known.last.max(tick);
+            known.rows = known.rows.saturating_add(1);
         }
     }
 

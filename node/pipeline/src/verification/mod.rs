@@ -65,7 +65,8 @@ impl Verification {
     /// A verification that begins with what `remembered` holds and gives what it remembers to `keeper`.
     ///
     /// # Errors
-    /// When a condition is none, a class is not known or a pattern cannot be used.
+    /// When a condition is none, a class is not known or a pattern cannot be used, or the system has no random
+    /// numbers for a key of hashes.
     pub fn new(
         name: &str,
         settings: &Settings,
@@ -78,7 +79,7 @@ impl Verification {
         let (state, feedback) = (remembered.unwrap_or_default(), metrics.feedback(name));
         Ok(Self {
             name: name.to_owned(),
-            shared: Arc::new(Shared::new(name, plan, keeper, clock.clone(), state, feedback)),
+            shared: Arc::new(Shared::new(name, plan, keeper, clock.clone(), state, feedback)?),
             resolver,
             metrics: metrics.clone(),
         })

@@ -76,7 +76,7 @@ const IDENTIFIERS: [&str; 20] = [
     "verification.rule",
 ];
 /// Where servers say from where somebody came: that is asked for, and no address out of somebody's data.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 10] = [
     "client_addr",
     "client_hostname",
     "client",
@@ -86,7 +86,10 @@ const ADDRESSES: [&str; 9] = [
     "postgresql.client_hostname",
     "query_start_text",
     "server.address",
+    "service.instance.id",
 ];
+/// How the names of numbers end that servers give to things, or compute: a long one is no card.
+const NUMBERS: [&str; 8] = ["queryid", "planid", "dbid", "oid", "pid", "xid", "lsn", "hash"];
 
 /// The names that mean the same as `name`, itself first.
 pub(super) fn aliases(name: &str) -> Vec<&str> {
@@ -105,6 +108,11 @@ pub(super) fn is_plan(name: &str) -> bool {
 /// Whether a text column of this name holds nothing that could be anybody's data.
 pub(super) fn is_harmless(name: &str) -> bool {
     IDENTIFIERS.contains(&name) || ADDRESSES.contains(&name)
+}
+
+/// Whether a whole number of this name is an identifier that a server made.
+pub(super) fn is_number_of_server(name: &str) -> bool {
+    NUMBERS.iter().any(|end| name.ends_with(end))
 }
 
 /// What values a column of numbers can have.

@@ -7,6 +7,7 @@ use ringwatch_config::settings::{AnomalyTag, PiiAction, PiiDetection, RuleAction
 use ringwatch_parse::expr::Condition;
 use ringwatch_parse::scan::{Class, Classes, Custom, Scanner};
 
+use super::names;
 use super::shape::TextKind;
 use crate::PipelineError;
 
@@ -86,6 +87,11 @@ impl Plan {
             }
     }
 
+    /// Whether an attribute of this name may hold something.
+    pub(super) fn is_attribute_scanned(&self, name: &str) -> bool {
+        self.scans(TextKind::Attribute) && !names::is_harmless(name) && !self.skipped_columns.contains(name)
+    }
+
     /// Whether rows with something found are dropped.
     pub(super) fn drops_pii(&self) -> bool {
         self.settings.pii_detection.action == PiiAction::Drop
@@ -106,6 +112,8 @@ fn scanner(name: &str, pii: &PiiDetection) -> Result<Option<Scanner>, PipelineEr
         .map(|pattern| Custom::new(&pattern.name, &pattern.pattern))
         .collect();
     let scanner = custom.and_then(|custom| Scanner::new(classes, &custom));
+    // A value that is nothing but digits says nothing here: servers have many identifiers of nine or ten.
+    let scanner = scanner.map(|scanner| scanner.whole_values(false));
     let scanner = scanner.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
         PipelineError::setting(name, format!("{error}{cause}"))

@@ -111,6 +111,7 @@ impl Processor for VerificationProcessor {
         if self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;
             self.shared.tidy();
+            self.core.tidy();
             self.flush(&mut Vec::new());
         }
     }

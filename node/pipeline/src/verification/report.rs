@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ringwatch_frame::FrameId;
 
-use super::anomaly::{Event, EventKind, Judged, Measure};
+use super::anomaly::{self, Event, EventKind, Judged, Measure};
 use super::columns::{Numbers, Texts};
 use super::core::{Core, Subject};
 use super::finding::Check;
@@ -16,6 +16,10 @@ use super::quality::Fault;
 impl Core {
     /// Notes a finding; whether it is new.
     pub(super) fn note(&mut self, id: &FrameId, check: Check, draft: Draft) -> bool {
+        let key = draft.key.unwrap_or_else(|| key_of(id, check, &draft.subject));
+        if self.learnt.is_muted(key, id.tick.unix_nanos()) {
+            return false;
+        }
         let is_new = self.shared.findings().note(id, check, draft);
         if is_new {
             self.series.finding(check);
@@ -102,30 +106,33 @@ impl Core {
 
     /// Anomalies that began and ended.
     pub(super) fn report_anomalies(&mut self, rows: &RecordBatch, subject: &Subject<'_>, judged: &Judged) {
+        if !judged.lasting.is_empty() {
+            let mut findings = self.shared.findings();
+            for key in &judged.lasting {
+                findings.go_on(*key, subject.id.tick);
+            }
+        }
         for event in &judged.events {
-            let name = format!(
-                "{} of {}",
-                event.measure.as_str(),
-                statement(rows, subject, event)
-            );
+            let key = anomaly::key_of(event.series, event.measure);
             match event.kind {
                 EventKind::Began { score, usual } => {
                     self.series.anomaly(event.measure);
+                    let name = statement(rows, subject, event);
                     let draft = Draft {
                         message: message(event.measure, event.value, usual),
-                        subject: name,
+                        subject: format!("{} of {name}", event.measure.as_str()),
                         rows: 1,
                         score: score.into(),
+                        key: Some(key),
                         series: Some(event.series),
                         ..Draft::default()
                     };
                     self.note(subject.id, Check::Anomaly, draft);
                 }
                 EventKind::Ended { is_new_usual } => {
-                    let key = key_of(subject.id, Check::Anomaly, &name);
                     self.shared.findings().end(key, subject.id.tick);
-                    tracing::debug!(processor = %self.name, target_id = %subject.id.target, statement = name, is_new_usual,
-                        "an anomaly ended");
+                    tracing::debug!(processor = %self.name, target_id = %subject.id.target, is_new_usual,
+                        series = event.series, "an anomaly ended");
                 }
             }
         }
@@ -139,8 +146,11 @@ fn message(measure: Measure, value: f64, usual: f64) -> String {
     }
 }
 
+/// The longest identifier that findings show: a hash of 256 bits in hexadecimal.
+const LONGEST_NAME: usize = 64;
+
 /// What a statement is called: its identifier, and a hash of its database and role, whose names may be
-/// somebody's.
+/// somebody's. What is too long for an identifier, or has other characters, may be anything and is not shown.
 fn statement(rows: &RecordBatch, subject: &Subject<'_>, event: &Event) -> String {
     let identity = subject
         .shape
@@ -151,6 +161,7 @@ fn statement(rows: &RecordBatch, subject: &Subject<'_>, event: &Event) -> String
     let text = |column| {
         Texts::of(column)
             .and_then(|texts| texts.get(event.row))
+            .filter(|text| text.len() <= LONGEST_NAME && text.bytes().all(is_of_name))
             .map(str::to_owned)
     };
     let number = |column| match Numbers::of(column)? {
@@ -159,4 +170,8 @@ fn statement(rows: &RecordBatch, subject: &Subject<'_>, event: &Event) -> String
     };
     let name = column.and_then(|column| text(column).or_else(|| number(column)));
     format!("{} ({:08x})", name.as_deref().unwrap_or("?"), event.series >> 32)
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || byte == b'-'
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
-use ringwatch_frame::{ColumnType, FrameMeta, Place, Role, role_of};
+use ringwatch_frame::{ColumnType, FrameMeta, Place, Role, is_attribute, role_of};
 use ringwatch_parse::expr::{Bound, Places};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -27,6 +27,8 @@ pub(super) struct Shape {
     /// What they should have and never can.
     pub(super) lacks: Vec<Arc<str>>,
     pub(super) texts: Vec<TextColumn>,
+    /// Columns of whole numbers that may hold those of cards.
+    pub(super) integers: Vec<usize>,
     /// Columns of numbers, with what they can be.
     pub(super) numbers: Vec<(usize, Range)>,
     pub(super) times: Vec<usize>,
@@ -75,6 +77,8 @@ pub(super) struct SeriesColumns {
     pub(super) calls: Option<usize>,
     pub(super) total: Option<usize>,
     pub(super) mean: Option<usize>,
+    /// Whether calls and total are those since the server's start, and not since the reading before.
+    pub(super) are_totals: bool,
 }
 
 /// The shapes of the streams that came, by receiver and stream.
@@ -101,7 +105,7 @@ impl Shapes {
             self.0.clear();
         }
         let column_of = |place: Place<'_>| resolver(&meta.source, stream, place);
-        let shape = Arc::new(Shape::new(plan, stream, schema, &column_of));
+        let shape = Arc::new(Shape::new(plan, meta, schema, &column_of));
         self.0.insert(key, Arc::clone(&shape));
         (shape, true)
     }
@@ -159,7 +163,10 @@ impl Finder<'_> {
 }
 
 impl Shape {
-    fn new(plan: &Plan, stream: &str, schema: &SchemaRef, column_of: ColumnOf<'_>) -> Self {
+    fn new(plan: &Plan, meta: &FrameMeta, schema: &SchemaRef, column_of: ColumnOf<'_>) -> Self {
+        let stream = meta.id.stream.name();
+        // Queries of one's own show what servers have counted; the other receivers make differences of it.
+        let are_totals = meta.source.split('/').next() == Some("sqlquery");
         let finder = Finder { schema, column_of };
         let statement = finder
             .find("query_text")
@@ -188,6 +195,7 @@ impl Shape {
             required,
             lacks,
             limited: limited(plan, &finder, &texts),
+            integers: integers(plan, &finder),
             texts: texts
                 .into_iter()
                 .filter(|text| is_scanned(plan, &finder, text))
@@ -195,7 +203,7 @@ impl Shape {
             numbers: numbers.map(|(at, name)| (at, names::range(name))).collect(),
             times: finder.all(ColumnType::Time).map(|(at, _)| at).collect(),
             figures,
-            series: series(&finder, identity, figures),
+            series: series(&finder, identity, figures, are_totals),
             rules,
             schema: Arc::clone(schema),
         }
@@ -257,8 +265,30 @@ fn is_scanned(plan: &Plan, finder: &Finder<'_>, text: &TextColumn) -> bool {
         .fields()
         .get(text.at)
         .map_or("", |field| field.name().as_str());
-    let is_skipped = text.kind == TextKind::Attribute && names::is_harmless(name);
-    plan.scans(text.kind) && !is_skipped && !plan.skipped_columns.contains(name)
+    if text.kind == TextKind::Attribute {
+        return plan.is_attribute_scanned(name);
+    }
+    plan.scans(text.kind) && !plan.skipped_columns.contains(name)
+}
+
+/// Columns of whole numbers that go out as attributes under their own names, and are neither identifiers nor
+/// amounts as far as these say.
+fn integers(plan: &Plan, finder: &Finder<'_>) -> Vec<usize> {
+    let is_attribute = |at: usize, name: &str| {
+        finder
+            .schema
+            .fields()
+            .get(at)
+            .is_some_and(|field| is_attribute(field))
+            || (finder.column_of)(Place::Attribute(name)).as_deref() == Some(name)
+    };
+    let columns = finder.all(ColumnType::Int).filter(|(at, name)| {
+        is_attribute(*at, name)
+            && plan.is_attribute_scanned(name)
+            && !names::is_number_of_server(name)
+            && names::range(name) == Range::Any
+    });
+    columns.map(|(at, _)| at).collect()
 }
 
 fn limited(plan: &Plan, finder: &Finder<'_>, texts: &[TextColumn]) -> Vec<usize> {
@@ -275,7 +305,12 @@ fn limited(plan: &Plan, finder: &Finder<'_>, texts: &[TextColumn]) -> Vec<usize>
     found
 }
 
-fn series(finder: &Finder<'_>, identity: Option<usize>, figures: Figures) -> Option<SeriesColumns> {
+fn series(
+    finder: &Finder<'_>,
+    identity: Option<usize>,
+    figures: Figures,
+    are_totals: bool,
+) -> Option<SeriesColumns> {
     let has_mean = figures.mean.is_some() || (figures.total.is_some() && figures.calls.is_some());
     let mut columns = vec![identity.filter(|_| has_mean)?];
     for name in ["database", "user", "toplevel"] {
@@ -286,5 +321,6 @@ fn series(finder: &Finder<'_>, identity: Option<usize>, figures: Figures) -> Opt
         calls: figures.calls,
         total: figures.total,
         mean: figures.mean,
+        are_totals,
     })
 }

@@ -11,7 +11,8 @@ use super::finding::{Check, Finding, FindingId, Verdict};
 use super::findings::Findings;
 use super::metrics::Counters;
 use super::plan::Plan;
-use super::state::{Learnt, Terms, VerificationState};
+use super::state::{Key, Learnt, Terms, VerificationState};
+use crate::PipelineError;
 use crate::store::{Keeper, KeeperStatus};
 
 /// What the processors of one verification and its handles share.
@@ -50,7 +51,7 @@ impl Shared {
         clock: Clock,
         state: VerificationState,
         feedback: Counters,
-    ) -> Self {
+    ) -> Result<Self, PipelineError> {
         let settings = &plan.settings.feedback;
         let terms = Terms {
             mute_for: *settings.mute_for,
@@ -58,10 +59,12 @@ impl Shared {
             max_entries: usize::try_from(settings.max_entries).unwrap_or(usize::MAX),
         };
         let mut state = state.checked(&terms);
-        if state.key.len() != 64 {
-            state.key = new_key();
+        if !state.key.is_whole() {
+            let problem = "the system has no random numbers to make a key of hashes from: give `hash_key`, or start again";
+            let key = Key::random();
+            state.key = key.ok_or_else(|| PipelineError::setting(name, problem))?;
         }
-        Self {
+        Ok(Self {
             name: name.to_owned(),
             findings: Mutex::new(Findings::new(plan.settings.max_findings)),
             state: Mutex::new(state),
@@ -72,7 +75,7 @@ impl Shared {
             changes: AtomicU64::new(1),
             pipelines: Mutex::default(),
             feedback,
-        }
+        })
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -81,7 +84,7 @@ impl Shared {
 
     /// The key that hashes are made with where the settings name none.
     pub(super) fn key(&self) -> Vec<u8> {
-        locked(&self.state).key.clone().into_bytes()
+        locked(&self.state).key.bytes()
     }
 
     /// The findings, locked: hold it for a moment.
@@ -147,13 +150,15 @@ impl Shared {
         verdict: Verdict,
         who: &str,
     ) -> Result<Finding, FeedbackError> {
+        let is_new;
         let finding = {
             let mut findings = self.findings();
             let finding = findings.find(id).ok_or(FeedbackError::Unknown(id))?;
             if finding.check == Check::Fixes {
                 return Err(FeedbackError::NoJudgement(finding.check));
             }
-            finding.verdict = Some(verdict);
+            // To say the same of one anomaly again is no more evidence.
+            is_new = finding.verdict.replace(verdict) != Some(verdict);
             finding.clone()
         };
         let (is_wrong, now) = (verdict == Verdict::Wrong, self.clock.now());
@@ -161,6 +166,7 @@ impl Shared {
             let mut state = locked(&self.state);
             match (&finding.value, finding.series) {
                 (Some(value), _) => state.judge_value(value, is_wrong, now, &self.terms),
+                (None, Some(_)) if !is_new => {}
                 (None, Some(series)) => state.judge_series(series, is_wrong, now, &self.terms),
                 (None, None) => state.judge_check(finding.key, is_wrong, now, &self.terms),
             }
@@ -239,14 +245,6 @@ impl Shared {
         }
         faults
     }
-}
-
-/// 32 random bytes in hexadecimal. The hasher's seeds are random.
-fn new_key() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    (0..4_u64)
-        .map(|part| format!("{:016x}", RandomState::new().hash_one(part)))
-        .collect()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

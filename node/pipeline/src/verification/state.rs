@@ -1,9 +1,12 @@
 //! What outlives the process: feedback, and thresholds that were learnt.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chacha20poly1305::aead::OsRng;
+use chacha20poly1305::aead::rand_core::RngCore as _;
 use ringwatch_frame::Tick;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +24,7 @@ const NOTHING: f32 = 1.05;
 #[serde(default)]
 pub struct VerificationState {
     /// The key of those hashes where the settings name none, in hexadecimal.
-    pub(super) key: String,
+    pub(super) key: Key,
     /// Values that are no personal data, by the names that the scanner gives them, and since when.
     pub(super) allowed: BTreeMap<String, i64>,
     /// Series that need more evidence: by how many times, and since when.
@@ -30,6 +33,36 @@ pub struct VerificationState {
     pub(super) muted: BTreeMap<Hex, i64>,
     /// Thresholds by pipeline and stream.
     pub(super) thresholds: BTreeMap<String, BTreeMap<Arc<str>, [f32; 2]>>,
+}
+
+/// 32 random bytes in hexadecimal. It is written to the state's file and shown nowhere.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Key(String);
+
+impl Key {
+    /// A new one; `None` where the system gives no random numbers.
+    pub(super) fn random() -> Option<Self> {
+        let mut bytes = [0; 32];
+        OsRng.try_fill_bytes(&mut bytes).ok()?;
+        Some(Self(bytes.map(|byte| format!("{byte:02x}")).concat()))
+    }
+
+    /// Whether it is one.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.len() == 64 && self.0.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
+    /// What hashes are keyed with.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.clone().into_bytes()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
 }
 
 /// A hash, which people read in hexadecimal.
@@ -160,13 +193,16 @@ fn faded(factor: f32, at: i64, now: Tick, half_life: Duration) -> f32 {
 
 /// Lets the oldest go where there are too many.
 fn forget<K: Ord + Clone, V>(entries: &mut BTreeMap<K, V>, most: usize, at: impl Fn(&V) -> i64) {
-    while entries.len() > most.max(1) {
-        let oldest = entries
-            .iter()
-            .min_by_key(|(_, value)| at(value))
-            .map(|(key, _)| key.clone());
-        let Some(oldest) = oldest else { return };
-        entries.remove(&oldest);
+    let Some(more) = entries.len().checked_sub(most.max(1)).filter(|more| *more > 0) else {
+        return;
+    };
+    let mut by_age: Vec<_> = entries
+        .iter()
+        .map(|(key, value)| (at(value), key.clone()))
+        .collect();
+    by_age.sort_unstable();
+    for (_, key) in by_age.into_iter().take(more) {
+        entries.remove(&key);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 use ringwatch_config::settings::RuleAction;
-use ringwatch_frame::Frame;
+use ringwatch_frame::{Frame, FrameId};
 use ringwatch_parse::expr::Faults;
 
 use super::columns::mix;
 use super::core::{Core, Failure, Subject};
 use super::finding::Check;
+use super::findings::Draft;
 use super::quality::{Fault, contradictions, missing, out_of_range};
 use super::tags::{Changes, Tags};
 
@@ -39,25 +40,25 @@ impl Core {
         }
     }
 
-    /// Whether statements behave as usual.
-    pub(super) fn judge_behaviour(&mut self, rows: &RecordBatch, subject: &Subject<'_>) -> Tags {
-        let stream = self.streams.touch(subject.key);
-        if let Some(before) = stream.tick
-            && subject.tick > before
-        {
+    /// Notes a reading of a stream; how many seconds it was after the one before.
+    pub(super) fn pass_of(&mut self, stream: u64, tick: i64) -> Option<f64> {
+        let stream = self.streams.touch(stream);
+        let before = stream.tick.unwrap_or(tick);
+        if tick > before {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "a time between readings needs few digits"
             )]
-            let seconds = (subject.tick - before) as f64 / 1e9;
+            let seconds = tick.saturating_sub(before) as f64 / 1e9;
             stream.seconds = Some(seconds);
         }
-        stream.tick = Some(
-            stream
-                .tick
-                .map_or(subject.tick, |before| before.max(subject.tick)),
-        );
-        let seconds = stream.seconds;
+        stream.tick = Some(before.max(tick));
+        stream.seconds
+    }
+
+    /// Whether statements behave as usual.
+    pub(super) fn judge_behaviour(&mut self, rows: &RecordBatch, subject: &Subject<'_>) -> Tags {
+        let seconds = self.pass_of(subject.key, subject.tick);
         let (Some(detector), Some(columns)) = (&mut self.detector, &subject.shape.series) else {
             return Tags::default();
         };
@@ -71,6 +72,7 @@ impl Core {
             &mut judged,
         );
         let off = judged.off as u64;
+        let stream = self.streams.touch(subject.key);
         self.anomalies = (self.anomalies + off).saturating_sub(std::mem::replace(&mut stream.off, off));
         for (measure, before, after) in detector.turn(name, subject.tick, judged.judged) {
             self.series.threshold_changes.inc();
@@ -133,6 +135,35 @@ impl Core {
         Ok(dropped)
     }
 
+    /// Hides what must not leave in the attributes of the resource. That keeps no row from leaving.
+    pub(super) fn hide_in_resource(&mut self, frame: &mut Frame, id: &FrameId) {
+        let mut told = Vec::new();
+        let Some(inspector) = &mut self.inspector else {
+            return;
+        };
+        let clean = inspector.resource(&frame.meta().resource, &self.shared.plan, &mut told);
+        if let Some(clean) = clean {
+            frame.set_resource(clean);
+        }
+        let drafts: Vec<Draft> = told
+            .into_iter()
+            .map(|told| {
+                let (class, attribute) = (inspector.name(told.class), told.attribute);
+                self.series.pii(class, 1);
+                Draft {
+                    subject: format!("{} in resource attribute {attribute}", told.value),
+                    message: format!("the resource attribute `{attribute}` held what looks like `{class}`"),
+                    rows: frame.rows(),
+                    value: Some(told.value),
+                    ..Draft::default()
+                }
+            })
+            .collect();
+        for draft in drafts {
+            self.note(id, Check::Pii, draft);
+        }
+    }
+
     /// Hides what must not leave; the rows that had it.
     pub(super) fn inspect(
         &mut self,
@@ -173,20 +204,24 @@ impl Core {
 
     /// Lets attributes have only so many values.
     pub(super) fn fold(&mut self, changes: &mut Changes, subject: &Subject<'_>) -> Result<(), Failure> {
-        let Some(mut guard) = self.guard.take() else {
+        let Some(guard) = &mut self.guard else {
             return Ok(());
         };
+        let mut all = Vec::new();
         for at in &subject.shape.limited {
-            let Some(column) = changes.rows().columns().get(*at).map(ArrayRef::clone) else {
+            // As it is by now: what was hidden in it must not come back.
+            let Some(column) = changes.column(*at).map(Arc::clone) else {
                 continue;
             };
             let attribute = mix(subject.key, *at as u64);
             if let Some((column, rows)) = guard.fold(attribute, &column, subject.tick)? {
                 changes.replace(*at, column);
-                self.report_folded(subject, *at, rows);
+                all.push((*at, rows));
             }
         }
-        self.guard = Some(guard);
+        for (at, rows) in all {
+            self.report_folded(subject, at, rows);
+        }
         Ok(())
     }
 }

@@ -109,7 +109,10 @@ fn page(sheet: &StreamSheet) -> String {
         }
     }
     for event in sheet.event.iter().chain(&sheet.further_events) {
-        let only = event.only.as_ref().map_or_else(String::new, |only| format!(" (rows with {only})"));
+        let only = event
+            .only
+            .as_ref()
+            .map_or_else(String::new, |only| format!(" (rows with {only})"));
         let _ = writeln!(text, "\nRecord {}{only}: {}", event.name, event.description);
         for (place, column) in &event.places {
             let _ = writeln!(text, "  {place:44} {column}");

@@ -21,9 +21,11 @@ pub(super) fn switch_names(settings: &Settings, catalogue: &Catalogue) -> Vec<Co
     let mut complaints = Vec::new();
     for (id, receiver) in &settings.receivers {
         let (engine, metrics, attributes) = match receiver {
-            Receiver::Postgresql(receiver) => {
-                ("postgresql", Some(&receiver.metrics), &receiver.resource_attributes)
-            }
+            Receiver::Postgresql(receiver) => (
+                "postgresql",
+                Some(&receiver.metrics),
+                &receiver.resource_attributes,
+            ),
             Receiver::Mysql(receiver) => ("mysql", None, &receiver.resource_attributes),
             Receiver::Sqlquery(_) => continue,
         };

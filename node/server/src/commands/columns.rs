@@ -6,8 +6,7 @@ use ringwatch_catalogue::model::Engine;
 use ringwatch_catalogue::{Catalogue, Projection, Projections};
 use ringwatch_collect::{EngineSettings, SqlPlan, Wants, projections_of};
 use ringwatch_config::settings::{
-    AttributeActionKind, ComponentId, Driver, Pipeline, Processor, Receiver, SamplingRule,
-    SqlqueryReceiver,
+    AttributeActionKind, ComponentId, Driver, Pipeline, Processor, Receiver, SamplingRule, SqlqueryReceiver,
 };
 use ringwatch_config::{Complaint, Settings};
 use ringwatch_frame::Place;

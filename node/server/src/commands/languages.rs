@@ -1,5 +1,8 @@
 //! Checks of the texts in the configuration that a language is for: statements of transforms, conditions of
-//! samplers.
+//! samplers and verifications.
+
+#[path = "languages_scans.rs"]
+mod scans;
 
 use ringwatch_config::settings::{
     AdaptiveSampler, ComponentId, Processor, RuleCondition, RuleOperator, SamplingRule, Scalar,
@@ -7,7 +10,7 @@ use ringwatch_config::settings::{
 };
 use ringwatch_config::{Complaint, Settings};
 use ringwatch_parse::expr::{Condition, Context, ExprError, Literal, Operator, Program};
-use ringwatch_pipeline::{adaptive_sampler, transform};
+use ringwatch_pipeline::{adaptive_sampler, transform, verification};
 
 /// Complaints about texts that are no statements and no conditions, each with the character.
 pub(super) fn languages(settings: &Settings) -> Vec<Complaint> {
@@ -23,6 +26,10 @@ pub(super) fn languages(settings: &Settings) -> Vec<Complaint> {
             Processor::AdaptiveSampler(sampler) => {
                 rules(id, sampler, &mut found);
                 adaptive_sampler::unmatched_rules(&id.to_string(), sampler, &[]).err()
+            }
+            Processor::Verification(verification) => {
+                scans::texts(id, verification, &mut found);
+                verification::check(&id.to_string(), verification).err()
             }
             _ => None,
         };
@@ -255,6 +262,35 @@ processors:
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("7:31: `mean_exec_time >> 1`: "), "{found:?}");
         assert!(found[1].starts_with("8:79: "), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_verification_cannot_use_is_told_with_its_place() {
+        let found = faults(
+            "  verification:
+    quality_validation:
+      rules: [{ name: a, condition: 'calls > 1' }, { name: b, condition: 'calls >' }]
+    pii_detection:
+      classes: [email, e_mail]
+      patterns:
+        - { name: fine, pattern: 'a+' }
+        - { name: broken, pattern: '(${SECRET}' }
+        - { name: all, pattern: 'a*' }
+        - { name: email, pattern: 'b' }
+",
+        );
+        let starts = [
+            "7:74: `calls >`: ",
+            "9:24: `e_mail`: ",
+            "12:36: ",
+            "13:33: ",
+            "14:19: ",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:?}");
+        for (fault, start) in found.iter().zip(starts) {
+            assert!(fault.starts_with(start), "{found:?}");
+        }
+        assert!(!found.join("\n").contains("canary"), "{found:?}");
     }
 
     #[test]

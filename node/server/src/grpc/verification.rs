@@ -33,7 +33,10 @@ pub(super) struct VerificationService {
 }
 
 impl VerificationService {
-    pub(super) fn new(controls: Vec<VerificationControl>, knowledge: watch::Receiver<Arc<Knowledge>>) -> Self {
+    pub(super) fn new(
+        controls: Vec<VerificationControl>,
+        knowledge: watch::Receiver<Arc<Knowledge>>,
+    ) -> Self {
         Self { controls, knowledge }
     }
 
@@ -61,15 +64,26 @@ impl VerificationService {
 
     /// What became of feedback on a finding of this node; `None` where there is no such finding.
     fn own_feedback(&self, id: FindingId, wanted: &v1::GiveFeedbackRequest) -> Option<Answer> {
-        let who: String = wanted.who.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-        let verdict = if wanted.wrong { Verdict::Wrong } else { Verdict::Right };
-        self.controls.iter().find_map(|control| match control.feedback(id, verdict, &who) {
-            Ok(finding) => Some(Ok(Response::new(v1::GiveFeedbackResponse {
-                finding: Some(wire(finding, &control.status().name, &self.me())),
-            }))),
-            Err(FeedbackError::Unknown(_)) => None,
-            Err(refused) => Some(Err(Status::failed_precondition(refused.to_string()))),
-        })
+        let who: String = wanted
+            .who
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(LONGEST_NAME)
+            .collect();
+        let verdict = if wanted.wrong {
+            Verdict::Wrong
+        } else {
+            Verdict::Right
+        };
+        self.controls
+            .iter()
+            .find_map(|control| match control.feedback(id, verdict, &who) {
+                Ok(finding) => Some(Ok(Response::new(v1::GiveFeedbackResponse {
+                    finding: Some(wire(finding, &control.status().name, &self.me())),
+                }))),
+                Err(FeedbackError::Unknown(_)) => None,
+                Err(refused) => Some(Err(Status::failed_precondition(refused.to_string()))),
+            })
     }
 }
 

@@ -70,7 +70,6 @@ impl Node {
         let mut watching = Watching::new(&own.health, clock);
 
         let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
-        let projections = Arc::new(projections);
         let flow = start_flow(
             &settings,
             &projections,

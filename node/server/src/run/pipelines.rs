@@ -163,7 +163,11 @@ fn own_faults(
     match settings.processors.get(id) {
         Some(ProcessorSettings::Verification(_)) => {
             let verification = processors.verification(&id.to_string());
-            Box::new(move || verification.as_ref().map_or_else(Vec::new, |own| own.status().faults))
+            Box::new(move || {
+                verification
+                    .as_ref()
+                    .map_or_else(Vec::new, |own| own.status().faults)
+            })
         }
         _ => Box::new(Vec::new),
     }

@@ -16,8 +16,8 @@ use ringwatch_deliver::Signal;
 use ringwatch_frame::{Books, Clock};
 use ringwatch_pipeline::circuit_breaker::{BreakerMetrics, BreakerParts, Breakers};
 use ringwatch_pipeline::rate_limiter::{LimiterMetrics, Limits};
-use ringwatch_pipeline::verification::{Verification, VerificationControl, VerificationMetrics};
 use ringwatch_pipeline::store::{FileStore, KeeperHandle, StateStore, recall, start_keeper};
+use ringwatch_pipeline::verification::{Verification, VerificationControl, VerificationMetrics};
 use ringwatch_pipeline::{
     AdaptiveSampler, AttributesProcessor, BatchProcessor, CircuitBreakerProcessor, MemoryLimiter,
     PipelineMetrics, PlanExtractor, PlanMetrics, Processor, RateLimiterProcessor, ResourceProcessor,

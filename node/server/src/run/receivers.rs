@@ -1,5 +1,7 @@
 //! Receivers: what each reads of its targets, and what becomes of it.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use ringwatch_catalogue::{Catalogue, Projections};
 use ringwatch_collect::{ReaderPlan, ReceiverPlan, SqlPlan, Wants, projections_of};
@@ -14,7 +16,7 @@ pub(crate) struct Receivers {
     /// What is read, by receiver.
     pub(crate) plans: Vec<ReaderPlan>,
     /// What becomes of it.
-    pub(crate) projections: Projections,
+    pub(crate) projections: Arc<Projections>,
 }
 
 /// Plans every receiver that a pipeline names.
@@ -36,9 +38,7 @@ pub(crate) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
                 ReceiverPlan::new(engine, &source, &**receiver, wants).into()
             }
             Receiver::Mysql(receiver) => {
-                let engine = catalogue
-                    .engine("mysql")
-                    .context("the catalogue lacks MySQL")?;
+                let engine = catalogue.engine("mysql").context("the catalogue lacks MySQL")?;
                 projections_of(&mut projections, engine, &source, &**receiver, wants);
                 ReceiverPlan::new(engine, &source, &**receiver, wants).into()
             }
@@ -51,6 +51,7 @@ pub(crate) fn plan_receivers(settings: &Settings, catalogue: &Catalogue) -> anyh
         };
         plans.push(plan);
     }
+    let projections = Arc::new(projections);
     Ok(Receivers { plans, projections })
 }
 

@@ -116,9 +116,18 @@ mod tests {
     #[test]
     fn plans_of_our_own_statements_are_left_out() {
         for (plan, ours) in [
-            ("Query Text: /* ringwatch postgresql.statements */ select 1\nResult  (cost=0.00..0.01 rows=1 width=4)", true),
-            (r#"{ "Query Text": "/* ringwatch */ select 1", "Plan": { "Node Type": "Result" } }"#, true),
-            ("Query Text: select 1\nResult  (cost=0.00..0.01 rows=1 width=4)", false),
+            (
+                "Query Text: /* ringwatch postgresql.statements */ select 1\nResult  (cost=0.00..0.01 rows=1 width=4)",
+                true,
+            ),
+            (
+                r#"{ "Query Text": "/* ringwatch */ select 1", "Plan": { "Node Type": "Result" } }"#,
+                true,
+            ),
+            (
+                "Query Text: select 1\nResult  (cost=0.00..0.01 rows=1 width=4)",
+                false,
+            ),
         ] {
             assert_eq!(is_ours(plan), ours, "{plan}");
         }

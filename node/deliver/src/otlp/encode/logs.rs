@@ -6,7 +6,9 @@ use ringwatch_frame::{Cell, Frame};
 
 use super::attribute::Attribute;
 use super::{ENTRIES, wire};
-use crate::project::{Added, Column, Keep, Plain, RecordPlaces, TraceParent, record_columns, record_constants};
+use crate::project::{
+    Added, Column, Keep, Plain, RecordPlaces, TraceParent, record_columns, record_constants,
+};
 
 const TIME: u8 = 1;
 const SEVERITY_NUMBER: u8 = 2;

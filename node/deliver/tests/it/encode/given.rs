@@ -177,28 +177,30 @@ fn event() -> impl Strategy<Value = Event> {
         places,
         only(),
     )
-        .prop_map(|(name, constants, attributes, trace_parent, places, only)| Event {
-            name: name.into(),
-            description: String::new(),
-            body: places.0,
-            severity_text: places.1,
-            severity_number: places.2,
-            timestamp: places.3,
-            constants,
-            attributes: attributes
-                .into_iter()
-                .enumerate()
-                .map(|(at, (column, scale, text, null))| EventAttribute {
-                    key: if at == 0 { "state".into() } else { format!("a{at}") },
-                    column,
-                    scale,
-                    text,
-                    null,
-                })
-                .collect(),
-            trace_parent,
-            only,
-        })
+        .prop_map(
+            |(name, constants, attributes, trace_parent, places, only)| Event {
+                name: name.into(),
+                description: String::new(),
+                body: places.0,
+                severity_text: places.1,
+                severity_number: places.2,
+                timestamp: places.3,
+                constants,
+                attributes: attributes
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, (column, scale, text, null))| EventAttribute {
+                        key: if at == 0 { "state".into() } else { format!("a{at}") },
+                        column,
+                        scale,
+                        text,
+                        null,
+                    })
+                    .collect(),
+                trace_parent,
+                only,
+            },
+        )
 }
 
 pub(super) fn projection() -> impl Strategy<Value = Projection> {

@@ -1,6 +1,7 @@
 //! Conditions in the one spelling that is hashed.
 
-use crate::sql::{Dialect, obfuscate};
+use super::super::scrub::expression;
+use crate::sql::Dialect;
 
 /// A condition without its literals, parameters, qualifiers and white space.
 ///
@@ -8,9 +9,7 @@ use crate::sql::{Dialect, obfuscate};
 /// them only with `VERBOSE` or where there are several tables. A value that is cast is a value, and a list of
 /// values is one.
 pub(super) fn canonical(dialect: Dialect, condition: &str) -> String {
-    let Ok(text) = obfuscate(dialect, condition) else {
-        return "?".to_owned();
-    };
+    let text = expression(dialect, condition);
     let mut writer = Writer::default();
     let mut rest = text.as_str();
     while let Some((piece, after)) = next(rest) {

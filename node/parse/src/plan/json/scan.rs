@@ -11,7 +11,8 @@ pub(super) struct Quoted {
 /// The end of the string whose content begins at `start`; `None` where the text ends before it does.
 ///
 /// A quote ends a string only where something follows that can follow a string. In JSON that is always so;
-/// where somebody forgot to escape the quotes in a condition it tells the last of them.
+/// where somebody forgot to escape the quotes in a condition, as MariaDB does, it is the last of the line if
+/// a key and its value fill the line, and else the first that looks like the last.
 pub(super) fn quoted(text: &[u8], start: usize) -> Option<Quoted> {
     let mut at = start;
     let mut loose = false;
@@ -29,9 +30,32 @@ pub(super) fn quoted(text: &[u8], start: usize) -> Option<Quoted> {
                 loose,
             });
         }
+        if !loose && let Some(end) = end_of_line(text, start, at) {
+            return Some(Quoted {
+                end,
+                next: end + 1,
+                loose,
+            });
+        }
         loose = true;
         at += 1;
     }
+}
+
+/// Where the string ends whose content begins at `start`, if a key stands before it on its line and nothing
+/// but the string and a comma behind it. A quote at `from` is known to be none that ends it.
+fn end_of_line(text: &[u8], start: usize, from: usize) -> Option<usize> {
+    let before = text.get(..start)?;
+    let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let before = before.get(line..)?.trim_ascii().strip_prefix(b"\"")?;
+    let key = before.strip_suffix(b"\"")?.trim_ascii_end().strip_suffix(b":")?;
+    let key = key.trim_ascii_end().strip_suffix(b"\"")?;
+    let rest = text.get(from..)?;
+    let end = rest.iter().position(|b| *b == b'\n')?;
+    let said = rest.get(..end)?.trim_ascii_end();
+    let said = said.strip_suffix(b",").unwrap_or(said).trim_ascii_end();
+    let last = from + said.strip_suffix(b"\"")?.len();
+    (!key.contains(&b'"') && last > from).then_some(last)
 }
 
 /// Whether what is at `at` can follow a string; a string does where a comma was forgotten.

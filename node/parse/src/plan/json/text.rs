@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The text that `raw` (what is between the quotes) stands for; borrowed where it has no escapes.
 ///
 /// Never fails: half of a surrogate pair becomes U+FFFD, and of an escape that JSON does not know the
-/// character after the backslash stays.
+/// character after the backslash stays. `\'` stays whole: who writes it means the quote in a literal of SQL.
 pub fn unescape(raw: &str) -> Cow<'_, str> {
     if !raw.as_bytes().contains(&b'\\') {
         return Cow::Borrowed(raw);
@@ -14,6 +14,9 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
         out.push_str(plain);
+        if escape.starts_with('\'') {
+            out.push('\\');
+        }
         let (char, used) = escaped(escape);
         out.extend(char);
         rest = escape.get(used..).unwrap_or_default();

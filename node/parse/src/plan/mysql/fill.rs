@@ -19,8 +19,22 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
                 step(node, &mut sketch.role);
                 figures(node);
             }
-            Role::Wrap => buffered(node),
+            Role::Wrap => {
+                buffered(node);
+                joined(node);
+            }
             Role::Block | Role::Filter | Role::Joined => {}
+        }
+    }
+}
+
+/// The condition of MariaDB's join by a buffer is on the rows that were joined. What is here becomes the
+/// table's, which has another.
+fn joined(node: &mut Node<'_>) {
+    if node.property("buffer_type").is_some() {
+        let condition = node.properties.iter_mut().find(|(key, _)| key == "Filter");
+        if let Some((key, _)) = condition {
+            *key = Cow::Borrowed("Join Filter");
         }
     }
 }

@@ -87,10 +87,24 @@ fn is_hashed(inner: &Node<'_>) -> bool {
     })
 }
 
-/// What the JSON tells of the kind of a join; of outer joins it tells nothing.
+/// What the JSON tells of the kind of a join. An outer join it tells only where there is a condition on what
+/// may be missing.
 fn join_type(inner: &Node<'_>) -> Option<Cow<'static, str>> {
     if is(inner, "not_exists") {
         return Some(Cow::Borrowed("Anti"));
     }
+    let is_outer = |key| inner.text(key).is_some_and(may_be_missing);
+    if is_outer("Filter") || is_outer("Join Filter") {
+        return Some(Cow::Borrowed("Left"));
+    }
     inner.property("first_match").map(|_| Cow::Borrowed("Semi"))
+}
+
+/// Whether a condition holds only for rows that were found. The other conditions of this kind in MariaDB
+/// compare with a value of the statement around.
+fn may_be_missing(condition: &str) -> bool {
+    let only_if = condition.strip_prefix("<if>(").is_some_and(|condition| {
+        condition.starts_with("is_not_null_compl(") || condition.starts_with("found_match(")
+    });
+    only_if || (condition.starts_with("trigcond(") && !condition.contains("<cache>("))
 }

@@ -6,6 +6,8 @@ use super::draft::{Draft, Link, Role};
 use super::{finish, operation};
 
 const ARROW: &str = "-> ";
+/// What a subquery begins with.
+const SUBQUERY: &str = "Select #";
 
 /// Reads the plan that begins at or after byte `from`.
 pub(in super::super) fn read<'a>(
@@ -25,12 +27,18 @@ pub(in super::super) fn read<'a>(
         while open.last().is_some_and(|(column, _)| *column >= line.column) {
             open.pop();
         }
-        if open.is_empty() && !draft.nodes.is_empty() {
-            // Another plan.
-            break;
+        let mut parent = open.last().map(|(_, place)| *place);
+        if parent.is_none() && !draft.nodes.is_empty() {
+            // Subqueries of what is selected stand behind the tree. All else is another plan.
+            if !text
+                .get(line.start..line.end)
+                .is_some_and(|said| said.starts_with(SUBQUERY))
+            {
+                break;
+            }
+            parent = Some(0);
         }
         watch.check_open(open.len())?;
-        let parent = open.last().map(|(_, place)| *place);
         let place = draft.add(parent, Role::Step, Link::Input, limits)?;
         open.push((line.column, place));
         let said = text.get(line.start..line.end).unwrap_or_default().trim_end();

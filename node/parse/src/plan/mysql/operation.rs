@@ -6,7 +6,7 @@ use super::super::{Node, Property};
 use super::draft::{Link, Role, Sketch};
 
 /// What an operation's text begins with, and the node that it is. The first that fits.
-const KINDS: [(&str, &str); 47] = [
+const KINDS: [(&str, &str); 48] = [
     ("Table scan on", "Seq Scan"),
     ("Scan new records on", "WorkTable Scan"),
     ("Rows fetched before execution", "Result"),
@@ -48,6 +48,7 @@ const KINDS: [(&str, &str); 47] = [
     ("Cache", "Memoize"),
     ("Stream results", ""),
     ("Invalidate", ""),
+    ("Repeat until convergence", ""),
     ("Select #", ""),
     ("Covering index", "Index Only Scan"),
     ("Single-row covering index", "Index Only Scan"),
@@ -72,6 +73,9 @@ const JOINS: [(&str, &str); 6] = [
     ("inner ", "Inner"),
     ("Inner ", "Inner"),
 ];
+
+/// What `UPDATE` and `DELETE` of one table say: MySQL runs them in another way and shows no more of it.
+const ELSEWHERE: &str = "<not executable by iterator executor>";
 
 /// What the operation of a sketch says it is and does.
 pub(super) fn read<'a>(sketch: &mut Sketch<'a>, operation: &'a str) {
@@ -102,6 +106,9 @@ pub(super) fn read<'a>(sketch: &mut Sketch<'a>, operation: &'a str) {
         }
         Some(kind) => node.node_type = Cow::Borrowed(kind),
         None => node.node_type = Cow::Borrowed("Unknown"),
+    }
+    if operation == ELSEWHERE {
+        node.node_type = Cow::Borrowed("ModifyTable");
     }
     match kind.unwrap_or_default() {
         "Seq Scan" | "WorkTable Scan" | "Index Scan" | "Index Only Scan" => scan(node, operation),

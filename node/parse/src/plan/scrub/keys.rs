@@ -1,7 +1,11 @@
 //! What the values of each key are, as far as literals are concerned. What is not known is hidden.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
+use super::columns;
+use super::lists::{COLUMNS, EXPRESSIONS, FIGURES, LITERALS, NAMES, OPERATIONS};
 use super::operation::operation;
 use crate::sql::{Dialect, obfuscate};
 
@@ -12,6 +16,8 @@ pub(crate) enum Meaning {
     Name,
     /// SQL, or a part of it.
     Expression,
+    /// The name of a column as it is, or an expression that an index is of.
+    Column,
     /// A step of MySQL's in words, with expressions in it.
     Operation,
     /// Figures with units and words between them.
@@ -20,232 +26,29 @@ pub(crate) enum Meaning {
     Unknown,
 }
 
-/// Words and names. Those of MySQL and MariaDB are in small letters.
-const NAMES: [&str; 80] = [
-    "Node Type",
-    "Join Type",
-    "Strategy",
-    "Parent Relationship",
-    "Subplan Name",
-    "Relation Name",
-    "Schema",
-    "Alias",
-    "Index Name",
-    "CTE Name",
-    "Function Name",
-    "Table Function Name",
-    "Tuplestore Name",
-    "Partial Mode",
-    "Scan Direction",
-    "Operation",
-    "Command",
-    "Sort Method",
-    "Sort Methods Used",
-    "Sort Space Type",
-    "Cache Mode",
-    "Storage",
-    "Custom Plan Provider",
-    "Conflict Resolution",
-    "Conflict Arbiter Indexes",
-    "Sampling Method",
-    "Trigger Name",
-    "Constraint Name",
-    "Relation",
-    "Access Type",
-    "access_type",
-    "table_name",
-    "possible_keys",
-    "key",
-    "used_key_parts",
-    "key_parts",
-    "using_join_buffer",
-    "join_type",
-    "join_algorithm",
-    "buffer_type",
-    "select_type",
-    "query_type",
-    "index_access_type",
-    "index_name",
-    "schema_name",
-    "alias",
-    "partitions",
-    "used_partitions",
-    "buffer_result",
-    "row_ids",
-    "materialized_from_subquery",
-    "first_match",
-    "loosescan",
-    "insert_into",
-    "table_list",
-    "recursive",
-    "sharing_temporary_table_with",
-    "union_result",
-    "strategy",
-    "temporary_table",
-    "filesort",
-    "rowid_filter",
-    "covering",
-    "semi_join_strategy",
-    "FirstMatch",
-    "firstmatch",
-    "duplicates_removal",
-    "subquery_location",
-    "hash_join_build",
-    "index_merge",
-    "intersect",
-    "union",
-    "sort_union",
-    "mrr_type",
-    "pushed_index_condition_type",
-    "using_index_for_group_by",
-    "using_index_for_skip_scan",
-    "backward_scan",
-    "algorithm",
-    "json_schema_version",
-];
-
-/// Parts of statements.
-const EXPRESSIONS: [&str; 56] = [
-    "Query Text",
-    "Query Parameters",
-    "Output",
-    "Group Key",
-    "Group Keys",
-    "Grouping Sets",
-    "Hash Key",
-    "Hash Keys",
-    "Sort Key",
-    "Presorted Key",
-    "Cache Key",
-    "Order By",
-    "Sampling",
-    "Sampling Parameters",
-    "Repeatable Seed",
-    "Function Call",
-    "Table Function Call",
-    "Remote SQL",
-    "Relations",
-    "Window",
-    "Sort Clause",
-    "Tasks Shown",
-    "Settings",
-    "Replaces",
-    "Target Tables",
-    "attached_condition",
-    "attached_having",
-    "index_condition",
-    "having_condition",
-    "condition",
-    "extra_condition",
-    "hash_condition",
-    "join_condition",
-    "join_conditions",
-    "lookup_condition",
-    "filter_condition",
-    "pushed_index_condition",
-    "pushed_condition",
-    "outer_ref_condition",
-    "pseudo_bits_condition",
-    "rowid_filter_condition",
-    "ranges",
-    "sort_fields",
-    "sort_key",
-    "filesort_key",
-    "group_by_fields",
-    "group_items",
-    "partition_by",
-    "order_by",
-    "query",
-    "name",
-    "message",
-    "used_columns",
-    "ref",
-    "functions",
-    "lookup_references",
-];
-
-/// MySQL's steps in words.
-const OPERATIONS: [&str; 2] = ["operation", "heading"];
-
-/// Figures: PostgreSQL's text has several in one line, MySQL's JSON has them as texts.
-const FIGURES: [&str; 51] = [
-    "Buffers",
-    "I/O Timings",
-    "WAL",
-    "Heap Blocks",
-    "Tuples",
-    "Memory",
-    "Estimates",
-    "Sort Method",
-    "Full-sort Groups",
-    "Pre-sorted Groups",
-    "Buckets",
-    "Batches",
-    "Planned Partitions",
-    "Hits",
-    "Storage",
-    "Timing",
-    "Options",
-    "Functions",
-    "Planning Time",
-    "Planning time",
-    "Execution Time",
-    "Execution time",
-    "Total runtime",
-    "Total Runtime",
-    "Query Identifier",
-    "Serialization",
-    "Workers Planned",
-    "Workers Launched",
-    "Subplans Removed",
-    "query_cost",
-    "read_cost",
-    "eval_cost",
-    "prefix_cost",
-    "sort_cost",
-    "data_read_per_join",
-    "filtered",
-    "r_filtered",
-    "key_length",
-    "rows",
-    "buffer_size",
-    "r_buffer_size",
-    "select_id",
-    "cost",
-    "r_total_time_ms",
-    "r_table_time_ms",
-    "r_other_time_ms",
-    "rows_examined_per_scan",
-    "rows_produced_per_join",
-    "r_hit_ratio",
-    "r_output_rows",
-    "r_used_priority_queue",
-];
-
-/// The numbers that come from a statement: what it is limited to.
-const LITERALS: [&str; 6] = [
-    "limit",
-    "limit_offset",
-    "offset",
-    "per_chunk_limit",
-    "row_limit",
-    "r_limit",
-];
+/// All lists as one. A key that is in several has the meaning that is put in last.
+static MEANINGS: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
+    let lists: [(&[&'static str], Meaning); 5] = [
+        (&OPERATIONS, Meaning::Operation),
+        (&FIGURES, Meaning::Figures),
+        (&NAMES, Meaning::Name),
+        (&COLUMNS, Meaning::Column),
+        (&EXPRESSIONS, Meaning::Expression),
+    ];
+    let all = lists.into_iter();
+    all.flat_map(|(keys, meaning)| keys.iter().map(move |key| (*key, meaning)))
+        .collect()
+});
 
 /// What the text of this key is.
 pub(crate) fn meaning(key: &str) -> Meaning {
     // A part of a property has the key of the part behind a dot; see `Full-sort Groups.Group Count`.
     let key = key.rsplit('.').next().unwrap_or(key);
-    if EXPRESSIONS.contains(&key) || is_condition(key) {
-        Meaning::Expression
-    } else if NAMES.contains(&key) {
-        Meaning::Name
-    } else if FIGURES.contains(&key) || key.starts_with("Worker ") {
-        Meaning::Figures
-    } else if OPERATIONS.contains(&key) {
-        Meaning::Operation
-    } else {
-        Meaning::Unknown
+    match MEANINGS.get(key) {
+        Some(meaning) => *meaning,
+        None if is_condition(key) => Meaning::Expression,
+        None if key.starts_with("Worker ") => Meaning::Figures,
+        None => Meaning::Unknown,
     }
 }
 
@@ -262,9 +65,13 @@ pub(crate) fn is_literal(key: &str) -> bool {
 
 /// A text without the literals in it.
 pub(crate) fn hide<'t>(dialect: Dialect, key: &str, text: &'t str) -> Cow<'t, str> {
+    // The tree has the columns of each engine under the same key.
+    let listed = key == "Output" && dialect != Dialect::PostgreSql;
     match meaning(key) {
+        Meaning::Column if columns::is_name(text) => Cow::Borrowed(text),
+        Meaning::Expression if listed && columns::is_name(text) => Cow::Borrowed(text),
         Meaning::Name => Cow::Borrowed(text),
-        Meaning::Expression => Cow::Owned(expression(dialect, text)),
+        Meaning::Column | Meaning::Expression => Cow::Owned(expression(dialect, text)),
         Meaning::Operation => Cow::Owned(operation(text)),
         Meaning::Figures if is_figures(text) => Cow::Borrowed(text),
         Meaning::Figures | Meaning::Unknown => Cow::Borrowed("?"),
@@ -273,7 +80,43 @@ pub(crate) fn hide<'t>(dialect: Dialect, key: &str, text: &'t str) -> Cow<'t, st
 
 /// An expression without its literals; `?` where it is no SQL.
 pub(crate) fn expression(dialect: Dialect, text: &str) -> String {
-    obfuscate(dialect, text).unwrap_or_else(|_| "?".to_owned())
+    if is_column(text) {
+        return text.to_owned();
+    }
+    let hide = |text: &str| obfuscate(dialect, text).unwrap_or_else(|_| "?".to_owned());
+    match dialect {
+        Dialect::PostgreSql => hide(text),
+        Dialect::MySql | Dialect::MariaDb if text.contains('#') => {
+            columns::hide(dialect, hide(&numbered(text))).replace(NUMBER, "#")
+        }
+        Dialect::MySql | Dialect::MariaDb => columns::hide(dialect, hide(text)),
+    }
+}
+
+/// Stands for the sign of a number while a text is lexed.
+const NUMBER: &str = "number_sign_";
+
+/// A text whose subqueries have names: `(select #2)` and MariaDB's `(subquery#2)` would begin comments.
+fn numbered(text: &str) -> String {
+    let mut parts = text.split('#');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_name = out.ends_with("select ") || out.ends_with("subquery");
+        let is_number = part.starts_with(|c: char| c.is_ascii_digit());
+        out.push_str(if is_name && is_number { NUMBER } else { "#" });
+        out.push_str(part);
+    }
+    out
+}
+
+/// Whether it is a name such as `orders.id`, without quotes. Most expressions of a plan are, and lexing them
+/// would take most of the time.
+fn is_column(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let starts = part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        starts && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    text.split('.').all(is_part)
 }
 
 /// Whether a text is made of numbers, units and words.
@@ -283,4 +126,31 @@ pub(crate) fn is_figures(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b" .,=:()/%+-_".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_not_lexed_would_stay_as_they_are() {
+        for name in [
+            "a",
+            "orders.id",
+            "s.orders.Id",
+            "_x.NULL",
+            "select.e",
+            "current_date",
+            "N",
+            "x1.b2",
+        ] {
+            assert!(is_column(name));
+            for dialect in [Dialect::PostgreSql, Dialect::MySql, Dialect::MariaDb] {
+                assert_eq!(obfuscate(dialect, name).as_deref(), Ok(name));
+            }
+        }
+        for text in ["", "1", "a.1b", "a.", "'x'", "a b", "$1", "a.*"] {
+            assert!(!is_column(text), "{text}");
+        }
+    }
 }

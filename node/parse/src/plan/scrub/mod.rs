@@ -1,6 +1,8 @@
 //! Plans without literals.
 
+mod columns;
 mod keys;
+mod lists;
 mod operation;
 mod structured;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use super::detect::{self, Found, Json};
 use super::json::Reader;
 use super::xml::XmlReader;
 use super::yaml::YamlReader;
-use super::{Limits, PlanError, frame, parse, text};
+use super::{Engine, Limits, Node, Plan, PlanError, frame, parse, text};
 use crate::sql::Dialect;
 
 /// The plan in its own format, with `?` for every literal in its expressions, statements and settings. It
@@ -33,14 +35,46 @@ use crate::sql::Dialect;
 ///
 /// As [`parse`]: what cannot be read cannot be scrubbed, and must not leave.
 pub fn scrub(text: &str, limits: &Limits<'_>) -> Result<String, PlanError> {
+    scrub_with(text, limits, |_| ()).map(|(scrubbed, ())| scrubbed)
+}
+
+/// The same, and what `read` makes of the tree of the scrubbed plan, which so need not be read again.
+///
+/// # Errors
+///
+/// As [`scrub`].
+pub fn scrub_with<T>(
+    text: &str,
+    limits: &Limits<'_>,
+    read: impl FnOnce(&Plan<'_>) -> T,
+) -> Result<(String, T), PlanError> {
     let plan = parse(text, limits)?;
-    let scrubbed = written(text, super::fingerprint::dialect(plan.engine), limits)?;
-    let nodes = parse(&scrubbed, limits).map(|plan| plan.nodes.len());
-    if nodes != Ok(plan.nodes.len()) {
-        let what = "some of it cannot be told from its literals";
-        return Err(PlanError::Invalid { at: 0, what });
+    let mut scrubbed = written(text, super::fingerprint::dialect(plan.engine), limits)?;
+    if let Some(query) = plan.query.as_deref().filter(|_| plan.engine == Engine::MySql) {
+        let mut words = columns::named_by_literals(query);
+        words.retain(|word| !vocabulary::is_known(word));
+        for name in plan.nodes.iter().flat_map(names) {
+            words.remove(name);
+        }
+        if !words.is_empty() {
+            limits.check_time()?;
+            scrubbed = columns::without_words(&scrubbed, &words);
+        }
     }
-    Ok(scrubbed)
+    let what = "some of it cannot be told from its literals";
+    let unlike = PlanError::Invalid { at: 0, what };
+    let result = match parse(&scrubbed, limits) {
+        Ok(again) if again.nodes.len() == plan.nodes.len() => read(&again),
+        Err(PlanError::TimedOut) => return Err(PlanError::TimedOut),
+        _ => return Err(unlike),
+    };
+    Ok((scrubbed, result))
+}
+
+/// The names that a node needs to be the same.
+fn names<'p>(node: &'p Node<'_>) -> impl Iterator<Item = &'p str> {
+    let names = [&node.relation, &node.schema, &node.alias, &node.index];
+    names.into_iter().filter_map(|name| name.as_deref())
 }
 
 fn written(text: &str, dialect: Dialect, limits: &Limits<'_>) -> Result<String, PlanError> {

@@ -108,7 +108,14 @@ fn scalar<'a, S: Source<'a>, W: Writer>(
         Kind::Flag(false) => writer.word("false"),
         Kind::Text => {
             let text = source.text(token);
-            writer.text(&hide(dialect, key, &text));
+            let hidden = hide(dialect, key, &text);
+            // MariaDB's releases escape nothing, so that a backslash may be of JSON or of a literal. Where
+            // that makes a difference nobody knows which part is a literal.
+            let doubtful = dialect == Dialect::MariaDb && token.raw.contains('\\');
+            if doubtful && hide(dialect, key, token.raw) != hidden {
+                return writer.text("?");
+            }
+            writer.text(&hidden);
         }
         _ => writer.word("null"),
     }

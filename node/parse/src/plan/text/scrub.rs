@@ -185,7 +185,7 @@ fn property(text: &str) -> Option<String> {
         _ if key == "Settings" => expression(Dialect::PostgreSql, value)
             .replace("= ?", "= '?'")
             .into(),
-        Meaning::Unknown if figure(value).is_some() => value.into(),
+        Meaning::Unknown if figure(value).is_some() || matches!(value, "true" | "false") => value.into(),
         // Names are in quotes here where they need them.
         Meaning::Name | Meaning::Operation if !is_figures(value) => {
             expression(Dialect::PostgreSql, value).into()

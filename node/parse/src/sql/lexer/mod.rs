@@ -12,6 +12,7 @@ pub(super) use self::class::Class;
 pub(super) use self::class::is_word;
 use self::class::{MYSQL, POSTGRESQL};
 use self::gaps::Gaps;
+pub(super) use self::quoted::Backslashes;
 use super::{Dialect, Unlexable};
 
 /// The most digits that a parameter has: a statement takes at most 65535 of them. What is longer is an
@@ -87,8 +88,7 @@ pub(super) struct Lexer<'a> {
     dialect: Dialect,
     /// Where the version comment that is open ends; zero without one.
     version_end: usize,
-    /// The quotes in which a backslash is nothing special, in MySQL with another `sql_mode`.
-    plain_quotes: &'static [u8],
+    backslashes: Backslashes,
     gaps: Gaps,
 }
 
@@ -103,15 +103,15 @@ impl<'a> Lexer<'a> {
             },
             dialect,
             version_end: 0,
-            plain_quotes: b"",
+            backslashes: Backslashes::Usual,
             gaps: Gaps::new(text.as_bytes()),
         }
     }
 
-    /// The same where a backslash is nothing special in some quotes.
-    pub(super) fn with_plain_quotes(dialect: Dialect, text: &'a str, plain_quotes: &'static [u8]) -> Self {
+    /// The same as a server with other settings reads it.
+    pub(super) fn with_backslashes(dialect: Dialect, text: &'a str, backslashes: Backslashes) -> Self {
         Self {
-            plain_quotes,
+            backslashes,
             ..Self::new(dialect, text)
         }
     }

@@ -4,6 +4,19 @@ use super::class::{Class, is_word};
 use super::{Kind, Lexer, PARAMETER_DIGITS};
 use crate::sql::key::end_of;
 
+/// What a backslash in a string is, which settings of the server change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sql) enum Backslashes {
+    /// What it is without such settings.
+    Usual,
+    /// Nothing special in double quotes, in MySQL with `ANSI_QUOTES`.
+    PlainInDouble,
+    /// Nothing special, in MySQL with `NO_BACKSLASH_ESCAPES`.
+    Plain,
+    /// It takes the next character with it, in PostgreSQL without `standard_conforming_strings`.
+    Escape,
+}
+
 impl Lexer<'_> {
     /// What a single quote begins.
     #[inline(always)]
@@ -28,9 +41,12 @@ impl Lexer<'_> {
     /// A string of PostgreSQL, whose meaning of a backslash depends on `standard_conforming_strings`, which
     /// the text does not tell. Where the two readings part, each may show what the other knows to be inside a
     /// string, so all that follows is hidden. Only `ESCAPE '\'` is taken for what it says: the other reading
-    /// of it is an error.
+    /// of it seldom is a statement.
     pub(super) fn plain_string(&mut self) -> Kind {
         if self.rest().starts_with(br"'\'") && self.peek(3) != Some(b'\'') && self.is_after_escape() {
+            if self.backslashes == Backslashes::Escape {
+                return self.backslash_string(b'\'');
+            }
             self.at += 3;
             return Kind::String;
         }
@@ -66,7 +82,12 @@ impl Lexer<'_> {
 
     /// A string in which a backslash takes the next character with it: after `E`, and all of MySQL's.
     pub(super) fn backslash_string(&mut self, quote: u8) -> Kind {
-        if self.plain_quotes.contains(&quote) {
+        let is_plain = match self.backslashes {
+            Backslashes::Usual | Backslashes::Escape => false,
+            Backslashes::PlainInDouble => quote == b'"',
+            Backslashes::Plain => true,
+        };
+        if is_plain {
             return match self.quoted_name(quote) {
                 Kind::QuotedName => Kind::String,
                 cut => cut,

@@ -1,6 +1,6 @@
 //! Names before a bracket.
 
-use super::functions::{mysql, postgresql};
+use super::functions::{Written, mysql, postgresql};
 use super::proof::Proof;
 use super::{NotReadOnly, Place};
 use crate::sql::Dialect;
@@ -42,10 +42,16 @@ impl Proof<'_> {
             _ if is_keyword && !is_quoted => Ok(()),
             // With an argument it sets what it gives back from then on.
             "last_insert_id" if self.kind(self.at + 2) != Some(Kind::Close) => Err(NotReadOnly::Function),
-            name => mysql(name, self.dialect).and(match is_qualified {
-                true => Err(NotReadOnly::UnknownFunction),
-                false => Ok(()),
-            }),
+            name => {
+                let written = Written {
+                    in_quotes: is_quoted,
+                    adjacent: self.is_adjacent(),
+                };
+                mysql(name, self.dialect, written).and(match is_qualified {
+                    true => Err(NotReadOnly::UnknownFunction),
+                    false => Ok(()),
+                })
+            }
         }
     }
 

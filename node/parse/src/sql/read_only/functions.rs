@@ -15,17 +15,30 @@ pub(super) fn postgresql(name: &str) -> Result<(), NotReadOnly> {
     }
 }
 
+/// How a name stands before a bracket.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    pub(super) in_quotes: bool,
+    /// Nothing is between it and the bracket.
+    pub(super) adjacent: bool,
+}
+
 /// A function of MySQL or MariaDB, or a reserved word before a bracket. The server prefers its own functions
-/// to
-/// stored ones, unless a schema comes first.
-pub(super) fn mysql(name: &str, dialect: Dialect) -> Result<(), NotReadOnly> {
-    let own = match dialect {
-        Dialect::MariaDb => HARMLESS_IN_MARIADB,
-        _ => HARMLESS_IN_MYSQL,
+/// to stored ones, unless a schema comes first. Those of its grammar are its own only as they are written
+/// there: `` `count`(a) `` calls a stored function, and so does `count (a)` without `IGNORE_SPACE`.
+pub(super) fn mysql(name: &str, dialect: Dialect, written: Written) -> Result<(), NotReadOnly> {
+    let (own, words, adjacent) = match dialect {
+        Dialect::MariaDb => (OWN_OF_MARIADB, WORDS_OF_MARIADB, ADJACENT_OF_MARIADB),
+        _ => (OWN_OF_MYSQL, WORDS_OF_MYSQL, &[][..]),
     };
-    if is_one_of(EFFECTS_IN_MYSQL, name) {
-        Err(NotReadOnly::Function)
-    } else if is_one_of(HARMLESS, name) || is_one_of(own, name) {
+    let is = |both: &[&str], one: &[&str]| is_one_of(both, name) || is_one_of(one, name);
+    // The default of a column may be the next value of a sequence.
+    let is_next_value = name == "default" && dialect == Dialect::MariaDb;
+    if is_next_value || is_one_of(EFFECTS_IN_MYSQL, name) {
+        return Err(NotReadOnly::Function);
+    }
+    let is_word = is(WORDS, words) || (written.adjacent && is(ADJACENT, adjacent));
+    if is(OWN, own) || (is_word && !written.in_quotes) {
         Ok(())
     } else {
         Err(NotReadOnly::UnknownFunction)
@@ -73,80 +86,104 @@ pub(super) const EFFECTS_IN_MYSQL: &[&str] = &[
     "sys_get", "sys_set", "wait_for_executed_gtid_set", "wait_until_sql_thread_after_gtids",
 ];
 
-/// Functions without effects that MySQL and MariaDB have, and the reserved words before a bracket.
+/// Functions without effects that MySQL and MariaDB have. All of these lists hold what MySQL has from 8.0 to
+/// 9.7 and MariaDB from 10.4 on: where a server lacks one, a stored function may have its name.
 #[rustfmt::skip]
-pub(super) const HARMLESS: &[&str] = &[
-    "abs", "acos", "adddate", "addtime", "aes_decrypt", "aes_encrypt", "all", "and", "as", "ascii", "asin",
-    "atan", "atan2", "avg", "between", "bigint", "bin", "binary", "bit_and", "bit_count", "bit_length",
-    "bit_or", "bit_xor", "by", "case", "cast", "ceil", "ceiling", "char", "char_length", "character",
-    "character_length", "charset", "coalesce", "coercibility", "collate", "compress", "concat", "concat_ws",
-    "connection_id", "conv", "convert", "convert_tz", "cos", "cot", "count", "crc32", "cross", "cume_dist",
-    "curdate", "current_date", "current_time", "current_timestamp", "current_user", "curtime", "database",
-    "date", "date_add", "date_format", "date_sub", "datediff", "day", "dayname", "dayofmonth", "dayofweek",
-    "dayofyear", "dec", "decimal", "decode", "default", "degrees", "dense_rank", "des_decrypt",
-    "des_encrypt", "distinct", "distinctrow", "div", "double", "else", "elt", "encode", "encrypt", "except",
-    "exists", "exp", "export_set", "extract", "extractvalue", "field", "find_in_set", "first_value", "float",
-    "floor", "force", "format", "format_bytes", "found_rows", "from", "from_base64", "from_days",
-    "from_unixtime", "geomcollection", "geometrycollection", "get_format", "greatest", "group_concat",
-    "having", "hex", "high_priority", "hour", "if", "ifnull", "ignore", "in", "index", "inet6_aton",
-    "inet6_ntoa", "inet_aton", "inet_ntoa", "inner", "insert", "instr", "int", "integer", "intersect",
-    "interval", "is", "is_free_lock", "is_ipv4", "is_ipv4_compat", "is_ipv4_mapped", "is_ipv6",
-    "is_used_lock", "isnull", "join", "json_array", "json_array_append", "json_array_insert",
-    "json_arrayagg", "json_contains", "json_contains_path", "json_depth", "json_extract", "json_insert",
-    "json_keys", "json_length", "json_merge", "json_merge_patch", "json_merge_preserve", "json_object",
-    "json_objectagg", "json_overlaps", "json_quote", "json_remove", "json_replace", "json_schema_valid",
-    "json_search", "json_set", "json_table", "json_type", "json_unquote", "json_valid", "json_value", "key",
-    "keys", "lag", "last_day", "last_insert_id", "last_value", "lateral", "lcase", "lead", "least", "left",
-    "length", "like", "limit", "linestring", "ln", "localtime", "localtimestamp", "locate", "log", "log10",
-    "log2", "lower", "lpad", "ltrim", "make_set", "makedate", "maketime", "match", "max", "mbrcontains",
-    "mbrdisjoint", "mbrequals", "mbrintersects", "mbroverlaps", "mbrtouches", "mbrwithin", "md5",
-    "mediumint", "microsecond", "mid", "min", "minute", "mod", "month", "monthname", "multilinestring",
-    "multipoint", "multipolygon", "name_const", "natural", "not", "now", "nth_value", "ntile", "nullif",
-    "numeric", "oct", "octet_length", "on", "or", "ord", "outer", "over", "partition", "percent_rank",
-    "period_add", "period_diff", "pi", "point", "polygon", "position", "pow", "power", "quarter", "quote",
-    "radians", "rand", "random_bytes", "rank", "real", "regexp", "regexp_instr", "regexp_replace",
-    "regexp_substr", "repeat", "replace", "reverse", "right", "rlike", "round", "row", "row_count",
-    "row_number", "rpad", "rtrim", "schema", "sec_to_time", "second", "select", "session_user", "sha",
-    "sha1", "sha2", "sign", "sin", "smallint", "soundex", "space", "sql_buffer_result",
-    "sql_calc_found_rows", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext", "st_buffer",
+pub(super) const OWN: &[&str] = &[
+    "abs", "acos", "addtime", "aes_decrypt", "aes_encrypt", "asin", "atan", "atan2", "bin", "bit_count",
+    "bit_length", "ceil", "ceiling", "char_length", "character_length", "coercibility", "compress",
+    "concat", "concat_ws", "connection_id", "conv", "convert_tz", "cos", "cot", "crc32", "date_format",
+    "datediff", "dayname", "dayofmonth", "dayofweek", "dayofyear", "degrees", "elt", "exp", "export_set",
+    "extractvalue", "field", "find_in_set", "floor", "found_rows", "from_base64", "from_days",
+    "from_unixtime", "greatest", "hex", "ifnull", "inet6_aton", "inet6_ntoa", "inet_aton", "inet_ntoa",
+    "instr", "is_free_lock", "is_ipv4", "is_ipv4_compat", "is_ipv4_mapped", "is_ipv6", "is_used_lock",
+    "isnull", "json_array", "json_array_append", "json_array_insert", "json_contains", "json_contains_path",
+    "json_depth", "json_extract", "json_insert", "json_keys", "json_length", "json_merge",
+    "json_merge_patch", "json_merge_preserve", "json_object", "json_quote", "json_remove", "json_replace",
+    "json_search", "json_set", "json_type", "json_unquote", "json_valid", "last_day", "last_insert_id",
+    "lcase", "least", "length", "ln", "locate", "log", "log10", "log2", "lower", "lpad", "ltrim",
+    "make_set", "makedate", "maketime", "mbrcontains", "mbrdisjoint", "mbrequals", "mbrintersects",
+    "mbroverlaps", "mbrtouches", "mbrwithin", "monthname", "name_const", "nullif", "oct", "octet_length",
+    "ord", "period_add", "period_diff", "pi", "pow", "power", "quote", "radians", "rand", "regexp_instr",
+    "regexp_replace", "regexp_substr", "reverse", "round", "rpad", "rtrim", "sec_to_time", "sha2", "sign",
+    "sin", "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext", "st_buffer",
     "st_centroid", "st_contains", "st_convexhull", "st_crosses", "st_difference", "st_dimension",
     "st_disjoint", "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope", "st_equals",
-    "st_exteriorring", "st_geohash", "st_geomcollfromtext", "st_geometryn", "st_geometrytype",
-    "st_geomfromgeojson", "st_geomfromtext", "st_geomfromwkb", "st_interiorringn", "st_intersection",
-    "st_intersects", "st_isclosed", "st_isempty", "st_issimple", "st_isvalid", "st_length",
-    "st_numgeometries", "st_numinteriorring", "st_numpoints", "st_overlaps", "st_pointfromtext", "st_pointn",
-    "st_polyfromtext", "st_simplify", "st_srid", "st_startpoint", "st_symdifference", "st_touches",
-    "st_union", "st_within", "st_x", "st_y", "std", "stddev", "stddev_pop", "stddev_samp", "str_to_date",
-    "straight_join", "strcmp", "subdate", "substr", "substring", "substring_index", "subtime", "sum",
-    "sysdate", "system_user", "tan", "then", "time", "time_format", "time_to_sec", "timediff", "timestamp",
-    "timestampadd", "timestampdiff", "tinyint", "to_base64", "to_days", "to_seconds", "trim", "truncate",
-    "ucase", "uncompress", "uncompressed_length", "unhex", "union", "unix_timestamp", "updatexml", "upper",
-    "use", "user", "using", "utc_date", "utc_time", "utc_timestamp", "uuid", "uuid_short", "values",
-    "var_pop", "var_samp", "varbinary", "varchar", "variance", "version", "week", "weekday", "weekofyear",
-    "weight_string", "when", "where", "window", "with", "xor", "year", "yearweek",
+    "st_exteriorring", "st_geomcollfromtext", "st_geometryn", "st_geometrytype", "st_geomfromgeojson",
+    "st_geomfromtext", "st_geomfromwkb", "st_interiorringn", "st_intersection", "st_intersects",
+    "st_isclosed", "st_isempty", "st_issimple", "st_length", "st_numgeometries", "st_numpoints",
+    "st_overlaps", "st_pointfromtext", "st_pointn", "st_polyfromtext", "st_srid", "st_startpoint",
+    "st_symdifference", "st_touches", "st_union", "st_within", "st_x", "st_y", "str_to_date", "strcmp",
+    "substring_index", "subtime", "tan", "time_format", "time_to_sec", "timediff", "to_base64", "to_days",
+    "to_seconds", "ucase", "uncompress", "uncompressed_length", "unhex", "unix_timestamp", "updatexml",
+    "upper", "uuid", "uuid_short", "version", "weekday", "weekofyear", "yearweek",
 ];
 
-/// Those that only MySQL has.
+/// Functions of the grammar, and reserved words before a bracket.
 #[rustfmt::skip]
-pub(super) const HARMLESS_IN_MYSQL: &[&str] = &[
-    "any_value", "bin_to_uuid", "distance", "format_pico_time", "grouping", "icu_version", "is_uuid",
-    "json_pretty", "json_schema_validation_report", "json_storage_free", "json_storage_size", "mbrcoveredby",
-    "mbrcovers", "ps_current_thread_id", "ps_thread_id", "regexp_like", "st_collect", "st_frechetdistance",
-    "st_hausdorffdistance", "st_latfromgeohash", "st_latitude", "st_longfromgeohash", "st_longitude",
-    "st_makeenvelope", "st_pointfromgeohash", "st_swapxy", "st_transform", "st_validate", "statement_digest",
-    "statement_digest_text", "string_to_vector", "uuid_to_bin", "validate_password_strength", "vector_dim",
-    "vector_to_string",
+pub(super) const WORDS: &[&str] = &[
+    "all", "and", "as", "ascii", "avg", "between", "bigint", "binary", "by", "case", "char", "character",
+    "charset", "coalesce", "collate", "convert", "cross", "current_date", "current_time",
+    "current_timestamp", "current_user", "database", "date", "day", "dec", "decimal", "distinct",
+    "distinctrow", "div", "double", "else", "except", "exists", "float", "force", "format", "from",
+    "get_format", "having", "high_priority", "hour", "if", "ignore", "in", "index", "inner", "insert",
+    "int", "integer", "intersect", "interval", "is", "join", "json_value", "key", "keys", "last_value",
+    "left", "like", "limit", "localtime", "localtimestamp", "match", "mediumint", "microsecond", "minute",
+    "mod", "month", "natural", "not", "numeric", "on", "or", "outer", "over", "partition", "quarter",
+    "real", "regexp", "repeat", "replace", "right", "rlike", "row", "row_count", "row_number", "schema",
+    "second", "select", "smallint", "sql_buffer_result", "sql_calc_found_rows", "straight_join", "then",
+    "time", "timestamp", "timestampadd", "timestampdiff", "tinyint", "truncate", "union", "use", "user",
+    "using", "utc_date", "utc_time", "utc_timestamp", "values", "varbinary", "varchar", "week",
+    "weight_string", "when", "where", "window", "with", "xor", "year",
 ];
 
-/// Those that only MariaDB has.
+/// Functions of the grammar of one or the other that are such only with the bracket right behind them.
 #[rustfmt::skip]
-pub(super) const HARMLESS_IN_MARIADB: &[&str] = &[
-    "add_months", "chr", "column_add", "column_check", "column_create", "column_delete", "column_exists",
-    "column_get", "column_json", "column_list", "crc32c", "decode_oracle", "format_pico_time",
-    "json_array_intersect", "json_compact", "json_detailed", "json_equals", "json_exists", "json_key_value",
-    "json_loose", "json_normalize", "json_object_filter_keys", "json_object_to_array", "json_query",
-    "json_unescape", "lastval", "lengthb", "median", "natural_sort_key", "nvl", "nvl2", "old_password",
-    "password", "percentile_cont", "percentile_disc", "sformat", "sys_guid", "to_char", "to_date", "trunc",
-    "uuid_v4", "uuid_v7", "vec_distance", "vec_distance_cosine", "vec_distance_euclidean", "vec_fromtext",
-    "vec_totext", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+pub(super) const ADJACENT: &[&str] = &[
+    "adddate", "bit_and", "bit_or", "bit_xor", "cast", "count", "cume_dist", "curdate", "curtime",
+    "date_add", "date_sub", "dense_rank", "extract", "first_value", "group_concat", "json_arrayagg",
+    "json_objectagg", "lag", "lead", "max", "mid", "min", "now", "nth_value", "ntile", "percent_rank",
+    "position", "rank", "session_user", "std", "stddev", "stddev_pop", "stddev_samp", "subdate", "substr",
+    "substring", "sum", "sysdate", "system_user", "trim", "var_pop", "var_samp", "variance",
+];
+
+/// What only MySQL has. `md5` and `sha1` are no longer its own.
+#[rustfmt::skip]
+pub(super) const OWN_OF_MYSQL: &[&str] = &[
+    "any_value", "bin_to_uuid", "format_bytes", "format_pico_time", "icu_version", "is_uuid",
+    "json_overlaps", "json_pretty", "json_schema_valid", "json_schema_validation_report",
+    "json_storage_free", "json_storage_size", "mbrcoveredby", "mbrcovers", "ps_current_thread_id",
+    "ps_thread_id", "random_bytes", "regexp_like", "st_frechetdistance", "st_geohash",
+    "st_hausdorffdistance", "st_isvalid", "st_latfromgeohash", "st_latitude", "st_longfromgeohash",
+    "st_longitude", "st_makeenvelope", "st_numinteriorring", "st_pointfromgeohash", "st_simplify",
+    "st_swapxy", "st_transform", "st_validate", "statement_digest", "statement_digest_text",
+    "string_to_vector", "uuid_to_bin", "validate_password_strength", "vector_dim", "vector_to_string",
+];
+
+/// The same of the grammar.
+#[rustfmt::skip]
+pub(super) const WORDS_OF_MYSQL: &[&str] = &[
+    "default", "geomcollection", "geometrycollection", "grouping", "json_table", "lateral", "linestring",
+    "multilinestring", "multipoint", "multipolygon", "point", "polygon",
+];
+
+/// What only MariaDB has.
+#[rustfmt::skip]
+pub(super) const OWN_OF_MARIADB: &[&str] = &[
+    "chr", "column_check", "column_exists", "column_json", "column_list", "decode", "decode_oracle",
+    "des_decrypt", "des_encrypt", "encode", "encrypt", "json_compact", "json_detailed", "json_exists",
+    "json_loose", "json_query", "lengthb", "md5", "nvl", "nvl2", "old_password", "password", "sha", "sha1",
+    "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+];
+
+/// The same of the grammar. `json_table` is one only with its columns.
+#[rustfmt::skip]
+pub(super) const WORDS_OF_MARIADB: &[&str] = &[
+    "column_add", "column_create", "column_delete", "column_get", "json_table", "lastval",
+];
+
+/// The same with the bracket right behind them.
+#[rustfmt::skip]
+pub(super) const ADJACENT_OF_MARIADB: &[&str] = &[
+    "median", "percentile_cont", "percentile_disc",
 ];

@@ -18,7 +18,7 @@ pub use self::refusal::NotReadOnly;
 use self::with::With;
 use self::words::{MODIFYING, is_one_of};
 use super::Dialect;
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Backslashes, Kind, Lexer, Token};
 
 /// What is known of a statement that only reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,16 +32,26 @@ pub struct ReadOnly {
 ///
 /// PostgreSQL plans without running a function of the statement that may have effects, so there the functions
 /// that are known to have some are refused. MySQL runs stored functions and subqueries while it plans, so
-/// there only its own functions without effects pass. Where a backslash is in a text of MySQL, it has to pass
-/// as well as a server with `NO_BACKSLASH_ESCAPES` or `ANSI_QUOTES` reads it.
+/// there only its own functions without effects pass. Where a backslash is in a text, it has to pass as well
+/// as a server with other settings reads it: `standard_conforming_strings`, `NO_BACKSLASH_ESCAPES`,
+/// `ANSI_QUOTES`.
+///
+/// What the text does not tell is not proven: what views, operators, casts and domains call, and what a
+/// function of PostgreSQL does that is declared immutable and is not. So `EXPLAIN` has to be asked for in a
+/// session that only reads, with a limit of time and few rights. That limit also bounds the subqueries that
+/// MySQL executes while it plans.
 ///
 /// # Errors
 /// The first thing that speaks against it, or that cannot be decided.
 pub fn read_only(text: &str, dialect: Dialect) -> Result<ReadOnly, NotReadOnly> {
-    let found = prove(text, dialect, b"")?;
-    if dialect != Dialect::PostgreSql && text.contains('\\') {
-        for plain_quotes in [&b"\""[..], b"'\""] {
-            match prove(text, dialect, plain_quotes) {
+    let found = prove(text, dialect, Backslashes::Usual)?;
+    if text.contains('\\') {
+        let others: &[Backslashes] = match dialect {
+            Dialect::PostgreSql => &[Backslashes::Escape],
+            _ => &[Backslashes::PlainInDouble, Backslashes::Plain],
+        };
+        for backslashes in others {
+            match prove(text, dialect, *backslashes) {
                 // What is no statement in that mode does nothing in it.
                 Ok(_) | Err(NotReadOnly::Truncated | NotReadOnly::Unreadable) => {}
                 Err(refusal) => return Err(refusal),
@@ -51,12 +61,9 @@ pub fn read_only(text: &str, dialect: Dialect) -> Result<ReadOnly, NotReadOnly> 
     Ok(found)
 }
 
-fn prove(text: &str, dialect: Dialect, plain_quotes: &'static [u8]) -> Result<ReadOnly, NotReadOnly> {
-    let tokens = solid_tokens(
-        text,
-        Lexer::with_plain_quotes(dialect, text, plain_quotes),
-        dialect,
-    )?;
+fn prove(text: &str, dialect: Dialect, backslashes: Backslashes) -> Result<ReadOnly, NotReadOnly> {
+    let lexer = Lexer::with_backslashes(dialect, text, backslashes);
+    let tokens = solid_tokens(text, lexer, dialect)?;
     let mut proof = Proof::new(text, dialect, &tokens);
     proof.run()?;
     Ok(ReadOnly {
@@ -68,6 +75,10 @@ fn prove(text: &str, dialect: Dialect, plain_quotes: &'static [u8]) -> Result<Re
 fn solid_tokens(text: &str, mut lexer: Lexer<'_>, dialect: Dialect) -> Result<Vec<Token>, NotReadOnly> {
     if text.trim_end().ends_with('\u{2026}') {
         return Err(NotReadOnly::Truncated);
+    }
+    // To a server this is the end of the text.
+    if text.contains('\0') {
+        return Err(NotReadOnly::Unreadable);
     }
     let mut tokens = Vec::new();
     while let Some(token) = lexer.next_token().map_err(|_| NotReadOnly::Unreadable)? {
@@ -93,6 +104,8 @@ struct Frame {
     /// The byte that opened it, zero for the text.
     bracket: u8,
     place: Place,
+    /// It would be the arguments of a stored function, were no `COLUMNS` in it.
+    wants_columns: bool,
 }
 
 /// Where in its brackets one is.

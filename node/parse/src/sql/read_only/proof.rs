@@ -1,7 +1,7 @@
 //! The walk over the tokens.
 
 use super::with::With;
-use super::words::{GOES_ON, STATEMENTS, is_one_of};
+use super::words::{GOES_ON, STATEMENTS, is_number, is_one_of};
 use super::{Frame, NotReadOnly, Place, not_a_query};
 use crate::sql::Dialect;
 use crate::sql::lexer::{Kind, Token};
@@ -29,6 +29,7 @@ impl<'a> Proof<'a> {
             frame: Frame {
                 bracket: 0,
                 place: Place::Statement,
+                wants_columns: false,
             },
             outer: Vec::new(),
             behind_as: 0,
@@ -115,8 +116,12 @@ impl<'a> Proof<'a> {
 
     fn open(&mut self) -> Result<(), NotReadOnly> {
         let bracket = self.piece(self.at).bytes().next().unwrap_or_default();
-        if self.is_mysql() && self.was(Kind::String) && bracket == b'(' {
+        // What is a string or a number here may be the name of a stored function: "f"(1), db.1(1), 1_0(1).
+        if self.is_mysql() && (self.was(Kind::String) || self.was(Kind::Number)) && bracket == b'(' {
             return Err(NotReadOnly::UnknownFunction);
+        }
+        if self.was_word("columns") {
+            self.frame.wants_columns = false;
         }
         let (here, inside) = match self.frame.place {
             Place::Statement | Place::Operand if bracket == b'(' => (Place::Inside, Place::Statement),
@@ -131,6 +136,7 @@ impl<'a> Proof<'a> {
         self.frame = Frame {
             bracket,
             place: inside,
+            wants_columns: self.dialect == Dialect::MariaDb && self.was_word("json_table"),
         };
         Ok(())
     }
@@ -142,6 +148,9 @@ impl<'a> Proof<'a> {
             _ => b'{',
         };
         let ends = matches!(self.frame.place, Place::Inside | Place::Maybe);
+        if self.frame.wants_columns {
+            return Err(NotReadOnly::UnknownFunction);
+        }
         match self.outer.pop() {
             Some(outer) if ends && self.frame.bracket == opened => {
                 self.frame = outer;
@@ -149,6 +158,12 @@ impl<'a> Proof<'a> {
             }
             _ => Err(NotReadOnly::Unclear),
         }
+    }
+
+    /// Whether the next token begins where this one ends.
+    pub(super) fn is_adjacent(&self) -> bool {
+        let next = self.tokens.get(self.at + 1).map(|token| token.start);
+        self.tokens.get(self.at).map(|token| token.end) == next
     }
 
     fn semicolon(&mut self) -> Result<(), NotReadOnly> {
@@ -281,18 +296,4 @@ impl<'a> Proof<'a> {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether a token that begins like a number is one to its end. Some servers read `1INTO` as two words.
-fn is_number(piece: &str) -> bool {
-    let small = piece.to_ascii_lowercase();
-    if let Some(hex) = small.strip_prefix("0x") {
-        return hex.bytes().all(|b| b.is_ascii_hexdigit() || b == b'_');
-    }
-    let bits = small.strip_prefix("0b").or_else(|| small.strip_prefix("0o"));
-    let digits = bits.unwrap_or(&small);
-    let (digits, exponent) = digits.split_once('e').unwrap_or((digits, "0"));
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let is_decimal = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'_' || b == b'.');
-    is_decimal(digits) && is_decimal(exponent) && !exponent.is_empty()
 }

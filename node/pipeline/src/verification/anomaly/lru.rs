@@ -61,6 +61,11 @@ impl<T: Default> Lru<T> {
         self.slots.len()
     }
 
+    /// All values, in no order.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().map(|slot| &mut slot.value)
+    }
+
     /// The entry of `key`, which is the newest from now on. One that was not there is the default.
     pub(crate) fn touch(&mut self, key: u64) -> &mut T {
         let known = self.places.get(&key).copied();

@@ -6,6 +6,7 @@
 mod lru;
 mod model;
 mod profile;
+mod series;
 #[cfg(test)]
 mod simulation;
 mod tuning;
@@ -18,8 +19,9 @@ use arrow_array::RecordBatch;
 use ringwatch_config::settings::{AnomalyDetection, AutoTuning};
 
 pub(super) use lru::{AsItIs, Lru};
-use model::{Bounds, Deviation, Model, Rules, Verdict};
+use model::{Bounds, Deviation, Rules, Verdict};
 use profile::Season;
+use series::{Series, Taken};
 use tuning::{Limits, Tuner};
 use values::Values;
 
@@ -55,12 +57,6 @@ impl Measure {
     }
 }
 
-#[derive(Clone, Default)]
-struct Series {
-    tick: Option<i64>,
-    models: [Model; 2],
-}
-
 /// Something that began or ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Event {
@@ -83,7 +79,9 @@ pub(super) struct Judged {
     pub(super) events: Vec<Event>,
     /// Of rows in an anomaly, how far they are off; else 0.
     pub(super) scores: Vec<f32>,
-    /// Anomalies that last, in this frame.
+    /// Anomalies that go on, by their keys.
+    pub(super) lasting: Vec<u64>,
+    /// Anomalies that began or last, in this frame.
     pub(super) off: usize,
     /// Values that were judged.
     pub(super) judged: [u64; 2],
@@ -175,52 +173,45 @@ impl Detector {
         out: &mut Judged,
     ) {
         *out = Judged::default();
-        let count = rows.num_rows();
-        let now = self.rules.at(tick);
-        self.hashes.clear();
-        self.hashes.resize(count, target);
-        for column in columns.identity.iter().filter_map(|at| rows.columns().get(*at)) {
-            mix_in(column, &mut self.hashes);
-        }
+        let (count, now) = (rows.num_rows(), self.rules.at(tick));
+        self.hash(rows, columns, target);
         let threshold = self.threshold;
         let tuners = self
             .tuners
             .entry(Arc::clone(stream))
             .or_insert_with(|| [(); 2].map(|()| Tuner::new(threshold)));
         let values = Values::of(rows, columns);
-        for row in 0..count {
-            let (Some(hash), Some(calls)) = (self.hashes.get(row).copied(), values.calls(row)) else {
+        for (row, hash) in self.hashes.iter().copied().enumerate() {
+            let Some(counted) = values.row(row).filter(|(calls, _)| *calls >= self.min_calls) else {
                 continue;
             };
-            if calls < self.min_calls {
-                continue;
-            }
             let series = self.series.touch(hash);
-            // Two rows of one statement at one tick would look like one that jumps.
-            if series.tick.replace(tick) == Some(tick) {
+            let Some(Taken {
+                calls,
+                total,
+                seconds,
+            }) = series
+                .take(counted, columns.are_totals, tick, seconds)
+                .filter(|taken| taken.calls >= self.min_calls)
+            else {
                 continue;
-            }
+            };
             let factor = if self.factors.is_empty() {
                 1.0
             } else {
                 self.factors.get(&hash).copied().unwrap_or(1.0)
             };
-            for ((measure, model), tuner) in Measure::ALL
+            let least = self.min_calls / seconds.unwrap_or(1.0);
+            let measured = [
+                (values.mean(row, calls, total), self.min_change, FLOOR_MS),
+                (seconds.map(|seconds| calls / seconds), least, FLOOR_CALLS),
+            ];
+            for (((measure, (value, change, floor)), model), tuner) in Measure::ALL
                 .into_iter()
+                .zip(measured)
                 .zip(&mut series.models)
                 .zip(tuners.iter_mut())
             {
-                let (value, change, floor) = match measure {
-                    Measure::MeanTime => (values.mean(row, calls), self.min_change, FLOOR_MS),
-                    Measure::Calls => {
-                        let each = seconds.unwrap_or(1.0);
-                        (
-                            seconds.map(|seconds| calls / seconds),
-                            self.min_calls / each,
-                            FLOOR_CALLS,
-                        )
-                    }
-                };
                 let Some(value) = value.filter(|value| value.is_finite()) else {
                     continue;
                 };
@@ -235,6 +226,15 @@ impl Detector {
                 let verdict = model.step(tick, value, &rules, &bounds, &mut |peak| tuner.note(peak));
                 out.note(row, count, hash, measure, value, verdict);
             }
+        }
+    }
+
+    /// The series of each row, by its hash.
+    fn hash(&mut self, rows: &RecordBatch, columns: &SeriesColumns, target: u64) {
+        self.hashes.clear();
+        self.hashes.resize(rows.num_rows(), target);
+        for column in columns.identity.iter().filter_map(|at| rows.columns().get(*at)) {
+            mix_in(column, &mut self.hashes);
         }
     }
 
@@ -271,7 +271,10 @@ impl Judged {
                 self.events.push(event(EventKind::Began { score, usual }));
                 self.mark(row, rows, score);
             }
-            Verdict::Lasts(Deviation { score, .. }) => self.mark(row, rows, score),
+            Verdict::Lasts(Deviation { score, .. }) => {
+                self.lasting.push(key_of(series, measure));
+                self.mark(row, rows, score);
+            }
         }
         self.off += 1;
     }
@@ -285,6 +288,11 @@ impl Judged {
             *place = if score == 0.0 { f32::MIN_POSITIVE } else { score };
         }
     }
+}
+
+/// What an anomaly of a series is known by.
+pub(super) fn key_of(series: u64, measure: Measure) -> u64 {
+    mix(series, measure as u64)
 }
 
 /// The seed of the hashes of a target's series.

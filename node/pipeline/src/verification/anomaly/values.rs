@@ -22,18 +22,16 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The calls of a row. Where a stream does not count them, every row has enough.
-    pub(super) fn calls(&self, row: usize) -> Option<f64> {
-        match self.calls {
-            Some(calls) => calls.get(row),
-            None => Some(f64::INFINITY),
-        }
+    /// The calls of a row, and its time. Where a stream does not count calls, every row has enough.
+    pub(super) fn row(&self, row: usize) -> Option<(f64, Option<f64>)> {
+        let calls = self.calls.map_or(Some(f64::INFINITY), |calls| calls.get(row))?;
+        Some((calls, self.total.and_then(|total| total.get(row))))
     }
 
-    /// The time per call since the reading before, where total and calls are there; else the mean as it came.
-    pub(super) fn mean(&self, row: usize, calls: f64) -> Option<f64> {
-        let mean = match (self.total, calls.is_finite()) {
-            (Some(total), true) => total.get(row).map(|total| total / calls),
+    /// The time per call, where total and calls are there; else the mean as it came.
+    pub(super) fn mean(&self, row: usize, calls: f64, total: Option<f64>) -> Option<f64> {
+        let mean = match (total, calls.is_finite()) {
+            (Some(total), true) => Some(total / calls),
             _ => self.mean.and_then(|mean| mean.get(row)),
         };
         mean.filter(|mean| mean.is_finite() && *mean >= 0.0)

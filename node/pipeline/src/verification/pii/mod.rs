@@ -2,6 +2,8 @@
 //!
 //! What cannot be scanned is hidden, and counted: nothing leaves because it was too long to be looked at.
 
+mod integers;
+mod resources;
 mod scanned;
 
 use std::collections::BTreeSet;
@@ -18,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::columns::Texts;
 use super::shape::{Shape, TextColumn};
+use resources::Resources;
 use scanned::{Hit, Memory, Scanned};
 
 /// What stands in place of a text that could not be scanned.
@@ -36,6 +39,7 @@ pub(super) struct Inspector {
     seed: u64,
     /// Values that somebody said are none, by their names.
     allowed: Arc<BTreeSet<String>>,
+    resources: Resources,
     found: Vec<Found>,
 }
 
@@ -85,6 +89,7 @@ impl Inspector {
             memory: Memory::new(settings.cache_mb.saturating_mul(1024 * 1024)),
             seed: RandomState::new().hash_one(0),
             allowed: Arc::default(),
+            resources: Resources::default(),
             found: Vec::new(),
         }
     }
@@ -99,6 +104,7 @@ impl Inspector {
         if *self.allowed != **allowed {
             self.allowed = Arc::clone(allowed);
             self.memory.clear();
+            self.resources.clear();
         }
     }
 
@@ -118,6 +124,7 @@ impl Inspector {
                 self.column(column, texts, &mut out)?;
             }
         }
+        self.integers(rows, shape, &mut out);
         Ok(out)
     }
 
@@ -163,7 +170,8 @@ impl Inspector {
         Ok(())
     }
 
-    fn scan(&mut self, text: &str, column: usize, told: &mut Vec<Told>) -> Scanned {
+    /// What is in a text, but for what is allowed. The list is to be put back into `self.found`.
+    fn find(&mut self, text: &str) -> Vec<Found> {
         let mut found = std::mem::take(&mut self.found);
         self.scanner.find(text, &mut found);
         if !self.allowed.is_empty() {
@@ -172,6 +180,11 @@ impl Inspector {
                     .is_none_or(|name| !self.allowed.contains(&name))
             });
         }
+        found
+    }
+
+    fn scan(&mut self, text: &str, column: usize, told: &mut Vec<Told>) -> Scanned {
+        let found = self.find(text);
         let scanned = if found.is_empty() {
             Scanned::Clean
         } else {
@@ -212,6 +225,13 @@ impl Inspected {
         }
     }
 
+    fn add_rows(&mut self, rows: &BooleanBuffer) {
+        self.rows = Some(match self.rows.take() {
+            Some(before) => &before | rows,
+            None => rows.clone(),
+        });
+    }
+
     /// Puts other texts in place of some of a column.
     fn replace(
         &mut self,
@@ -222,10 +242,7 @@ impl Inspected {
         let is_replaced = |key: usize| replaced.binary_search_by_key(&key, |(at, _)| *at).is_ok();
         let rows =
             BooleanBuffer::collect_bool(texts.keys.len(), |row| texts.key(row).is_some_and(is_replaced));
-        self.rows = Some(match self.rows.take() {
-            Some(before) => &before | &rows,
-            None => rows,
-        });
+        self.add_rows(&rows);
         let mut left = replaced.iter().peekable();
         let new = (0..texts.values.len()).map(|key| {
             let other = left.next_if(|(at, _)| *at == key);

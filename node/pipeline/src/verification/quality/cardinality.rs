@@ -18,9 +18,9 @@ pub(in super::super) const OTHER: &str = "other";
 /// Bytes that a remembered value takes.
 const VALUE_BYTES: u64 = 32;
 
-/// The values of one attribute of one stream of one target, by their hashes, with the window in which each
-/// was last seen.
-type Values = HashMap<u64, u32, BuildHasherDefault<AsItIs>>;
+/// The values of one attribute of one stream of one target, by their hashes, with the number of the window in
+/// which each was last seen.
+type Values = HashMap<u64, i64, BuildHasherDefault<AsItIs>>;
 
 /// Counts values exactly, up to what may be.
 pub(in super::super) struct Guard {
@@ -28,8 +28,10 @@ pub(in super::super) struct Guard {
     window: i64,
     /// No more values than these are remembered, of all attributes.
     most: usize,
-    values: HashMap<u64, (u32, Values), BuildHasherDefault<AsItIs>>,
+    values: HashMap<u64, Values, BuildHasherDefault<AsItIs>>,
     held: usize,
+    /// The newest window.
+    now: i64,
 }
 
 impl Guard {
@@ -45,7 +47,19 @@ impl Guard {
             most: small(bytes / VALUE_BYTES),
             values: HashMap::default(),
             held: 0,
+            now: i64::MIN,
         })
+    }
+
+    /// What was seen in neither this window nor the one before makes room, of targets that are gone too.
+    fn sweep(&mut self, window: i64) {
+        self.now = window;
+        self.values.retain(|_, values| {
+            values.retain(|_, last| *last >= window.saturating_sub(1));
+            values.shrink_to_fit();
+            !values.is_empty()
+        });
+        self.held = self.values.values().map(HashMap::len).sum();
     }
 
     /// The column with `other` in place of values that are too many, and the number of rows that have one;
@@ -62,15 +76,11 @@ impl Guard {
         let Some(texts) = Texts::of(column) else {
             return Ok(None);
         };
-        let window = u32::try_from(tick.div_euclid(self.window) & i64::from(u32::MAX)).unwrap_or(0);
-        let (seen, values) = self.values.entry(attribute).or_default();
-        if *seen != window {
-            // What was seen in neither this window nor the one before makes room.
-            let before = values.len();
-            values.retain(|_, last| window.wrapping_sub(*last) <= 1);
-            self.held = self.held.saturating_sub(before - values.len());
-            *seen = window;
+        let window = tick.div_euclid(self.window);
+        if window > self.now {
+            self.sweep(window);
         }
+        let values = self.values.entry(attribute).or_default();
         let mut is_used = vec![false; texts.values.len()];
         for row in 0..texts.keys.len() {
             if let Some(place) = texts.key(row).and_then(|key| is_used.get_mut(key)) {
@@ -82,7 +92,7 @@ impl Guard {
             let hash = xxh3_64(texts.values.value(key).as_bytes());
             let has_room = values.len() < self.limit && self.held < self.most;
             match values.get_mut(&hash) {
-                Some(last) => *last = window,
+                Some(last) => *last = window.max(*last),
                 None if has_room => {
                     values.insert(hash, window);
                     self.held += 1;
@@ -166,5 +176,13 @@ mod tests {
         assert!(guard.fold(1, &column(&["a", "b"]), 0).unwrap().is_none());
         let (_, rows) = guard.fold(2, &column(&["c", "d"]), 0).unwrap().unwrap();
         assert_eq!(rows, 1);
+        assert!(
+            guard
+                .fold(3, &column(&["e", "f", "g"]), 2 * MINUTE)
+                .unwrap()
+                .is_none(),
+            "those of attributes that do not come any more make room"
+        );
+        assert_eq!((guard.values.len(), guard.held), (1, 3));
     }
 }

@@ -238,3 +238,85 @@ fn a_value_that_was_taken_wrongly_is_allowed_from_then_on_also_after_a_restart()
         .unwrap();
     assert_eq!(world.control.status().allowed_values, 0, "it was taken back");
 }
+
+#[test]
+fn what_was_hidden_stays_hidden_where_values_become_other() {
+    let mut settings = settings(|_| ());
+    settings.quality_validation.enabled = true;
+    settings.quality_validation.cardinality.max_distinct_per_attribute = 2;
+    settings.quality_validation.cardinality.attributes = vec!["application_name".into()];
+    let came = statements(&[
+        ("select 1", "anna@example.com"),
+        ("select 1", "billing"),
+        ("select 1", "shop"),
+        ("select 1", "store"),
+    ]);
+    let left = World::new(&settings).pass("postgresql.statements", 0, came);
+    let names = texts(&left, "application_name");
+    let names: Vec<_> = names.iter().flatten().map(String::as_str).collect();
+    assert_eq!(names, ["[REDACTED:email]", "billing", "other", "other"]);
+}
+
+#[test]
+fn attributes_of_resources_are_scanned_once_and_addresses_of_servers_stay() {
+    let mut world = World::new(&settings(|_| ()));
+    let resource: ringwatch_frame::Resource = [
+        ("owner", "anna@example.com"),
+        ("team", "billing"),
+        ("service.instance.id", "10.0.0.7:5432"),
+    ]
+    .into_iter()
+    .map(|(key, value)| (Arc::from(key), value.into()))
+    .collect();
+    let resource = Arc::new(resource);
+    for (second, rows) in [(0, statements(&[])), (30, statements(&[("select 1", "a")]))] {
+        let mut frame = frame(&world.books, "postgresql.statements", second, rows);
+        frame.set_resource(Arc::clone(&resource));
+        let mut out = Vec::new();
+        world.processor.process(Batch::from(frame), &mut out);
+        let left = out[0].frames()[0].meta().resource.clone();
+        let get = |key| left.get(key).unwrap().to_string();
+        assert_eq!(
+            [get("owner"), get("team"), get("service.instance.id")],
+            ["[REDACTED:email]", "billing", "10.0.0.7:5432"]
+        );
+        out.into_iter().for_each(Batch::deliver);
+    }
+    let findings = world.control.findings(9);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(!format!("{findings:?}").contains("anna"));
+    world
+        .control
+        .feedback(findings[0].id, Verdict::Wrong, "tester")
+        .unwrap();
+    let mut frame = frame(&world.books, "postgresql.statements", 60, statements(&[]));
+    frame.set_resource(Arc::clone(&resource));
+    let mut out = Vec::new();
+    world.processor.process(Batch::from(frame), &mut out);
+    assert_eq!(out[0].frames()[0].meta().resource, resource);
+    out.into_iter().for_each(Batch::deliver);
+}
+
+#[test]
+fn a_card_in_a_column_of_numbers_that_is_an_attribute_becomes_nothing() {
+    let came = || {
+        let columns = ["card_number", "queryid", "rows", "amount"].map(|name| (name, ColumnType::Int));
+        let card = Cell::Int(4_111_111_111_111_111);
+        let other = Cell::Int(4_111_111_111_111_112);
+        rows(&columns, &[&[card; 4], &[other; 4], &[Cell::Null; 4]])
+    };
+    let left = World::new(&settings(|_| ())).pass("sqlquery.numbers", 0, came());
+    let nulls: Vec<usize> = left.columns().iter().map(|column| column.null_count()).collect();
+    assert_eq!(nulls, [2, 1, 1, 1], "`amount` is no attribute");
+    let without = settings(|pii| pii.scan_attributes = false);
+    let left = World::new(&without).pass("sqlquery.numbers", 0, came());
+    assert_eq!(left.column(0).null_count(), 1);
+    let dropping = settings(|pii| pii.action = PiiAction::Drop);
+    let mut world = World::new(&dropping);
+    let frame = frame(&world.books, "sqlquery.numbers", 0, came());
+    let mut out = Vec::new();
+    world.processor.process(Batch::from(frame), &mut out);
+    assert_eq!(out[0].rows(), 2);
+    out.into_iter().for_each(Batch::deliver);
+    assert_eq!(crate::testing::dropped(&world.books, DropReason::Pii), 1);
+}

@@ -35,6 +35,9 @@ fn resolver() -> Resolver {
     Arc::new(|_, stream, place| match (stream, place) {
         ("sqlquery.log", Place::Body) => Some("line".into()),
         (_, Place::Attribute("db.query.text")) => Some("query_text".into()),
+        ("sqlquery.numbers", Place::Attribute(name @ ("card_number" | "queryid" | "rows"))) => {
+            Some(name.into())
+        }
         _ => None,
     })
 }
@@ -95,6 +98,10 @@ impl World {
 }
 
 fn frame(books: &Arc<Books>, stream: &str, second: i64, rows: RecordBatch) -> Frame {
+    frame_of("postgresql", books, stream, second, rows)
+}
+
+fn frame_of(source: &str, books: &Arc<Books>, stream: &str, second: i64, rows: RecordBatch) -> Frame {
     let id = FrameId {
         target: TargetId::new("postgresql", "db:5432"),
         stream: StreamId::of_server(stream),
@@ -103,7 +110,7 @@ fn frame(books: &Arc<Books>, stream: &str, second: i64, rows: RecordBatch) -> Fr
     };
     let meta = FrameMeta {
         id,
-        source: "postgresql".into(),
+        source: source.into(),
         resource: Arc::default(),
     };
     Frame::collected(books, meta, rows)

@@ -13,11 +13,16 @@ pub(super) fn status(answer: &v1::GetVerificationResponse) -> String {
     }
     let mut text = String::new();
     for one in &answer.processors {
-        let quality = one.quality_score.map(|score| format!("{score:.3} ({})", plain(&one.quality_stream)));
+        let quality = one
+            .quality_score
+            .map(|score| format!("{score:.3} ({})", plain(&one.quality_stream)));
         let lines = [
             ("quality", quality.unwrap_or_default()),
             ("findings", one.findings.to_string()),
-            ("anomalies", format!("{} of {} statements", one.anomalies, one.series)),
+            (
+                "anomalies",
+                format!("{} of {} statements", one.anomalies, one.series),
+            ),
             ("fixes", format!("{} of {}", one.fixes, one.fixes_limit)),
             ("slowest batch", format!("{:.1} ms", one.slowest_ms)),
             ("values let through", one.allowed_values.to_string()),
@@ -53,7 +58,9 @@ pub(super) fn findings(answer: &v1::ListFindingsResponse) -> String {
     let mut text = if rows.is_empty() {
         "nothing was found\n".into()
     } else {
-        let head = ["ID", "CHECK", "TARGET", "STREAM", "SINCE", "ROWS", "VERDICT", "ABOUT", "WHAT"];
+        let head = [
+            "ID", "CHECK", "TARGET", "STREAM", "SINCE", "ROWS", "VERDICT", "ABOUT", "WHAT",
+        ];
         aligned(head, &rows)
     };
     if !answer.silent.is_empty() {
