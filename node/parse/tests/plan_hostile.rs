@@ -428,3 +428,16 @@ proptest! {
         check(&pieces.into_iter().map(|piece| PIECES[piece]).collect::<String>());
     }
 }
+
+/// An extension's node may stand in a part of another node, whose path must be there again after it.
+#[test]
+fn a_node_within_a_part_leaves_the_part_as_it_was() {
+    let text = "{\"Plan\": {\"Node Type\": \"Outer\", \"Gr\u{f6}\u{df}e\": {\"Plan\": {\"Node Type\": \"Inner\", \"a\": {\"b\": 1}}, \
+        \"After\": 2}}}";
+    let plan = parse(text, &Limits::default()).unwrap();
+    let keys = |at: usize| {
+        let properties = plan.nodes[at].properties.iter();
+        properties.map(|(key, _)| key.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!((keys(0), keys(1)), (vec!["Gr\u{f6}\u{df}e After".to_owned()], vec!["a b".to_owned()]));
+}

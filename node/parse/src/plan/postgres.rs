@@ -38,8 +38,9 @@ enum Place {
     Node(u32),
     /// The children of a node.
     Children(u32),
-    /// An object in a node, whose values are properties of the node; the path to it ends at `path`.
-    Part { node: u32, path: usize },
+    /// An object in a node, whose values are properties of the node. Its own keys begin at `from` in the path, and the
+    /// path was `path` long before it.
+    Part { node: u32, from: usize, path: usize },
     /// An array in a node, or an object in one, whose values are texts of a property of the node.
     Texts { node: u32, property: usize },
 }
@@ -80,7 +81,11 @@ impl<'a, S: Source<'a>> Walk<'_, 'a, '_, S> {
                     return self.source.skip();
                 }
                 self.path = std::mem::take(&mut self.key).into_owned();
-                Place::Part { node: 0, path: 0 }
+                Place::Part {
+                    node: 0,
+                    from: 0,
+                    path: 0,
+                }
             }
             Some(Place::Around) => Place::Around,
             Some(Place::Children(node)) => self.node(Some(node))?,
@@ -95,8 +100,15 @@ impl<'a, S: Source<'a>> Walk<'_, 'a, '_, S> {
                 if path + self.key.len() > LONGEST_PATH {
                     return self.source.skip();
                 }
-                self.path = self.full_key().into_owned();
-                Place::Part { node, path }
+                let from = match self.places.last() {
+                    Some(Place::Part { from, .. }) => {
+                        self.path.push(' ');
+                        *from
+                    }
+                    _ => path,
+                };
+                self.path.push_str(&std::mem::take(&mut self.key));
+                Place::Part { node, from, path }
             }
             Some(place @ Place::Texts { .. }) => place,
         };
@@ -180,7 +192,10 @@ impl<'a, S: Source<'a>> Walk<'_, 'a, '_, S> {
     fn full_key(&mut self) -> Cow<'a, str> {
         let key = std::mem::take(&mut self.key);
         match self.places.last() {
-            Some(Place::Part { .. }) => Cow::Owned(format!("{} {key}", self.path)),
+            Some(Place::Part { from, .. }) => {
+                let path = self.path.get(*from..).unwrap_or_default();
+                Cow::Owned(format!("{path} {key}"))
+            }
             _ => key,
         }
     }
