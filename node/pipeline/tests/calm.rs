@@ -95,10 +95,10 @@ fn tell(what: &str, findings: &[Finding], first: i64) {
     }
 }
 
-/// At most one false alarm in the hour by the defaults, also where each call takes so long that milliseconds are
-/// compared; and what is planted is found.
+/// At most one false alarm in the hour by the defaults. What the hour would say of calls that take long enough to be
+/// compared, and of what is planted in it, is shown.
 #[test]
-fn a_calm_hour_of_a_real_server_raises_no_alarm_and_what_is_planted_there_does() {
+fn a_calm_hour_of_a_real_server_raises_no_alarm() {
     let Some(readings) = readings() else {
         println!("not measured: RINGWATCH_CALM_CSV names no record");
         return;
@@ -115,17 +115,8 @@ fn a_calm_hour_of_a_real_server_raises_no_alarm_and_what_is_planted_there_does()
         &anomalies(&readings, &tuned, 1.0, calm),
         first,
     );
-    for scale in [10.0, 100.0, 1000.0] {
-        let larger = anomalies(&readings, &by_default, scale, calm);
-        tell(&format!("each call {scale} times as long"), &larger, first);
-    }
-    let mut any_call = Settings::default();
-    any_call.anomaly_detection.min_calls = 1;
-    tell(
-        "and of statements called once a reading",
-        &anomalies(&readings, &any_call, 1000.0, calm),
-        first,
-    );
+    let larger = anomalies(&readings, &by_default, 100.0, calm);
+    tell("each call 100 times as long", &larger, first);
     let mut often: Vec<i64> = readings
         .values()
         .flatten()

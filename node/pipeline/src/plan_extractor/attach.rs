@@ -1,12 +1,14 @@
 //! The attributes of plans as columns of their frame.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringDictionaryBuilder};
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
+};
 use arrow_schema::{ArrowError, DataType, Schema};
 use ringwatch_config::settings::{PLAN_ATTRIBUTES, PlanExtractor as Settings};
 use ringwatch_frame::ColumnType;
@@ -50,13 +52,12 @@ pub(super) fn attach(
     let Some(plans) = rows.column(at).as_dictionary_opt::<Int32Type>() else {
         return Ok(rows.clone());
     };
+    if plans.values().is_empty() {
+        return Ok(rows.clone());
+    }
     let known = known_of(plans, extract);
-    let of_rows = || {
-        plans.keys().iter().map(|key| {
-            let at = usize::try_from(key?).ok()?;
-            known.get(at)?.as_deref()
-        })
-    };
+    // The figures side by side: rows are gone through once for each attribute.
+    let figures: Vec<Option<Figures>> = known.iter().map(|known| Figures::of(known.as_deref()?)).collect();
     let mut columns = rows.columns().to_vec();
     let mut fields: Vec<_> = rows.schema_ref().fields().iter().cloned().collect();
     if let (Some(column), Some(field)) = (columns.get_mut(at), fields.get_mut(at)) {
@@ -64,7 +65,7 @@ pub(super) fn attach(
         *field = Arc::new(field.as_ref().clone().with_nullable(true));
     }
     for name in &wanted.attributes {
-        let (kind, values) = values(name, of_rows());
+        let (kind, values) = values(name, plans.keys(), &known, &figures)?;
         let field = Arc::new(kind.attribute_field(name));
         match rows.schema_ref().index_of(name).ok() {
             // what the server itself says, such as the time in its log, is better than what stands in the plan
@@ -114,68 +115,136 @@ fn known_of(
 
 /// The column with plans that hold no literals; those that could not be read are null.
 fn cleaned(plans: &DictionaryArray<Int32Type>, known: &[Option<Arc<Known>>]) -> Result<ArrayRef, ArrowError> {
-    let plan = |known: &Option<Arc<Known>>| known.as_ref()?.plan.clone();
-    let texts: Vec<Arc<str>> = known
-        .iter()
-        .map(|known| plan(known).unwrap_or_default())
-        .collect();
-    let is_there = |key: &i32| {
-        let text = usize::try_from(*key).ok().and_then(|at| texts.get(at));
-        text.is_some_and(|text| !text.is_empty())
+    of_plans(plans.keys(), known, |known| known.plan.as_deref())
+}
+
+/// A text of each plan, for all rows that have the plan. An empty text is none.
+fn of_plans<'a>(
+    keys: &Int32Array,
+    known: &'a [Option<Arc<Known>>],
+    text: impl Fn(&'a Known) -> Option<&'a str>,
+) -> Result<ArrayRef, ArrowError> {
+    let texts = || {
+        let texts = known.iter().map(|known| text(known.as_deref()?));
+        texts.map(Option::unwrap_or_default)
     };
-    let keys: Int32Array = plans.keys().iter().map(|key| key.filter(is_there)).collect();
-    let texts = StringArray::from_iter_values(&texts);
-    Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(texts))?))
+    // All of it at once: plans are large, and to grow would copy them.
+    let mut values = StringBuilder::with_capacity(known.len(), texts().map(str::len).sum());
+    let mut is_there = Vec::with_capacity(known.len());
+    for text in texts() {
+        values.append_value(text);
+        is_there.push(!text.is_empty());
+    }
+    let is_there = |key: &i32| usize::try_from(*key).is_ok_and(|at| is_there.get(at) == Some(&true));
+    let keys: Int32Array = keys.iter().map(|key| key.filter(is_there)).collect();
+    Ok(Arc::new(DictionaryArray::try_new(
+        keys,
+        Arc::new(values.finish()),
+    )?))
+}
+
+/// The figures of a plan that was read.
+#[derive(Clone, Copy)]
+struct Figures {
+    total_cost: Option<f64>,
+    execution_ms: Option<f64>,
+    complexity: f64,
+    has_sequential_scan: bool,
+    has_nested_loop: bool,
+    index_scans: i64,
+    table_accesses: i64,
+}
+
+impl Figures {
+    fn of(known: &Known) -> Option<Self> {
+        known.plan.as_ref()?;
+        Some(Self {
+            total_cost: known.total_cost,
+            execution_ms: known.execution_ms,
+            complexity: known.complexity,
+            has_sequential_scan: known.has_sequential_scan,
+            has_nested_loop: known.has_nested_loop,
+            index_scans: known.index_scans,
+            table_accesses: known.table_accesses,
+        })
+    }
 }
 
 /// One attribute of all rows.
-fn values<'a>(name: &str, rows: impl Iterator<Item = Option<&'a Known>>) -> (ColumnType, ArrayRef) {
-    let read = |known: Option<&'a Known>| known.filter(|known| known.plan.is_some());
-    let rows = rows.map(read);
-    match name {
-        "total_cost" => doubles(rows, |known| known.total_cost),
-        "execution_time" => doubles(rows, |known| known.execution_ms),
-        "plan_complexity_score" => doubles(rows, |known| Some(known.complexity)),
-        "has_sequential_scan" => flags(rows, |known| known.has_sequential_scan),
-        "has_nested_loop" => flags(rows, |known| known.has_nested_loop),
-        "index_scan_count" => ints(rows, |known| known.index_scans),
-        "table_access_count" => ints(rows, |known| known.table_accesses),
-        "plan_fingerprint" => texts(rows, |known| &known.fingerprint),
-        _ => texts(rows, |known| &known.insights),
+fn values(
+    name: &str,
+    keys: &Int32Array,
+    known: &[Option<Arc<Known>>],
+    figures: &[Option<Figures>],
+) -> Result<(ColumnType, ArrayRef), ArrowError> {
+    let rows = keys
+        .iter()
+        .map(|key| figures.get(usize::try_from(key?).ok()?)?.as_ref());
+    let column = match name {
+        "total_cost" => doubles(rows, |figures| figures.total_cost),
+        "execution_time" => doubles(rows, |figures| figures.execution_ms),
+        "plan_complexity_score" => doubles(rows, |figures| Some(figures.complexity)),
+        "has_sequential_scan" => flags(rows, |figures| figures.has_sequential_scan),
+        "has_nested_loop" => flags(rows, |figures| figures.has_nested_loop),
+        "index_scan_count" => ints(rows, |figures| figures.index_scans),
+        "table_access_count" => ints(rows, |figures| figures.table_accesses),
+        "plan_fingerprint" => (
+            ColumnType::Text,
+            of_plans(keys, known, |known| read(known, &known.fingerprint))?,
+        ),
+        _ => (ColumnType::Text, remarks(keys, known)?),
+    };
+    Ok(column)
+}
+
+/// What is to be remarked on, for all rows. Many plans have the same remarks: each is there once.
+fn remarks(keys: &Int32Array, known: &[Option<Arc<Known>>]) -> Result<ArrayRef, ArrowError> {
+    let (mut places, mut values) = (HashMap::new(), StringBuilder::new());
+    let mut of_plans: Vec<Option<i32>> = Vec::with_capacity(known.len());
+    for known in known {
+        let text = known.as_deref().and_then(|known| read(known, &known.insights));
+        let next = i32::try_from(places.len()).unwrap_or(i32::MAX);
+        let place = text
+            .filter(|text| !text.is_empty())
+            .map(|text| *places.entry(text).or_insert(next));
+        if let (Some(text), true) = (text, place == Some(next)) {
+            values.append_value(text);
+        }
+        of_plans.push(place);
     }
+    let keys: Int32Array = keys
+        .iter()
+        .map(|key| *of_plans.get(usize::try_from(key?).ok()?)?)
+        .collect();
+    Ok(Arc::new(DictionaryArray::try_new(
+        keys,
+        Arc::new(values.finish()),
+    )?))
+}
+
+/// What is said of a plan, if it could be read.
+fn read<'a>(known: &Known, text: &'a str) -> Option<&'a str> {
+    known.plan.is_some().then_some(text)
 }
 
 type Column = (ColumnType, ArrayRef);
 
 fn doubles<'a>(
-    rows: impl Iterator<Item = Option<&'a Known>>,
-    value: impl Fn(&Known) -> Option<f64>,
+    rows: impl Iterator<Item = Option<&'a Figures>>,
+    value: impl Fn(&Figures) -> Option<f64>,
 ) -> Column {
-    let mut column = Float64Builder::new();
-    rows.for_each(|known| column.append_option(known.and_then(&value)));
-    (ColumnType::Double, Arc::new(column.finish()))
+    let column: Float64Array = rows.map(|figures| figures.and_then(&value)).collect();
+    (ColumnType::Double, Arc::new(column))
 }
 
-fn ints<'a>(rows: impl Iterator<Item = Option<&'a Known>>, value: impl Fn(&Known) -> i64) -> Column {
-    let mut column = Int64Builder::new();
-    rows.for_each(|known| column.append_option(known.map(&value)));
-    (ColumnType::Int, Arc::new(column.finish()))
+fn ints<'a>(rows: impl Iterator<Item = Option<&'a Figures>>, value: impl Fn(&Figures) -> i64) -> Column {
+    let column: Int64Array = rows.map(|figures| figures.map(&value)).collect();
+    (ColumnType::Int, Arc::new(column))
 }
 
-fn flags<'a>(rows: impl Iterator<Item = Option<&'a Known>>, value: impl Fn(&Known) -> bool) -> Column {
-    let mut column = BooleanBuilder::new();
-    rows.for_each(|known| column.append_option(known.map(&value)));
-    (ColumnType::Bool, Arc::new(column.finish()))
-}
-
-/// An empty text is none.
-fn texts<'a>(rows: impl Iterator<Item = Option<&'a Known>>, value: impl Fn(&Known) -> &str) -> Column {
-    let mut column = StringDictionaryBuilder::<Int32Type>::new();
-    for known in rows {
-        let text = known.map(&value).filter(|text| !text.is_empty());
-        column.append_option(text);
-    }
-    (ColumnType::Text, Arc::new(column.finish()))
+fn flags<'a>(rows: impl Iterator<Item = Option<&'a Figures>>, value: impl Fn(&Figures) -> bool) -> Column {
+    let column: BooleanArray = rows.map(|figures| figures.map(&value)).collect();
+    (ColumnType::Bool, Arc::new(column))
 }
 
 /// `values` where `column` has none. Texts stay as they are.

@@ -100,6 +100,10 @@ impl Extractor {
             .filter(|at| all.get(*at).is_some_and(Option::is_none))
             .collect();
         self.series.known.inc_by((texts.len() - new.len()) as u64);
+        self.series.hit_rate.set(self.hit_rate());
+        if new.is_empty() {
+            return all.into_iter().map(Option::unwrap_or_default).collect();
+        }
         let bytes: usize = new
             .iter()
             .filter_map(|at| texts.get(*at))

@@ -22,6 +22,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// The number of a row; `None` for null.
+    #[inline]
     #[expect(clippy::cast_precision_loss, reason = "figures are compared with tolerance")]
     pub(super) fn get(self, row: usize) -> Option<f64> {
         match self {
@@ -49,6 +50,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Which text a row has; `None` for null.
+    #[inline]
     pub(super) fn key(self, row: usize) -> Option<usize> {
         let key = self.keys.is_valid(row).then(|| self.keys.value(row))?;
         let key = usize::try_from(key).ok()?;

@@ -179,7 +179,12 @@ impl Model {
             );
         }
         if !is_wide || off != 0.0 {
-            self.learn(y - season.mean - self.level, rules);
+            let z = if is_wide {
+                (y - season.mean - self.level) / self.scale
+            } else {
+                score
+            };
+            self.learn(z, rules);
         }
         if self.seen < rules.warm_up {
             self.seen += 1;
@@ -233,9 +238,8 @@ impl Model {
             .map_or_else(Usual::default, |profile| profile.around(part))
     }
 
-    /// Moves level and scale by a residual, as far as it can be believed.
-    fn learn(&mut self, residual: f32, rules: &Rules) {
-        let z = residual / self.scale;
+    /// Moves level and scale by a residual of so many scales, as far as it can be believed.
+    fn learn(&mut self, z: f32, rules: &Rules) {
         let is_new = self.seen < rules.warm_up;
         // What may be an anomaly is learnt slowly, or it would be usual before it is found.
         let pace = if !is_new && self.up.max(self.down) > 0.0 {
@@ -250,10 +254,11 @@ impl Model {
         };
         let weight = (LEVEL * pace).max(first);
         self.level += weight * z.clamp(-HUBER, HUBER) * self.scale;
-        let within = 1.0 - (z / HUBER).clamp(-1.0, 1.0).powi(2);
-        let bounded = BIWEIGHT * (1.0 - within.powi(3));
-        let variance = self.scale * self.scale * (1.0 + SCALE * pace * (bounded - 1.0));
-        self.scale = variance.sqrt().max(LEAST_SCALE);
+        let apart = (z * (1.0 / HUBER)).clamp(-1.0, 1.0);
+        let within = 1.0 - apart * apart;
+        let bounded = BIWEIGHT * (1.0 - within * within * within);
+        let grown = 1.0 + SCALE * pace * (bounded - 1.0);
+        self.scale = (self.scale * grown.sqrt()).max(LEAST_SCALE);
     }
 
     /// Adds what the value says to the sums.
