@@ -70,7 +70,7 @@ fn nothing_left(folder: &TempDir) -> Result<()> {
 fn the_demo_ends_with_a_good_verdict() -> Result<()> {
     scenario("demo_verdict", async |scene| {
         let log = scene.log("demo");
-        let (mut process, folder) = demo(&["--seconds", "6", FEW[0], FEW[1]], &log)?;
+        let (mut process, folder) = demo(&["--seconds", "12", FEW[0], FEW[1]], &log)?;
         let status = process.ended(PATIENCE).await?;
         let text = std::fs::read_to_string(&log)?;
         ensure!(status.success(), "it ended with {status}: {text}");

@@ -439,5 +439,8 @@ fn a_node_within_a_part_leaves_the_part_as_it_was() {
         let properties = plan.nodes[at].properties.iter();
         properties.map(|(key, _)| key.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!((keys(0), keys(1)), (vec!["Gr\u{f6}\u{df}e After".to_owned()], vec!["a b".to_owned()]));
+    assert_eq!(
+        (keys(0), keys(1)),
+        (vec!["Gr\u{f6}\u{df}e After".to_owned()], vec!["a b".to_owned()])
+    );
 }
