@@ -6,5 +6,6 @@
 pub mod expr;
 pub mod log;
 pub mod plan;
+mod quoted;
 pub mod scan;
 pub mod sql;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::entry::{Entry, message, some};
 use super::reader::Unreadable;
 use super::time::milliseconds;
+use crate::quoted::doubled;
 
 /// The columns that are looked at.
 const TIME: usize = 0;
@@ -60,27 +61,11 @@ fn field(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
             None => (Cow::Borrowed(text), None),
         });
     };
-    let mut from = 0;
-    let mut doubled = false;
-    loop {
-        let end = from + quoted.get(from..)?.find('"')?;
-        let rest = quoted.get(end + 1..)?;
-        if rest.starts_with('"') {
-            doubled = true;
-            from = end + 2;
-            continue;
-        }
-        let inner = quoted.get(..end)?;
-        let field = if doubled {
-            Cow::Owned(inner.replace("\"\"", "\""))
-        } else {
-            Cow::Borrowed(inner)
-        };
-        let next = if rest.is_empty() {
-            None
-        } else {
-            Some(rest.strip_prefix(',')?)
-        };
-        return Some((field, next));
-    }
+    let (field, rest) = doubled(quoted)?;
+    let next = if rest.is_empty() {
+        None
+    } else {
+        Some(rest.strip_prefix(',')?)
+    };
+    Some((field, next))
 }

@@ -1,11 +1,8 @@
 //! From where on something is said of a plan.
 
-use serde::{Deserialize, Serialize};
-
 /// From where on something is said of a plan. Where pev2 has a figure for it, the default is pev2's: shares
 /// of 10/40/90 %, estimates off by 10/100/1000.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     /// A table is large from so many rows on.
     pub large_table_rows: f64,

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::quoted::doubled;
+
 /// Longer keys are none.
 const KEY: usize = 80;
 /// Longer kinds of nodes are none.
@@ -37,31 +39,14 @@ pub(super) fn is_key_of_free_text(line: &str) -> bool {
 
 /// The name at the begin of a text, and what follows it. `dotted` says whether a dot ends it.
 pub(super) fn name(text: &str, dotted: bool) -> Option<(Cow<'_, str>, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
+    let Some(inner) = text.strip_prefix('"') else {
         let end = text
             .find(|c: char| c.is_whitespace() || (dotted && c == '.'))
             .unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end)?;
         return (!name.is_empty()).then_some((Cow::Borrowed(name), rest));
     };
-    let mut from = 0;
-    let mut doubled = false;
-    loop {
-        let end = from + quoted.get(from..)?.find('"')?;
-        let rest = quoted.get(end + 1..)?;
-        if rest.starts_with('"') {
-            doubled = true;
-            from = end + 2;
-            continue;
-        }
-        let inner = quoted.get(..end)?;
-        let name = if doubled {
-            Cow::Owned(inner.replace("\"\"", "\""))
-        } else {
-            Cow::Borrowed(inner)
-        };
-        return Some((name, rest));
-    }
+    doubled(inner)
 }
 
 /// `schema.name alias`, each but the name left out where it does not stand there.
