@@ -1,0 +1,1 @@
+//! The typed commands of the group, one file each.
