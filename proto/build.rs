@@ -4,7 +4,17 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let rooms = ["breakers", "cluster", "peer", "sampler", "verification"];
+    let rooms = [
+        "backup",
+        "breakers",
+        "cluster",
+        "peer",
+        "raft",
+        "runtime",
+        "sampler",
+        "state",
+        "verification",
+    ];
     let files = rooms.map(|room| format!("ringwatch/v1/{room}.proto"));
     let set = protox::compile(files, ["proto"])?;
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("ringwatch.v1.bin");
@@ -12,6 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".ringwatch.v1.StreamMemory")
         .bytes(".ringwatch.v1.TickEnded")
+        .bytes(".ringwatch.v1.RaftRequest")
+        .bytes(".ringwatch.v1.RaftResponse")
         .compile_fds(set)?;
     Ok(())
 }

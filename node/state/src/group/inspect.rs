@@ -1,0 +1,195 @@
+//! What can be looked at, backed up and restored.
+
+use prost::Message as _;
+use ringwatch_proto::v1;
+use ringwatch_proto::v1::state_command::Kind;
+use serde_json::Value;
+
+use super::propose::ProposeError;
+use super::{Core, Run};
+use crate::machine;
+
+/// How much of a back-up goes into one entry.
+const COMMANDS: usize = 512;
+const BYTES: usize = 256 * 1024;
+
+/// What a node's store and state hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inspection {
+    /// Number and size of records by table, in the order of their keys.
+    pub tables: Vec<TableSize>,
+    /// The digest of the state, the same on every node at the same index.
+    pub digest: u64,
+    /// The index that was applied last.
+    pub applied: u64,
+    /// The first index that the log still has; 0: none.
+    pub log_first: u64,
+    /// The last index of the log; 0: none.
+    pub log_last: u64,
+    /// The index that the last snapshot ends with; 0: there is none.
+    pub snapshot: u64,
+    /// The store's size on disk when it was last measured, in bytes.
+    pub disk_bytes: u64,
+    /// The Raft id of the store; 0: there is none.
+    pub raft_id: u64,
+    /// The group; 0: none.
+    pub group: u64,
+    /// The voters, by node.
+    pub voters: Vec<String>,
+    /// The learners, by node.
+    pub learners: Vec<String>,
+    /// The store that was set aside when this one was opened: its path and why.
+    pub set_aside: Option<(String, String)>,
+}
+
+/// Number and size of a table's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableSize {
+    /// The table's name.
+    pub table: String,
+    /// How many records it has.
+    pub records: u64,
+    /// Their size in bytes, keys included.
+    pub bytes: u64,
+}
+
+/// Why a back-up was not restored.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFailed {
+    /// Somebody has changed something at run time since the group was founded.
+    #[error(
+        "the group is not empty, it was changed at run time already: a back-up can only be restored into a new group"
+    )]
+    NotEmpty,
+    /// The document is no back-up.
+    #[error(transparent)]
+    Malformed(#[from] machine::ImportError),
+    /// The group did not take it, or only a part.
+    #[error("{done} of {all} commands were restored, then: {error}")]
+    Proposal {
+        /// How many commands were done.
+        done: usize,
+        /// How many there are.
+        all: usize,
+        /// What stopped it.
+        error: ProposeError,
+    },
+    /// A command was refused.
+    #[error("the group refused a part of the back-up, {done} of {all} commands were restored: {why}")]
+    Refused {
+        /// How many commands were done.
+        done: usize,
+        /// How many there are.
+        all: usize,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Core {
+    pub(crate) fn inspect(&self) -> Inspection {
+        let mut inspection = self.shared.load().read(|machine| {
+            let tables = machine.sizes().map(|(table, sizes)| TableSize {
+                table: table.to_owned(),
+                records: sizes.records,
+                bytes: sizes.bytes,
+            });
+            Inspection {
+                tables: tables.collect(),
+                digest: machine.digest(),
+                ..Inspection::default()
+            }
+        });
+        let standing = self.standing.borrow().clone();
+        inspection.applied = standing.applied;
+        inspection.voters = standing.voters;
+        inspection.learners = standing.learners;
+        if let Some(run) = self.run() {
+            inspect_run(&run, &mut inspection);
+        }
+        inspection
+    }
+
+    /// Restores a back-up.
+    pub(crate) async fn import(&self, backup: Value) -> Result<usize, ImportFailed> {
+        let commands = machine::import(backup)?;
+        let (untouched, view) = self.shared.load().read(|machine| {
+            let view = machine.view().map_or(0, |view| view.number);
+            (machine.is_untouched(), view)
+        });
+        if !untouched {
+            return Err(ImportFailed::NotEmpty);
+        }
+        let commands = if view > 0 { under(view, commands) } else { commands };
+        let all = commands.len();
+        let mut done = 0;
+        for part in parts(commands) {
+            let count = part.len();
+            let answers = self.propose(view, part).await;
+            let answers = answers.map_err(|error| ImportFailed::Proposal { done, all, error })?;
+            let refused = answers
+                .iter()
+                .find(|answer| answer.outcome() == v1::StateOutcome::Refused && !is_newer_here(answer));
+            if let Some(refused) = refused {
+                let why = refused.message.clone();
+                return Err(ImportFailed::Refused { done, all, why });
+            }
+            done += count;
+        }
+        Ok(done)
+    }
+}
+
+/// The group has heard of the same thing since: its own word stays.
+fn is_newer_here(answer: &v1::StateAnswer) -> bool {
+    answer.refusal() == v1::StateRefusal::Stale
+}
+
+/// What is restored into a group that counts views already: it keeps its own, and nothing comes from a later
+/// one, because the words of a circuit's next owner would be older than it.
+fn under(view: u64, mut commands: Vec<v1::StateCommand>) -> Vec<v1::StateCommand> {
+    commands.retain(|command| !matches!(command.kind, Some(Kind::ViewProposed(_))));
+    for command in &mut commands {
+        if let Some(Kind::BreakerChanged(changed)) = &mut command.kind
+            && let Some(record) = &mut changed.record
+        {
+            record.view = record.view.min(view);
+        }
+    }
+    commands
+}
+
+fn inspect_run(run: &Run, inspection: &mut Inspection) {
+    let metrics = run.raft.metrics();
+    let metrics = metrics.borrow();
+    let (first, last) = run.log.bounds().unwrap_or((0, 0));
+    inspection.log_first = first;
+    inspection.log_last = last;
+    inspection.applied = metrics.last_applied.map_or(0, |id| id.index);
+    inspection.snapshot = metrics.snapshot.map_or(0, |id| id.index);
+    inspection.disk_bytes = run.disk_bytes();
+    inspection.raft_id = run.identity.raft_id;
+    inspection.group = run.identity.group();
+    let aside = run.set_aside.as_ref();
+    inspection.set_aside = aside.map(|aside| (aside.path.display().to_string(), aside.reason.clone()));
+}
+
+/// Cuts commands into parts that fit into entries.
+fn parts(commands: Vec<v1::StateCommand>) -> Vec<Vec<v1::StateCommand>> {
+    let mut parts: Vec<Vec<v1::StateCommand>> = Vec::new();
+    let mut bytes = 0;
+    for command in commands {
+        let size = command.encoded_len();
+        match parts.last_mut() {
+            Some(part) if part.len() < COMMANDS && bytes + size <= BYTES => {
+                bytes += size;
+                part.push(command);
+            }
+            _ => {
+                bytes = size;
+                parts.push(vec![command]);
+            }
+        }
+    }
+    parts
+}
