@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ringwatch_cluster::member::{Incarnation, Member, NodeId, Said, Stage, State, TargetKey};
+use ringwatch_cluster::numbering::{Committed, Seat};
 use ringwatch_cluster::plan::{Holding, Situation, heirs, plan};
 use ringwatch_cluster::ring::{POINTS, Ring, RingMember};
 use ringwatch_cluster::roster::Membership;
-use ringwatch_cluster::view::{self, View};
+use ringwatch_cluster::view::View;
 use ringwatch_frame::{TargetId, Tick};
 
 fn nodes(count: usize) -> Vec<RingMember> {
@@ -88,6 +89,8 @@ fn rest(nodes_count: usize, targets_count: usize) -> Rest {
             targets: 0,
             owned: owned_by(&member.node).into(),
             excluded: Arc::default(),
+            raft: None,
+            dataset: (0, 0),
         },
     };
     let membership = Membership {
@@ -103,10 +106,24 @@ fn rest(nodes_count: usize, targets_count: usize) -> Rest {
         .map(|key| (targets[key].clone(), Holding::Steady))
         .collect();
     Rest {
-        view: view::next(None, &membership).unwrap(),
+        view: View::next(None, Some(&Arc::new(committed(&ring))), &membership).unwrap(),
         membership,
         targets,
         mine,
+    }
+}
+
+/// The view in which all of the ring have a seat.
+fn committed(ring: &Ring) -> Committed {
+    let seats = ring.members().iter().map(|member| Seat {
+        node: member.node.clone(),
+        generation: 1,
+        points: member.points,
+    });
+    Committed {
+        number: 1,
+        seats: seats.collect(),
+        pins: BTreeMap::new(),
     }
 }
 

@@ -78,7 +78,7 @@ pub struct Said {
     pub version: String,
     /// How many points it has on the ring; at least 1.
     pub points: u32,
-    /// The number of its present view; 0: it has none.
+    /// The number of its present view, as the group committed it; 0: it has none.
     pub view: u64,
     /// A hash of the targets that its configuration names.
     pub targets: u64,
@@ -86,6 +86,39 @@ pub struct Said {
     pub owned: Arc<[TargetKey]>,
     /// Lives that it keeps out of its ring though they may be alive: they were silent for too long, or came back after that.
     pub excluded: Arc<[Incarnation]>,
+    /// Its part in the Raft group; `None`: it has none yet, or says nothing of it.
+    pub raft: Option<SaidRaft>,
+    /// Version and hash of the data set that it has applied; (0, 0): none.
+    pub dataset: (u64, u64),
+}
+
+/// What a node says of its part in the Raft group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SaidRaft {
+    /// Its id in the group, of its store: a new store has a new one. Never 0.
+    pub id: u64,
+    /// Which group it is in; 0: none yet.
+    pub group: u64,
+    /// What it is in the group.
+    pub role: SaidRole,
+    /// The last index at which the digest of its state was taken; 0: none.
+    pub checkpoint: u64,
+    /// The digest at that index.
+    pub digest: u64,
+}
+
+/// What a node is in the Raft group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SaidRole {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// It leads.
+    Leader,
+    /// It votes.
+    Follower,
+    /// It reads along.
+    Learner,
 }
 
 /// One life of a node as the gossip saw it at one moment. Of one node several may be seen.

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use ringwatch_frame::TargetId;
 
 use crate::member::{NodeId, State, TargetKey};
-use crate::ring::Ring;
 use crate::roster::Membership;
 use crate::view::View;
 
@@ -37,7 +36,8 @@ pub struct Situation<'a> {
     pub targets: &'a BTreeMap<TargetKey, TargetId>,
     /// What is ours.
     pub mine: &'a BTreeMap<TargetId, Holding>,
-    /// Whether this node may claim anything now.
+    /// Whether this node may claim anything now: it takes part, and the group has a quorum or lost it a
+    /// moment ago.
     pub can_claim: bool,
 }
 
@@ -96,8 +96,8 @@ pub fn plan(situation: &Situation<'_>) -> Vec<Action> {
     actions
 }
 
-/// For each of our targets who is to remember it beside us: the first other member, in the order of the ring,
-/// that is not dead. That is the standby, or the owner by the ring where we are not.
+/// For each of our targets who is to remember it beside us: the first other member, in the order of the view,
+/// that is not dead. That is the standby, or the owner by the view where we are not.
 pub fn heirs(
     membership: &Membership,
     view: Option<&View>,
@@ -112,7 +112,7 @@ pub fn heirs(
                 .member(node)
                 .is_some_and(|member| member.state != State::Dead)
     };
-    let heir = |target: &TargetId| view.ring().walk(TargetKey::from(target)).find(fit).cloned();
+    let heir = |target: &TargetId| view.walk(TargetKey::from(target)).find(fit).cloned();
     mine.keys()
         .filter_map(|target| Some((target.clone(), heir(target)?)))
         .collect()
@@ -156,12 +156,12 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
         });
     }
     let membership = situation.membership;
-    let ring = situation.view?.ring();
-    let owner = ring.place(key).map(|place| place.owner);
+    let view = situation.view?;
+    let owner = view.place(key).map(|place| place.owner);
     if owner == Some(&membership.me) {
         return None;
     }
-    if let Some(other) = better_owner(ring, &membership.me, key, owners.of_target(key)) {
+    if let Some(other) = better_owner(view, &membership.me, key, owners.of_target(key)) {
         return Some(Action::Stop {
             target: target.clone(),
             why: Why::OwnedByOther(other.clone()),
@@ -176,11 +176,11 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
     })
 }
 
-/// Of the others that own the target too, the first one that comes before us in the order of the ring; after
+/// Of the others that own the target too, the first one that comes before us in the order of the view; after
 /// the ring come those that are not in it, by name. So of several owners exactly one goes on. A suspect is
 /// not believed: what it said may be long ago.
 fn better_owner<'a>(
-    ring: &Ring,
+    view: &View,
     me: &NodeId,
     key: TargetKey,
     owners: &[(TargetKey, &'a NodeId, State)],
@@ -193,7 +193,7 @@ fn better_owner<'a>(
     };
     // Nearly always nobody else owns it, and there is no need to walk.
     alive().next()?;
-    for member in ring.walk(key) {
+    for member in view.walk(key) {
         if member == me {
             return None;
         }
@@ -212,13 +212,13 @@ fn may_claim(situation: &Situation<'_>) -> bool {
     situation.can_claim && membership.quorum && membership.unheard.is_empty() && ready
 }
 
-/// The targets that are ours by the ring and that nobody has.
+/// The targets that are ours by the view and that nobody has.
 fn claims<'a>(
     situation: &'a Situation<'_>,
     owners: &'a Owners<'_>,
 ) -> impl Iterator<Item = Action> + use<'a> {
     let falls_to_us = |key: TargetKey| {
-        let place = situation.view.and_then(|view| view.ring().place(key));
+        let place = situation.view.and_then(|view| view.place(key));
         place.is_some_and(|place| *place.owner == situation.membership.me)
     };
     let free = |key: TargetKey, target: &TargetId| {

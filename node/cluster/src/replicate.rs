@@ -62,9 +62,15 @@ async fn serve(memories: Arc<Memories>, peers: Arc<dyn Peers>, peer: Incarnation
             End::Idle => continue,
             // It was counted where it happened.
             End::Overflow => "the standby does not keep up".to_owned(),
+            End::Broken(PeerError::Stale { .. }) => {
+                // Our next view is on its way: there is nothing to wait longer for.
+                memories.count_reset(Reset::Refused);
+                sleep(BACK_OFF.0).await;
+                continue;
+            }
             End::Broken(error) => {
                 memories.count_reset(match &error {
-                    PeerError::Refused(_) => Reset::Refused,
+                    PeerError::Refused(_) | PeerError::Stale { .. } => Reset::Refused,
                     PeerError::Unreachable(_) | PeerError::Timeout => Reset::Broken,
                 });
                 clean(&error.to_string())

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::sightings::LONGEST_NODE;
-use crate::member::{Incarnation, NodeId, Said, Stage, TargetKey};
+use crate::member::{Incarnation, NodeId, Said, SaidRaft, SaidRole, Stage, TargetKey};
 
 /// No value is longer than this, in bytes: chitchat would never send one of more than 64 KiB, nor any key set
 /// after it.
@@ -35,6 +35,10 @@ const VIEW: &str = "view";
 const TARGETS: &str = "targets";
 const OWNED: &str = "owned";
 const EXCLUDED: &str = "excluded";
+/// These two are not in the hash: each says what it says alone, and nodes that do not know them understand
+/// the rest.
+const RAFT: &str = "raft";
+const DATASET: &str = "dataset";
 
 /// Why words cannot be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +98,14 @@ pub(super) fn encode(said: &Said) -> Result<Vec<(String, String)>, Unspeakable> 
         at_most(WORDS, value.len(), LONGEST_VALUE)?;
         update(&mut hash, key, value);
     }
+    keys.push((
+        RAFT.to_owned(),
+        said.raft.as_ref().map_or_else(String::new, raft_text),
+    ));
+    keys.push((
+        DATASET.to_owned(),
+        format!("{} {}", said.dataset.0, said.dataset.1),
+    ));
     keys.push((WORDS.to_owned(), hash.digest().to_string()));
     Ok(keys)
 }
@@ -129,7 +141,17 @@ pub(super) fn decode<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Said, 
         targets: number(targets, "targets")?,
         owned: owned_of(&owned)?,
         excluded: excluded_of(&excluded)?,
+        raft: some((reader.get)(RAFT)).map(raft_of).transpose()?,
+        dataset: some((reader.get)(DATASET))
+            .map(dataset_of)
+            .transpose()?
+            .unwrap_or_default(),
     })
+}
+
+/// What a key says that nodes of another version may not have, or have emptied.
+fn some(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
 }
 
 struct Reader<G> {
@@ -225,6 +247,56 @@ fn stage_of(name: &str) -> Option<Stage> {
         .iter()
         .find(|(_, known)| *known == name)
         .map(|(stage, _)| *stage)
+}
+
+const ROLES: [(SaidRole, &str); 4] = [
+    (SaidRole::None, "none"),
+    (SaidRole::Leader, "leader"),
+    (SaidRole::Follower, "follower"),
+    (SaidRole::Learner, "learner"),
+];
+
+/// Id, group, role, checkpoint and digest.
+fn raft_text(raft: &SaidRaft) -> String {
+    let role = match raft.role {
+        SaidRole::None => "none",
+        SaidRole::Leader => "leader",
+        SaidRole::Follower => "follower",
+        SaidRole::Learner => "learner",
+    };
+    let SaidRaft {
+        id,
+        group,
+        checkpoint,
+        digest,
+        ..
+    } = raft;
+    format!("{id} {group} {role} {checkpoint} {digest}")
+}
+
+fn raft_of(text: &str) -> Result<SaidRaft, Fault> {
+    let fault = Fault::Malformed(RAFT);
+    // A newer node may say more after these.
+    let mut words = text.split(' ');
+    let mut word = || words.next().ok_or(fault);
+    let (id, group, role, checkpoint, digest) = (word()?, word()?, word()?, word()?, word()?);
+    let id = number(id, RAFT)?;
+    if id == 0 {
+        return Err(fault);
+    }
+    let role = ROLES.iter().find(|(_, known)| *known == role);
+    Ok(SaidRaft {
+        id,
+        group: number(group, RAFT)?,
+        role: role.map(|(role, _)| *role).ok_or(fault)?,
+        checkpoint: number(checkpoint, RAFT)?,
+        digest: number(digest, RAFT)?,
+    })
+}
+
+fn dataset_of(text: &str) -> Result<(u64, u64), Fault> {
+    let (version, hash) = text.split_once(' ').ok_or(Fault::Malformed(DATASET))?;
+    Ok((number(version, DATASET)?, number(hash, DATASET)?))
 }
 
 fn owned_part(targets: &[TargetKey]) -> String {

@@ -7,7 +7,14 @@ use ringwatch_frame::{PendingFrame, StreamId, TargetId, TargetMemory, Tick};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Takes the place of all that the standby knows of the target.
-    Snapshot(TargetId, TargetMemory),
+    Snapshot {
+        /// Of which target.
+        target: TargetId,
+        /// All that is remembered of it.
+        memory: TargetMemory,
+        /// The epoch of its owner. What comes after the snapshot belongs to it.
+        view: u64,
+    },
     /// A tick has ended: it was read or missed.
     Ended {
         /// Of which target.
@@ -45,8 +52,11 @@ impl Change {
     /// The target it is about.
     pub fn target(&self) -> &TargetId {
         match self {
-            Self::Snapshot(target, _) | Self::Release(target) => target,
-            Self::Ended { target, .. } | Self::Settled { target, .. } | Self::Forget { target, .. } => target,
+            Self::Release(target) => target,
+            Self::Snapshot { target, .. }
+            | Self::Ended { target, .. }
+            | Self::Settled { target, .. }
+            | Self::Forget { target, .. } => target,
         }
     }
 }

@@ -18,6 +18,7 @@ mod shadows;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -33,6 +34,7 @@ pub(crate) use self::meters::Reset;
 use self::own::{Own, Told};
 use self::shadows::Shadows;
 use crate::member::{Incarnation, Member};
+use crate::peer::Refused;
 
 pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
 
@@ -43,6 +45,11 @@ pub struct Memories {
     shadows: Mutex<Shadows>,
     /// Told when a link needs a task.
     fresh: Notify,
+    /// The number of our view, and our epoch: never lower than that.
+    view: AtomicU64,
+    epoch: AtomicU64,
+    /// The highest epoch that owners told us.
+    heard: AtomicU64,
     meters: Meters,
 }
 
@@ -56,6 +63,9 @@ impl Memories {
             own: Mutex::default(),
             shadows: Mutex::default(),
             fresh: Notify::new(),
+            view: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
             meters: Meters::register(registry)?,
         }))
     }
@@ -163,9 +173,39 @@ impl Memories {
 
     /// What `from` says of a target that it owns. Words of a life before the one that we know, and changes of
     /// a target of which `from` has given no snapshot, change nothing.
-    pub fn shadowed(&self, from: &Incarnation, change: Change) {
+    ///
+    /// # Errors
+    /// When a snapshot was taken under an older view than ours.
+    pub fn shadowed(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {
+        let epoch = match &change {
+            Change::Snapshot { view, .. } => {
+                let mine = self.view.load(Ordering::Relaxed);
+                // One that says nothing of it has none yet.
+                if (1..mine).contains(view) {
+                    return Err(Refused::Stale { view: mine });
+                }
+                *view
+            }
+            Change::Ended {
+                frame: Some(frame), ..
+            } => frame.meta.id.epoch.0,
+            _ => 0,
+        };
+        self.heard.fetch_max(epoch, Ordering::Relaxed);
         let gone = self.shadows().take_in(from, change);
         drop(gone);
+        Ok(())
+    }
+
+    /// This node has the view of this number, and acts under this epoch.
+    pub(crate) fn set_view(&self, view: u64, epoch: u64) {
+        self.view.store(view, Ordering::Relaxed);
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// The highest epoch under which owners have read what they told us.
+    pub(crate) fn heard_epoch(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Of how many targets of others we know something.
@@ -240,7 +280,8 @@ impl Memories {
 
     /// Puts one snapshot that is due into its place in the stream. Says whether there was one.
     pub(crate) fn snapshot(&self, peer: &Incarnation, stream: u64, place: mpsc::Permit<'_, Change>) -> bool {
-        self.lock().snapshot(peer, stream, place)
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        self.lock().snapshot(peer, stream, place, epoch)
     }
 
     pub(crate) fn count_reset(&self, reason: Reset) {

@@ -226,6 +226,7 @@ impl Own {
         peer: &Incarnation,
         stream: u64,
         place: mpsc::Permit<'_, Change>,
+        view: u64,
     ) -> bool {
         match self.links.next(peer, stream) {
             None => return false,
@@ -233,7 +234,8 @@ impl Own {
             Some(Due::Snapshot(target)) => {
                 if let Some(owned) = self.targets.get_mut(&target).filter(|owned| owned.ours) {
                     owned.synced.on(stream);
-                    place.send(Change::Snapshot(target, owned.remembered.memory(true)));
+                    let memory = owned.remembered.memory(true);
+                    place.send(Change::Snapshot { target, memory, view });
                 }
             }
         }

@@ -37,7 +37,7 @@ impl Shadows {
     /// `from` has given no snapshot, are of no use.
     pub(super) fn take_in(&mut self, from: &Incarnation, change: Change) -> Gone {
         let target = change.target().clone();
-        if let Change::Snapshot(_, memory) = change {
+        if let Change::Snapshot { memory, .. } = change {
             return self.replace(from, target, memory);
         }
         let shadow = self
@@ -64,7 +64,7 @@ impl Shadows {
                 .by_target
                 .remove(&target)
                 .map(|gone| Box::new(gone) as Box<dyn Send>),
-            Change::Snapshot(..) => None,
+            Change::Snapshot { .. } => None,
         }
     }
 

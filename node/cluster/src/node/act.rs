@@ -6,12 +6,13 @@ use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
 use tokio::time::Instant;
 
 use super::claims::{SETTLED, merge};
+use super::effect::{Effect, Event};
 use super::handoff::{Next, Running};
 use super::metrics::Move;
 use super::notes;
 use super::pause::{PauseCheck, Verdict};
 use super::rivals::Finding;
-use super::steer::{Effect, Event, Steering};
+use super::steer::Steering;
 use crate::member::{Incarnation, NodeId, State};
 use crate::roster::Membership;
 use crate::view::View;
@@ -68,6 +69,7 @@ impl Steering {
                 }
             }
             Event::Probed { life, alive } => self.probed(&life, alive),
+            Event::Numbered { number, answer } => self.numbered(number, answer, now),
         }
         self.open();
     }
@@ -85,6 +87,7 @@ impl Steering {
         let mut unknown = BTreeSet::new();
         for target in wanted {
             if let Some(memory) = self.memories.take_shadow(&target, &alive) {
+                self.raise_epoch(self.memories.heard_epoch());
                 self.take(&target, memory, Move::TakeOver, now);
             } else if let Some(memory) = cleared.remove(&target) {
                 let memory = self.best(&target, memory);
@@ -99,8 +102,12 @@ impl Steering {
             return;
         };
         if !ask.of.is_empty() {
-            let (number, targets, of) = (ask.number, ask.targets, ask.of);
-            self.todo.push(Effect::Recall { number, targets, of });
+            self.todo.push(Effect::Recall {
+                number: ask.number,
+                targets: ask.targets,
+                of: ask.of,
+                view: self.epoch(),
+            });
             return;
         }
         self.claims.answered(ask.number, Vec::new(), now);
@@ -200,7 +207,8 @@ impl Steering {
         let target = target.clone();
         match next {
             Next::Nothing => {}
-            Next::Prepare { to, number, view } => {
+            Next::Prepare { to, number } => {
+                let view = self.epoch();
                 self.todo.push(Effect::Prepare {
                     target,
                     to,
@@ -212,7 +220,8 @@ impl Steering {
                 self.stopping.insert(target.clone());
                 self.todo.push(Effect::Stop { target, number });
             }
-            Next::Commit { to, number, view } => {
+            Next::Commit { to, number } => {
+                let view = self.epoch();
                 let mut memory = self.memories.recall(&target);
                 // What was read here is delivered from here.
                 memory.values_mut().for_each(|stream| stream.pending.clear());

@@ -48,8 +48,19 @@ pub(crate) struct Ask {
     pub(crate) of: Vec<Member>,
 }
 
-/// What one member has said to a batch; `None`: it has not answered.
-pub(crate) type Answer = (NodeId, Option<Vec<Recalled>>);
+/// What one member has said to a batch.
+pub(crate) type Answer = (NodeId, Told);
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// This.
+    Known(Vec<Recalled>),
+    /// Nothing, because it has a newer view than ours.
+    Newer,
+    /// Nothing in time.
+    Silent,
+}
 
 impl Claims {
     /// Whether an answer is waited for, or time to pass.
@@ -86,10 +97,16 @@ impl Claims {
         let Some(batch) = self.batch.take_if(|batch| batch.number == number) else {
             return;
         };
-        let complete = answers.iter().all(|(_, answer)| answer.is_some());
+        let complete = answers.iter().all(|(_, answer)| matches!(answer, Told::Known(_)));
+        // With that view it may not be ours at all: however long it takes, we wait for it.
+        let newer = answers.iter().any(|(_, answer)| matches!(answer, Told::Newer));
         let mut owned = BTreeSet::new();
         let mut memories: BTreeMap<TargetId, TargetMemory> = BTreeMap::new();
-        for recalled in answers.into_iter().filter_map(|(_, answer)| answer).flatten() {
+        let known = answers.into_iter().filter_map(|(_, answer)| match answer {
+            Told::Known(recalled) => Some(recalled),
+            Told::Newer | Told::Silent => None,
+        });
+        for recalled in known.flatten() {
             if recalled.owned {
                 owned.insert(recalled.target);
             } else if let Some(memory) = recalled.memory {
@@ -101,7 +118,7 @@ impl Claims {
                 .wanted
                 .get(&target)
                 .is_some_and(|since| now < *since + PATIENCE);
-            if !owned.contains(&target) && (complete || !patient) {
+            if !newer && !owned.contains(&target) && (complete || !patient) {
                 let memory = memories.remove(&target).unwrap_or_default();
                 self.cleared.insert(target, memory);
             } else {

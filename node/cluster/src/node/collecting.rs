@@ -20,6 +20,15 @@ pub trait Collecting: Send + Sync + 'static {
     /// ended.
     async fn stop(&self, target: &TargetId);
 
+    /// What goes along with a target that is handed over, beside its memory: at most
+    /// [`MAX_COMPANION`](crate::peer::MAX_COMPANION) bytes, empty for nothing. Asked after its last lane has
+    /// ended. Must not wait.
+    fn released(&self, target: &TargetId) -> Vec<u8>;
+
+    /// What came along with a target that was handed to this node, before it is started. It comes from
+    /// another node: it may hold anything. Must not wait.
+    fn received(&self, target: &TargetId, companion: Vec<u8>);
+
     /// Delivers frames that a dead owner had read. It must settle each in the memories when it has ended.
     fn deliver(&self, frames: Vec<PendingFrame>);
 }

@@ -3,30 +3,67 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use ringwatch_frame::TargetId;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Wishes;
 use super::knowledge::Knowledge;
+use super::orders::{Order, OrderError, Rebalanced};
 use super::status::{NodeFailure, Status};
-use crate::member::Stage;
+use crate::member::{NodeId, Stage};
 
 /// The last words of a node that leaves have this long to reach the others.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// An order has an answer by then: two proposals that take their time.
+const ORDER: Duration = Duration::from_secs(6);
 /// A stop that takes longer is cut short.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// What can be asked of a running node, by as many as like to.
 #[derive(Clone, Debug)]
 pub struct ClusterControl {
-    wishes: watch::Sender<Wishes>,
-    status: watch::Receiver<Status>,
-    knowledge: watch::Receiver<Arc<Knowledge>>,
+    pub(super) wishes: watch::Sender<Wishes>,
+    pub(super) status: watch::Receiver<Status>,
+    pub(super) knowledge: watch::Receiver<Arc<Knowledge>>,
+    pub(super) orders: mpsc::Sender<Order>,
 }
 
 impl ClusterControl {
+    /// Keeps `target` at `to`, whatever the ring says and the load is; `None`: it goes where the ring has
+    /// it. Gives the number of the view that says so. Only on the node that leads the group.
+    ///
+    /// # Errors
+    /// [`OrderError`]; [`OrderError::NotLeader`] says whom to ask.
+    pub async fn move_target(&self, target: &TargetId, to: Option<&NodeId>) -> Result<u64, OrderError> {
+        let (target, to) = (target.clone(), to.cloned());
+        self.order(|reply| Order::Move { target, to, reply }).await
+    }
+
+    /// Evens out the load, now and whatever the flag `rebalance` says. Few targets move at a time, so that
+    /// it takes a while. `dry_run`: only says what would be moved. Only on the node that leads the group.
+    ///
+    /// # Errors
+    /// [`OrderError`]; [`OrderError::NotLeader`] says whom to ask.
+    pub async fn rebalance(&self, dry_run: bool) -> Result<Rebalanced, OrderError> {
+        self.order(|reply| Order::Rebalance { dry_run, reply }).await
+    }
+
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, OrderError>>) -> Order,
+    ) -> Result<T, OrderError> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.try_send(order(reply)).map_err(|_| OrderError::Busy)?;
+        match timeout(ORDER, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(OrderError::Busy),
+            Err(_) => Err(OrderError::Unknown),
+        }
+    }
+
     /// Hands all targets over and takes none, until [`undrain`](Self::undrain). Returns at once.
     pub fn drain(&self) {
         self.wish(|wishes| wishes.draining = true);
@@ -72,20 +109,7 @@ pub struct ClusterNode {
 }
 
 impl ClusterNode {
-    pub(crate) fn new(
-        (wishes, status, knowledge): (
-            watch::Sender<Wishes>,
-            watch::Receiver<Status>,
-            watch::Receiver<Arc<Knowledge>>,
-        ),
-        stop: CancellationToken,
-        task: AbortOnDropHandle<()>,
-    ) -> Self {
-        let control = ClusterControl {
-            wishes,
-            status,
-            knowledge,
-        };
+    pub(crate) fn new(control: ClusterControl, stop: CancellationToken, task: AbortOnDropHandle<()>) -> Self {
         Self { control, stop, task }
     }
 

@@ -43,7 +43,6 @@ enum Phase {
 struct Handoff {
     to: Member,
     number: u64,
-    view: u64,
     phase: Phase,
     began: Instant,
     /// When the present phase began.
@@ -56,6 +55,8 @@ struct Retry {
     to: Incarnation,
     wait: Duration,
     at: Instant,
+    /// Not before we have this view.
+    view: u64,
 }
 
 /// What to do next about one target.
@@ -64,11 +65,11 @@ pub(crate) enum Next {
     /// Nothing: it waits, or the answer is about a handoff that is over.
     Nothing,
     /// Ask the new owner to prepare.
-    Prepare { to: Member, number: u64, view: u64 },
+    Prepare { to: Member, number: u64 },
     /// Close the gate for new ticks and end the lanes.
     Stop { number: u64 },
     /// The lanes have ended: give the memory to the new owner.
-    Commit { to: Member, number: u64, view: u64 },
+    Commit { to: Member, number: u64 },
     /// Ask the new owner whether it has the target.
     Ask { to: Member, number: u64 },
     /// The target has a new owner.
@@ -119,7 +120,7 @@ impl Handoffs {
         if let Some(retry) = self.retries.get(target) {
             if retry.to != to.who {
                 self.retries.remove(target);
-            } else if retry.at > now {
+            } else if retry.at > now || retry.view > view {
                 return Next::Nothing;
             }
         }
@@ -127,7 +128,6 @@ impl Handoffs {
         let handoff = Handoff {
             to: to.clone(),
             number: self.last,
-            view,
             phase: Phase::Preparing,
             began: now,
             since: now,
@@ -136,7 +136,6 @@ impl Handoffs {
         let next = Next::Prepare {
             to: to.clone(),
             number: handoff.number,
-            view,
         };
         self.active.insert(target.clone(), handoff);
         next
@@ -158,7 +157,7 @@ impl Handoffs {
                 (handoff.phase, handoff.since) = (Phase::Stopping, now);
                 Next::Stop { number }
             }
-            Err(error) => self.keep(target, error.to_string(), false, now),
+            Err(error) => self.failed(target, &error, false, now),
         }
     }
 
@@ -179,7 +178,6 @@ impl Handoffs {
         Next::Commit {
             to: handoff.to.clone(),
             number,
-            view: handoff.view,
         }
     }
 
@@ -196,7 +194,9 @@ impl Handoffs {
         };
         match answer {
             Ok(()) => self.gone(target, now),
-            Err(error @ PeerError::Refused(_)) => self.keep(target, error.to_string(), true, now),
+            Err(error @ (PeerError::Refused(_) | PeerError::Stale { .. })) => {
+                self.failed(target, &error, true, now)
+            }
             Err(PeerError::Unreachable(_) | PeerError::Timeout) => {
                 (handoff.phase, handoff.since) = (
                     Phase::Asking {
@@ -310,6 +310,21 @@ impl Handoffs {
         }
     }
 
+    /// The other has refused it. Where that is for our view being old, it is begun again as soon as we have
+    /// the next one.
+    fn failed(&mut self, target: &TargetId, error: &PeerError, restart: bool, now: Instant) -> Next {
+        let before = self.retries.get(target).map(|retry| retry.wait);
+        let mut next = self.keep(target, error.to_string(), restart, now);
+        if let (PeerError::Stale { view }, Some(retry)) = (error, self.retries.get_mut(target)) {
+            (retry.view, retry.at) = (*view, now);
+            retry.wait = before.unwrap_or(FIRST_RETRY / 2);
+            if let Next::Kept { again_in, .. } = &mut next {
+                *again_in = Duration::ZERO;
+            }
+        }
+        next
+    }
+
     fn keep(&mut self, target: &TargetId, reason: String, restart: bool, now: Instant) -> Next {
         let Some(handoff) = self.active.remove(target) else {
             return Next::Nothing;
@@ -323,6 +338,7 @@ impl Handoffs {
             to: to.clone(),
             wait,
             at: now + wait,
+            view: 0,
         };
         self.retries.insert(target.clone(), retry);
         Next::Kept {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use ringwatch_frame::TargetId;
 
+use super::number::Group;
 use crate::member::{Member, NodeId, State, TargetKey};
+use crate::numbering::{By, GroupStanding, Pin};
 use crate::ring::Ring;
 use crate::roster::Membership;
 use crate::view::View;
@@ -16,7 +18,7 @@ pub struct Knowledge {
     pub cluster: String,
     /// This node.
     pub me: NodeId,
-    /// The number of the present view; 0: there is none yet.
+    /// The number of the present view, as the group committed it; 0: there is none yet.
     pub view: u64,
     /// Whether this node sees a majority of all nodes it knows.
     pub quorum: bool,
@@ -24,8 +26,12 @@ pub struct Knowledge {
     pub members: Vec<Known>,
     /// The configured targets, sorted by name.
     pub targets: Vec<Placed>,
-    /// The ring of the present view.
+    /// The ring in force: the members of the present view that can take targets now.
     pub ring: Ring,
+    /// The pins of the present view.
+    pub pins: BTreeMap<TargetId, Pin>,
+    /// How the Raft group is.
+    pub standing: GroupStanding,
 }
 
 /// A member with what the cluster gave it.
@@ -48,16 +54,22 @@ impl std::ops::Deref for Known {
 }
 
 /// Where a target is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
     /// The target.
     pub target: TargetId,
-    /// Who says that it owns it; if nobody does, whose it is by the ring.
+    /// Who says that it owns it; if nobody does, whose it is by the view.
     pub owner: Option<NodeId>,
+    /// Whose it is by the view: its pin, or the ring.
+    pub home: Option<NodeId>,
     /// Who stands by.
     pub standby: Option<NodeId>,
     /// Under which epoch it is read: the view's number.
     pub epoch: u64,
+    /// What it costs: seconds of query time per second; 0 where that is not known.
+    pub weight: f64,
+    /// Who has pinned it; `None`: it is where the ring has it.
+    pub pinned: Option<By>,
 }
 
 impl Knowledge {
@@ -71,6 +83,8 @@ impl Knowledge {
             members: Vec::new(),
             targets: Vec::new(),
             ring: Ring::new([]),
+            pins: BTreeMap::new(),
+            standing: GroupStanding::default(),
         }
     }
 
@@ -80,22 +94,26 @@ impl Knowledge {
         membership: &Membership,
         view: Option<&View>,
         targets: &BTreeMap<TargetKey, TargetId>,
+        group: &Group,
     ) -> Self {
         let owners = owners(membership);
         let epoch = view.map_or(0, View::number);
+        let pins = view.map_or_else(BTreeMap::new, |view| view.committed().pins.clone());
         let mut placed: Vec<Placed> = targets
             .iter()
             .map(|(key, target)| {
-                let place = view.and_then(|view| view.ring().place(*key));
-                let by_ring = place.as_ref().map(|place| place.owner);
-                let owner = owners.get(key).copied().or(by_ring);
-                let walk = view.into_iter().flat_map(|view| view.ring().walk(*key));
+                let home = view.and_then(|view| view.place(*key)).map(|place| place.owner);
+                let owner = owners.get(key).copied().or(home);
+                let walk = view.into_iter().flat_map(|view| view.walk(*key));
                 let standby = walk.into_iter().find(|node| Some(*node) != owner);
                 Placed {
                     target: target.clone(),
                     owner: owner.cloned(),
+                    home: home.cloned(),
                     standby: standby.cloned(),
                     epoch,
+                    weight: group.weights.get(target).copied().unwrap_or(0.0),
+                    pinned: pins.get(target).map(|pin| pin.by),
                 }
             })
             .collect();
@@ -118,13 +136,17 @@ impl Knowledge {
             members,
             targets: placed,
             ring: view.map_or_else(|| Ring::new([]), |view| view.ring().clone()),
+            pins,
+            standing: group.standing.clone(),
         }
     }
 
-    /// Whether it says the same as `other`. The ring needs no look: it is named by the view's number.
+    /// Whether it says the same as `other`. The pins need no look: they are named by the view's number.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.view == other.view
             && self.quorum == other.quorum
+            && self.ring == other.ring
+            && self.standing == other.standing
             && self.members == other.members
             && self.targets == other.targets
     }

@@ -39,6 +39,26 @@ impl Move {
     }
 }
 
+/// What was asked under an old epoch. The names are values of the label `what`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Prepare,
+    Commit,
+    Recall,
+    Replicate,
+}
+
+impl Asked {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Commit => "commit",
+            Self::Recall => "recall",
+            Self::Replicate => "replicate",
+        }
+    }
+}
+
 const MOVES: [Move; 6] = [
     Move::Claim,
     Move::TakeOver,
@@ -58,6 +78,7 @@ const STATES: [(State, &str); 5] = [
 ];
 
 /// The metrics.
+#[derive(Clone)]
 pub(crate) struct Metrics {
     members: IntGaugeVec,
     view: IntGauge,
@@ -67,6 +88,8 @@ pub(crate) struct Metrics {
     quorum: IntGauge,
     pauses: IntCounter,
     seconds: Histogram,
+    refused_epochs: IntCounterVec,
+    pins: IntGauge,
 }
 
 impl Metrics {
@@ -99,11 +122,31 @@ impl Metrics {
             seconds: Histogram::with_opts(
                 HistogramOpts::new("ringwatch_handoff_seconds", help).buckets(buckets),
             )?,
+            refused_epochs: IntCounterVec::new(
+                Opts::new(
+                    "ringwatch_refused_epochs_total",
+                    "What other nodes asked under an older view than ours, and were refused",
+                ),
+                &["what"],
+            )?,
+            pins: IntGauge::new(
+                "ringwatch_pins",
+                "Targets that the present view keeps where the ring has them not",
+            )?,
         };
+        for what in [Asked::Prepare, Asked::Commit, Asked::Recall, Asked::Replicate] {
+            metrics.refused_epochs.with_label_values(&[what.name()]).inc_by(0);
+        }
         for kind in MOVES {
             metrics.moves.with_label_values(&[kind.name()]).inc_by(0);
         }
-        let gauges = [&metrics.view, &metrics.owned, &metrics.standby, &metrics.quorum];
+        let gauges = [
+            &metrics.view,
+            &metrics.owned,
+            &metrics.standby,
+            &metrics.quorum,
+            &metrics.pins,
+        ];
         for gauge in gauges {
             registry.register(Box::new(gauge.clone()))?;
         }
@@ -111,12 +154,18 @@ impl Metrics {
         registry.register(Box::new(metrics.moves.clone()))?;
         registry.register(Box::new(metrics.pauses.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
+        registry.register(Box::new(metrics.refused_epochs.clone()))?;
         Ok(metrics)
     }
 
     /// Counts a target that moved.
     pub(crate) fn moved(&self, kind: Move) {
         self.moves.with_label_values(&[kind.name()]).inc();
+    }
+
+    /// Counts what was asked under an old epoch.
+    pub(crate) fn refused_epoch(&self, what: Asked) {
+        self.refused_epochs.with_label_values(&[what.name()]).inc();
     }
 
     /// A handoff from this node has ended well.
@@ -136,6 +185,7 @@ impl Metrics {
             self.members.with_label_values(&[name]).set(gauge(count));
         }
         self.view.set(i64::try_from(knowledge.view).unwrap_or(i64::MAX));
+        self.pins.set(gauge(knowledge.pins.len()));
         self.owned.set(gauge(owned));
         self.standby.set(gauge(standby));
         self.quorum.set(knowledge.quorum.into());

@@ -7,6 +7,7 @@
 mod act;
 mod claims;
 mod collecting;
+mod effect;
 mod gate;
 mod handle;
 mod handoff;
@@ -14,6 +15,8 @@ mod join;
 mod knowledge;
 mod metrics;
 mod notes;
+mod number;
+mod orders;
 mod parts;
 mod pause;
 mod questions;
@@ -31,6 +34,7 @@ pub use collecting::Collecting;
 pub use gate::{Gate, GateRefusal};
 pub use handle::{ClusterControl, ClusterNode};
 pub use knowledge::{Knowledge, Known, Placed};
+pub use orders::{Moved, OrderError, Rebalanced};
 pub use parts::{ClusterError, ClusterParts, Prepared, prepare_cluster};
 pub use status::{NodeFailure, Status};
 

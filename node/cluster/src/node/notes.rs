@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::metrics::Move;
 use crate::member::{Incarnation, Member, NodeId, State};
+use crate::numbering::{Committed, NotCommitted, names};
 use crate::plan::Why;
 use crate::roster::Membership;
 use crate::view::View;
@@ -56,15 +57,40 @@ fn state(member: &Member) -> &'static str {
     }
 }
 
-/// Another ring is in force.
-pub(crate) fn new_view(view: &View, membership: &Membership) {
+/// Another view, or another part of it, is in force.
+pub(crate) fn new_view(before: Option<&View>, view: &View, membership: &Membership) {
     let members = view.ring().members().len();
-    info!(
-        view = view.number(),
-        members,
-        known = membership.members.len(),
-        "new view"
-    );
+    let (number, known) = (view.number(), membership.members.len());
+    let pins = view.committed().pins.len();
+    if before.is_none_or(|before| before.number() != number) {
+        info!(view = number, members, known, pins, "new view");
+    } else {
+        info!(view = number, members, known, "members of the view came or went");
+    }
+}
+
+/// This node, which leads the group, proposes a view.
+pub(crate) fn proposes(view: &Committed, reason: &str) {
+    let (number, members, pins) = (view.number, view.seats.len(), view.pins.len());
+    info!(view = number, members, pins, reason, "view proposed");
+}
+
+/// The group has not numbered it.
+pub(crate) fn not_numbered(view: u64, error: &NotCommitted) {
+    warn!(view, %error, "view not committed: it is proposed again if it is still wanted");
+}
+
+/// The group can commit again, or not any more.
+pub(crate) fn group_quorum(has: bool, missing: &[NodeId]) {
+    if has {
+        info!("the group has a quorum");
+    } else {
+        let missing = names(missing);
+        warn!(
+            missing,
+            "the group has no quorum: owners go on, soon nothing is claimed any more"
+        );
+    }
 }
 
 /// A target came here.

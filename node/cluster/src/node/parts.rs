@@ -13,18 +13,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::effect::Fixed;
 use super::gate::Gate;
-use super::handle::ClusterNode;
+use super::handle::{ClusterControl, ClusterNode};
 use super::knowledge::Knowledge;
 use super::metrics::Metrics;
 use super::receive::{Door, Question};
-use super::run;
+use super::run::{self, Groups};
 use super::status::Status;
-use super::steer::{Fixed, Steering};
+use super::steer::Steering;
 use super::{Collecting, Wishes};
 use crate::gossip::Gossip;
 use crate::member::Incarnation;
 use crate::memories::Memories;
+use crate::numbering::{Announced, Numbering};
 use crate::peer::{Answers, Peers};
 use crate::pulse::Pulse;
 use crate::replicate::start_replication;
@@ -32,6 +34,8 @@ use crate::roster::{Me, Roster, Timing};
 
 /// Questions of peers that wait for the loop. It answers within milliseconds, so more than these are a flood.
 const QUESTIONS: usize = 256;
+/// Orders of operators that wait for the loop.
+const ORDERS: usize = 16;
 
 /// What a node of the cluster is made of.
 pub struct ClusterParts {
@@ -59,6 +63,10 @@ pub struct ClusterParts {
     pub gossip: Option<Gossip>,
     /// How other nodes are called.
     pub peers: Arc<dyn Peers>,
+    /// The Raft group, which numbers the views.
+    pub numbering: Arc<dyn Numbering>,
+    /// What the group wants to be said by gossip.
+    pub announcement: watch::Receiver<Announced>,
     /// The pulse; the gossip beats it, and without gossip the node does.
     pub pulse: Arc<Pulse>,
 }
@@ -96,6 +104,7 @@ pub fn prepare_cluster(parts: ClusterParts) -> Result<Prepared, ClusterError> {
     let answers = Arc::new(Door {
         questions: asks,
         memories: Arc::clone(&memories),
+        metrics: metrics.clone(),
     });
     let nothing = Knowledge::nothing(&parts.cluster, &parts.me.node);
     let me = Me {
@@ -164,14 +173,23 @@ impl Prepared {
         spawn: impl FnOnce(BoxFuture<'static, ()>) -> JoinHandle<()>,
     ) -> ClusterNode {
         let stop = CancellationToken::new();
-        let watches = (
-            self.wishes.clone(),
-            self.status.subscribe(),
-            self.knowledge.subscribe(),
-        );
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let control = ClusterControl {
+            wishes: self.wishes.clone(),
+            status: self.status.subscribe(),
+            knowledge: self.knowledge.subscribe(),
+            orders,
+        };
         let inner = run::Inner {
             steering: self.steering,
             questions: self.questions,
+            orders: ordered,
+            group: Groups {
+                committed: self.parts.numbering.committed(),
+                standing: self.parts.numbering.standing(),
+                announcement: self.parts.announcement,
+                numbering: self.parts.numbering,
+            },
             knowledge: self.knowledge,
             status: self.status,
             wishes: self.wishes.subscribe(),
@@ -184,6 +202,6 @@ impl Prepared {
             collecting,
         };
         let task = AbortOnDropHandle::new(spawn(run::run(inner, stop.clone()).boxed()));
-        ClusterNode::new(watches, stop, task)
+        ClusterNode::new(control, stop, task)
     }
 }

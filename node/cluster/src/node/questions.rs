@@ -1,16 +1,18 @@
 //! How the steering answers the questions of peers.
 
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::TargetId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::act::is_alive;
 use super::claims::merge;
-use super::metrics::Move;
+use super::effect::Effect;
+use super::metrics::{Asked, Move};
 use super::receive::Question;
-use super::steer::{Effect, Steering};
+use super::steer::Steering;
 use crate::member::{Incarnation, Stage, TargetKey};
-use crate::peer::Recalled;
+use crate::peer::{Handed, Recalled, Refused};
+use crate::view::View;
 
 impl Steering {
     /// Answers a peer, at once or when a connection is made. Call [`Steering::step`] after it.
@@ -25,26 +27,47 @@ impl Steering {
                 from,
                 target,
                 handoff,
+                view,
                 reply,
-            } => {
-                self.offered(target, from, handoff, reply, now);
+            } => match self.fits(view, Asked::Prepare) {
+                Ok(()) => self.offered(target, from, handoff, reply, now),
+                Err(refused) => drop(reply.send(Err(refused))),
+            },
+            Question::Commit { from, handed, reply } => {
+                let answer = self.receive(handed, &from, now);
+                let _ = reply.send(answer);
             }
-            Question::Commit {
+            Question::Recall {
                 from,
-                target,
-                memory,
-                handoff,
+                targets,
+                view,
                 reply,
             } => {
-                let _ = reply.send(self.receive(&target, memory, &from, handoff, now));
-            }
-            Question::Recall { from, targets, reply } => {
-                let recalled = targets
-                    .into_iter()
-                    .map(|target| self.recalled(target, &from, now));
-                let _ = reply.send(recalled.collect());
+                // Who claims nothing has no epoch that could be too old.
+                let fits = if view == 0 {
+                    Ok(())
+                } else {
+                    self.fits(view, Asked::Recall)
+                };
+                let recalled = fits.map(|()| {
+                    let recalled = targets
+                        .into_iter()
+                        .map(|target| self.recalled(target, &from, now));
+                    recalled.collect()
+                });
+                let _ = reply.send(recalled);
             }
         }
+    }
+
+    /// Whether an epoch is as new as our view; whether we have seen its view does not matter.
+    fn fits(&self, epoch: u64, what: Asked) -> Result<(), Refused> {
+        let view = self.view.as_ref().map_or(0, View::number);
+        if epoch >= view {
+            return Ok(());
+        }
+        self.metrics.refused_epoch(what);
+        Err(Refused::Stale { view })
     }
 
     fn offered(
@@ -52,7 +75,7 @@ impl Steering {
         target: TargetId,
         from: Incarnation,
         handoff: u64,
-        reply: oneshot::Sender<Result<(), String>>,
+        reply: oneshot::Sender<Result<(), Refused>>,
         now: Instant,
     ) {
         if let Err(reason) = self.accepts(&target, &from) {
@@ -82,12 +105,12 @@ impl Steering {
         }
         self.incoming.warmed(target, from, handoff, answer.is_ok());
         if let Some(reply) = self.warming.remove(target) {
-            let _ = reply.send(answer);
+            let _ = reply.send(answer.map_err(Refused::Because));
         }
     }
 
     /// Whether this node would take `target` from `from` now.
-    fn accepts(&self, target: &TargetId, from: &Incarnation) -> Result<(), String> {
+    fn accepts(&self, target: &TargetId, from: &Incarnation) -> Result<(), Refused> {
         let alive = |membership| is_alive(membership, from);
         let refusal = if !self.pulse.sure() {
             "this node was paused and is not sure of itself"
@@ -104,27 +127,35 @@ impl Steering {
         } else {
             return Ok(());
         };
-        Err(refusal.into())
+        Err(Refused::Because(refusal.into()))
     }
 
-    fn receive(
-        &mut self,
-        target: &TargetId,
-        mut memory: TargetMemory,
-        from: &Incarnation,
-        handoff: u64,
-        now: Instant,
-    ) -> Result<(), String> {
+    fn receive(&mut self, handed: Handed, from: &Incarnation, now: Instant) -> Result<(), Refused> {
+        let Handed {
+            target,
+            mut memory,
+            companion,
+            handoff,
+            view,
+        } = handed;
+        let target = &target;
         let verdict = match self.incoming.commit(target, from, handoff, now) {
             Ok(false) => return Ok(()),
-            Ok(true) => self.accepts(target, from),
-            Err(reason) => Err(reason),
+            Ok(true) => self
+                .fits(view, Asked::Commit)
+                .and_then(|()| self.accepts(target, from)),
+            Err(reason) => Err(Refused::Because(reason)),
         };
         self.incoming.ended(target, from, handoff, verdict.is_ok(), now);
         verdict?;
         self.claims.drop_claim(target);
         // Frames that the old owner has read are delivered by the old owner.
         memory.values_mut().for_each(|stream| stream.pending.clear());
+        self.raise_epoch(view);
+        self.todo.push(Effect::Receive {
+            target: target.clone(),
+            companion,
+        });
         self.take(target, memory, Move::In, now);
         self.open();
         Ok(())

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::TargetId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::metrics::{Asked, Metrics};
 use crate::member::Incarnation;
 use crate::memories::{Change, Memories};
-use crate::peer::{Answers, Recalled};
+use crate::peer::{Answers, Handed, Recalled, Refused};
 
 /// A commit must follow its prepare within this time.
 const PREPARED_FOR: Duration = Duration::from_secs(30);
@@ -34,21 +35,21 @@ pub(crate) enum Question {
         from: Incarnation,
         target: TargetId,
         handoff: u64,
-        reply: oneshot::Sender<Result<(), String>>,
+        view: u64,
+        reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// It is yours from here on.
     Commit {
         from: Incarnation,
-        target: TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        reply: oneshot::Sender<Result<(), String>>,
+        handed: Handed,
+        reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// What do you know of these?
     Recall {
         from: Incarnation,
         targets: Vec<TargetId>,
-        reply: oneshot::Sender<Vec<Recalled>>,
+        view: u64,
+        reply: oneshot::Sender<Result<Vec<Recalled>, Refused>>,
     },
 }
 
@@ -56,6 +57,7 @@ pub(crate) enum Question {
 pub(crate) struct Door {
     pub(crate) questions: mpsc::Sender<Question>,
     pub(crate) memories: Arc<Memories>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Door {
@@ -67,8 +69,8 @@ impl Door {
     }
 }
 
-fn no_answer() -> String {
-    "this node is starting, stopping or overloaded".into()
+fn no_answer() -> Refused {
+    Refused::Because("this node is starting, stopping or overloaded".into())
 }
 
 #[async_trait]
@@ -89,43 +91,45 @@ impl Answers for Door {
         from: Incarnation,
         target: TargetId,
         handoff: u64,
-        _view: u64,
-    ) -> Result<(), String> {
+        view: u64,
+    ) -> Result<(), Refused> {
         let answer = self.ask(|reply| Question::Prepare {
             from,
             target,
             handoff,
+            view,
             reply,
         });
         answer.await.unwrap_or_else(|| Err(no_answer()))
     }
 
-    async fn commit(
+    async fn commit(&self, from: Incarnation, handed: Handed) -> Result<(), Refused> {
+        let answer = self.ask(|reply| Question::Commit { from, handed, reply });
+        answer.await.unwrap_or_else(|| Err(no_answer()))
+    }
+
+    async fn recall(
         &self,
         from: Incarnation,
-        target: TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        _view: u64,
-    ) -> Result<(), String> {
-        let answer = self.ask(|reply| Question::Commit {
+        targets: Vec<TargetId>,
+        view: u64,
+    ) -> Result<Vec<Recalled>, Refused> {
+        let answer = self.ask(|reply| Question::Recall {
             from,
-            target,
-            memory,
-            handoff,
+            targets,
+            view,
             reply,
         });
-        answer.await.unwrap_or_else(|| Err(no_answer()))
+        // Nothing is known here, and it was not refused.
+        answer.await.unwrap_or(Ok(Vec::new()))
     }
 
-    async fn recall(&self, from: Incarnation, targets: Vec<TargetId>) -> Vec<Recalled> {
-        self.ask(|reply| Question::Recall { from, targets, reply })
-            .await
-            .unwrap_or_default()
-    }
-
-    fn replicated(&self, from: &Incarnation, change: Change) {
-        self.memories.shadowed(from, change);
+    fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {
+        let answer = self.memories.shadowed(from, change);
+        if answer.is_err() {
+            self.metrics.refused_epoch(Asked::Replicate);
+        }
+        answer
     }
 }
 

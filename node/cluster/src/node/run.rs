@@ -10,13 +10,18 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::claims::Told;
+use super::effect::{Effect, Event, Look};
+use super::number::Group;
+use super::orders::Order;
 use super::receive::Question;
 use super::status::Status;
-use super::steer::{Effect, Event, Look, Steering};
+use super::steer::Steering;
 use super::{Collecting, Knowledge, Wishes};
 use crate::gossip::{Gossip, Sightings};
-use crate::member::{Said, Stage};
-use crate::peer::{PeerError, Peers};
+use crate::member::{Member, Said, Stage};
+use crate::numbering::{Announced, Committed, GroupStanding, NotCommitted, Numbering};
+use crate::peer::{Handed, MAX_COMPANION, PeerError, Peers, Recalled};
 use crate::pulse::{BEAT, Pulse};
 use crate::replicate::Replicator;
 use crate::roster::Moment;
@@ -36,6 +41,8 @@ const ASK: Duration = Duration::from_millis(500);
 /// Lanes have deadlines of their own that are far shorter; one that is stuck beyond this holds nothing up
 /// any more.
 const STOP: Duration = Duration::from_secs(60);
+/// A proposal to the group has a shorter time limit of its own.
+const NUMBER: Duration = Duration::from_secs(5);
 /// When the node ends, its lanes have this long.
 const LAST_STOP: Duration = Duration::from_secs(2);
 
@@ -43,6 +50,8 @@ const LAST_STOP: Duration = Duration::from_secs(2);
 pub(crate) struct Inner {
     pub(crate) steering: Steering,
     pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) group: Groups,
     pub(crate) knowledge: watch::Sender<Arc<Knowledge>>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) wishes: watch::Receiver<Wishes>,
@@ -53,6 +62,37 @@ pub(crate) struct Inner {
     pub(crate) peers: Arc<dyn Peers>,
     pub(crate) collecting: Arc<dyn Collecting>,
     pub(crate) _replicator: Replicator,
+}
+
+/// Where the group is looked at.
+pub(crate) struct Groups {
+    pub(crate) numbering: Arc<dyn Numbering>,
+    pub(crate) committed: watch::Receiver<Option<Arc<Committed>>>,
+    pub(crate) standing: watch::Receiver<GroupStanding>,
+    pub(crate) announcement: watch::Receiver<Announced>,
+}
+
+impl Groups {
+    fn look(&mut self) -> Group {
+        Group {
+            committed: self.committed.borrow_and_update().clone(),
+            standing: self.standing.borrow_and_update().clone(),
+            weights: self.numbering.weights(),
+            rebalances: self.numbering.rebalances(),
+            announced: self.announcement.borrow_and_update().clone(),
+        }
+    }
+
+    /// Waits until something has changed.
+    async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.committed.changed() => {}
+            Ok(()) = self.standing.changed() => {}
+            Ok(()) = self.announcement.changed() => {}
+            // The group has ended: what was known of it last stays.
+            else => std::future::pending().await,
+        }
+    }
 }
 
 /// Child tasks, each with the event that takes the place of its own if it panics.
@@ -111,6 +151,8 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
                     }
                 }
                 Some(question) = inner.questions.recv() => inner.steering.answer(question, Instant::now()),
+                Some(order) = inner.orders.recv() => inner.steering.order(order),
+                () = inner.group.changed() => {}
                 Ok(()) = changed(sightings.as_mut()) => {}
                 Ok(()) = inner.targets.changed() => {}
                 Ok(()) = inner.wishes.changed() => {}
@@ -153,6 +195,7 @@ impl Inner {
             sightings: seen.as_deref(),
             targets: &targets,
             wishes,
+            group: self.group.look(),
         };
         let effects = self.steering.step(&look);
         self.carry_out(effects, tasks).await;
@@ -187,7 +230,8 @@ impl Inner {
     async fn carry_out(&self, effects: Vec<Effect>, tasks: &mut Tasks) {
         for effect in effects {
             match effect {
-                // These two return at once, and their order matters.
+                // These return at once, and their order matters.
+                Effect::Receive { target, companion } => self.collecting.received(&target, companion),
                 Effect::Start(target) => self.collecting.start(&target).await,
                 Effect::Deliver(frames) => self.collecting.deliver(frames),
                 other => self.begin(other, tasks),
@@ -199,7 +243,17 @@ impl Inner {
     fn begin(&self, effect: Effect, tasks: &mut Tasks) {
         let collecting = Arc::clone(&self.collecting);
         match effect {
-            Effect::Start(_) | Effect::Deliver(_) => {}
+            Effect::Start(_) | Effect::Deliver(_) | Effect::Receive { .. } => {}
+            Effect::Number { view, reason } => {
+                let (number, numbering) = (view.number, Arc::clone(&self.group.numbering));
+                let build = move |answer| Event::Numbered { number, answer };
+                let failed = build(Err(NotCommitted::Unknown));
+                let work = async move {
+                    let answer = timeout(NUMBER, numbering.propose(view, reason)).await;
+                    build(answer.unwrap_or(Err(NotCommitted::Unknown)))
+                };
+                tasks.spawn(work, failed);
+            }
             Effect::Stop { target, number } => {
                 let event = Event::Stopped {
                     target: target.clone(),
@@ -269,14 +323,32 @@ impl Inner {
                     answer,
                 };
                 let failed = build(target.clone(), Err(PeerError::Timeout));
+                let handed = Handed {
+                    companion: self.companion(&target),
+                    target: target.clone(),
+                    memory,
+                    handoff: number,
+                    view,
+                };
                 let work = async move {
-                    let answer = within(COMMIT, peers.commit(&to, &target, memory, number, view)).await;
+                    let answer = within(COMMIT, peers.commit(&to, handed)).await;
                     build(target, answer)
                 };
                 tasks.spawn(work, failed);
             }
             asking => self.begin_to_ask(asking, tasks),
         }
+    }
+
+    /// What goes along with a target; nothing, where that is too much.
+    fn companion(&self, target: &TargetId) -> Vec<u8> {
+        let mut companion = self.collecting.released(target);
+        if companion.len() > MAX_COMPANION {
+            let bytes = companion.len();
+            tracing::warn!(%target, bytes, "too much to go along with the target: it goes without it");
+            companion.clear();
+        }
+        companion
     }
 
     /// Begins short questions to peers.
@@ -291,8 +363,8 @@ impl Inner {
                 };
                 let failed = build(target.clone(), Err(PeerError::Timeout));
                 let work = async move {
-                    let answer = within(ASK, peers.recall(&to, std::slice::from_ref(&target))).await;
-                    let mine = |all: Vec<crate::peer::Recalled>| {
+                    let answer = within(ASK, peers.recall(&to, std::slice::from_ref(&target), 0)).await;
+                    let mine = |all: Vec<Recalled>| {
                         let mine = all.into_iter().find(|recalled| recalled.target == target);
                         mine.map(|recalled| recalled.owned).ok_or(PeerError::Timeout)
                     };
@@ -301,31 +373,12 @@ impl Inner {
                 };
                 tasks.spawn(work, failed);
             }
-            Effect::Recall { number, targets, of } => {
-                let silent = of.iter().map(|member| (member.who.node.clone(), None)).collect();
-                let work = async move {
-                    let targets = &targets;
-                    let peers = &peers;
-                    let ask = |member: crate::member::Member| async move {
-                        let answer = within(ASK, peers.recall(&member, targets)).await.ok();
-                        let all = |answer: &Vec<crate::peer::Recalled>| {
-                            targets
-                                .iter()
-                                .all(|t| answer.iter().any(|recalled| recalled.target == *t))
-                        };
-                        (member.who.node, answer.filter(all))
-                    };
-                    let answers = futures::future::join_all(of.into_iter().map(ask)).await;
-                    Event::Recalled { number, answers }
-                };
-                tasks.spawn(
-                    work,
-                    Event::Recalled {
-                        number,
-                        answers: silent,
-                    },
-                );
-            }
+            Effect::Recall {
+                number,
+                targets,
+                of,
+                view,
+            } => self.begin_to_recall(number, targets, of, view, tasks),
             Effect::Confirm { pauses, of } => {
                 let build = move |by, excluded| Event::Confirmed { pauses, by, excluded };
                 let failed = build(of.who.clone(), None);
@@ -351,6 +404,44 @@ impl Inner {
             }
             _ => {}
         }
+    }
+
+    /// Begins to ask members about targets that are to be claimed under a view.
+    fn begin_to_recall(
+        &self,
+        number: u64,
+        targets: Vec<TargetId>,
+        of: Vec<Member>,
+        view: u64,
+        tasks: &mut Tasks,
+    ) {
+        let silent = of
+            .iter()
+            .map(|member| (member.who.node.clone(), Told::Silent))
+            .collect();
+        let peers = Arc::clone(&self.peers);
+        let work = async move {
+            let (targets, peers) = (&targets, &peers);
+            let ask = |member: Member| async move {
+                let all = |answer: &Vec<Recalled>| {
+                    let known = |target: &TargetId| answer.iter().any(|recalled| recalled.target == *target);
+                    targets.iter().all(known)
+                };
+                let told = match within(ASK, peers.recall(&member, targets, view)).await {
+                    Ok(answer) if all(&answer) => Told::Known(answer),
+                    Err(PeerError::Stale { .. }) => Told::Newer,
+                    Ok(_) | Err(_) => Told::Silent,
+                };
+                (member.who.node, told)
+            };
+            let answers = futures::future::join_all(of.into_iter().map(ask)).await;
+            Event::Recalled { number, answers }
+        };
+        let failed = Event::Recalled {
+            number,
+            answers: silent,
+        };
+        tasks.spawn(work, failed);
     }
 
     /// The end: nothing may be read any more, lanes end, the others hear the last words if there were any.

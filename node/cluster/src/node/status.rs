@@ -27,6 +27,8 @@ pub struct Status {
     pub joined: bool,
     /// It has seeds to find and none has answered yet; it says so in the log too.
     pub waiting_for_seeds: bool,
+    /// There is no view yet, so nothing is collected; what the Raft group waits for, for operators.
+    pub waiting_for_group: Option<String>,
     /// How many targets it owns.
     pub owned: usize,
     /// How many other members are ready.
@@ -41,6 +43,7 @@ impl Default for Status {
             stage: Stage::Joining,
             joined: false,
             waiting_for_seeds: false,
+            waiting_for_group: None,
             owned: 0,
             others_ready: 0,
             failure: None,

@@ -7,30 +7,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_frame::{Epoch, PendingFrame, TargetId, TargetMemory};
+use ringwatch_frame::{Epoch, TargetId, TargetMemory};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::claims::{Answer, Claims};
+use super::claims::Claims;
+use super::effect::{Effect, Fixed, Look};
 use super::gate::{Gate, Grant};
 use super::handoff::{Handoffs, Running};
 use super::join::Joining;
 use super::knowledge::Knowledge;
 use super::metrics::Metrics;
+use super::notes;
+use super::number::{Group, Numbers};
 use super::pause::PauseCheck;
 use super::receive::Incoming;
 use super::rivals::Rivals;
 use super::status::{NodeFailure, Status};
-use super::{Wishes, notes};
-use crate::gossip::Sightings;
-use crate::member::{Incarnation, Member, Said, Stage, State, TargetKey};
+use crate::member::{Said, Stage, State, TargetKey};
 use crate::memories::Memories;
-use crate::peer::PeerError;
+use crate::peer::Refused;
 use crate::plan::{self, Action, Holding, Situation, Why};
 use crate::pulse::Pulse;
-use crate::roster::{Membership, Moment, Roster};
-use crate::view::{self, View};
+use crate::roster::{Membership, Roster};
+use crate::view::View;
 
 /// So long after a target came here, what others say that they own, and our own view, may be older than that.
 const FRESH: Duration = Duration::from_secs(1);
@@ -38,114 +39,6 @@ const FRESH: Duration = Duration::from_secs(1);
 const KEPT: Duration = Duration::from_secs(60);
 /// How often shadows that nobody wants are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
-
-/// Something to be done. What it came to is told to the steering as an [`Event`].
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Begin to read; done at once.
-    Start(TargetId),
-    /// End the reading.
-    Stop { target: TargetId, number: u64 },
-    /// Connect to a target that `from` will hand over.
-    Warm {
-        target: TargetId,
-        from: Incarnation,
-        handoff: u64,
-    },
-    /// Deliver what a dead owner had read.
-    Deliver(Vec<PendingFrame>),
-    /// First step of a handoff.
-    Prepare {
-        target: TargetId,
-        to: Member,
-        number: u64,
-        view: u64,
-    },
-    /// Second step.
-    Commit {
-        target: TargetId,
-        to: Member,
-        memory: TargetMemory,
-        number: u64,
-        view: u64,
-    },
-    /// Ask for what became of the second step.
-    Ask {
-        target: TargetId,
-        to: Member,
-        number: u64,
-    },
-    /// Ask members about targets that are to be claimed.
-    Recall {
-        number: u64,
-        targets: Vec<TargetId>,
-        of: Vec<Member>,
-    },
-    /// Ask a member what it thinks of us, after a pause.
-    Confirm { pauses: u64, of: Member },
-    /// Ask another life of our own node whether it lives.
-    Probe { life: Member },
-}
-
-/// What became of an effect.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The lanes have ended.
-    Stopped { target: TargetId, number: u64 },
-    /// The connection is there, or not.
-    Warmed {
-        target: TargetId,
-        from: Incarnation,
-        handoff: u64,
-        answer: Result<(), String>,
-    },
-    /// The answer to [`Effect::Prepare`].
-    Prepared {
-        target: TargetId,
-        number: u64,
-        answer: Result<(), PeerError>,
-    },
-    /// The answer to [`Effect::Commit`].
-    Committed {
-        target: TargetId,
-        number: u64,
-        answer: Result<(), PeerError>,
-    },
-    /// The answer to [`Effect::Ask`]: whether the other has it.
-    Asked {
-        target: TargetId,
-        number: u64,
-        answer: Result<bool, PeerError>,
-    },
-    /// The answers to [`Effect::Recall`].
-    Recalled { number: u64, answers: Vec<Answer> },
-    /// The answer to [`Effect::Confirm`]: whether we are excluded; `None`: it did not answer.
-    Confirmed {
-        pauses: u64,
-        by: Incarnation,
-        excluded: Option<bool>,
-    },
-    /// The answer to [`Effect::Probe`].
-    Probed { life: Incarnation, alive: bool },
-}
-
-/// What a step looks at.
-pub(crate) struct Look<'a> {
-    pub(crate) now: Moment,
-    /// `None`: there is no gossip.
-    pub(crate) sightings: Option<&'a Sightings>,
-    pub(crate) targets: &'a [TargetId],
-    pub(crate) wishes: Wishes,
-}
-
-/// What never changes.
-pub(crate) struct Fixed {
-    pub(crate) me: Incarnation,
-    pub(crate) cluster: String,
-    pub(crate) version: String,
-    pub(crate) grpc_address: String,
-    pub(crate) points: u32,
-}
 
 /// What a node knows, owns and is about to do.
 pub(crate) struct Steering {
@@ -157,8 +50,9 @@ pub(crate) struct Steering {
     pub(super) roster: Roster,
     pub(super) membership: Option<Membership>,
     pub(super) view: Option<View>,
-    /// When the present view came.
+    /// Since when targets are where they are by the view.
     pub(super) view_since: Instant,
+    pub(super) numbers: Numbers,
     /// The configured targets; and a hash of their names.
     pub(super) targets: BTreeMap<TargetKey, TargetId>,
     targets_hash: u64,
@@ -172,7 +66,7 @@ pub(crate) struct Steering {
     pub(super) handoffs: Handoffs,
     pub(super) incoming: Incoming,
     /// Peers that wait for a connection of ours to a target.
-    pub(super) warming: BTreeMap<TargetId, oneshot::Sender<Result<(), String>>>,
+    pub(super) warming: BTreeMap<TargetId, oneshot::Sender<Result<(), Refused>>>,
     pub(super) pause: Option<PauseCheck>,
     /// Pauses that have been noticed.
     pub(super) pauses: u64,
@@ -205,6 +99,7 @@ impl Steering {
             membership: None,
             view: None,
             view_since: now,
+            numbers: Numbers::default(),
             targets: BTreeMap::new(),
             targets_hash: 0,
             owned: BTreeMap::new(),
@@ -232,6 +127,7 @@ impl Steering {
         let now = look.now.instant;
         self.sole = look.sightings.is_none();
         self.configure(look.targets);
+        self.look_at_group(look.group.clone(), now);
         self.notice_pause(now);
         self.look_around(look);
         self.resolve_pause(now);
@@ -241,6 +137,7 @@ impl Steering {
         self.open();
         self.care_for_heirs(now);
         self.sweep(now);
+        self.propose(now);
         self.take_effects()
     }
 
@@ -256,6 +153,7 @@ impl Steering {
             || self.pause.is_some()
             || self.claims.is_pending()
             || self.handoffs.is_pending()
+            || self.numbers.is_pending()
             || self.owned.values().any(|since| now < *since + FRESH)
             || self.stage != Stage::Ready
     }
@@ -274,10 +172,12 @@ impl Steering {
             grpc_address: self.fixed.grpc_address.clone(),
             version: self.fixed.version.clone(),
             points: self.fixed.points,
-            view: self.view.as_ref().map_or(0, View::number),
+            view: self.number(),
             targets: self.targets_hash,
             owned: owned.into(),
             excluded: excluded.into(),
+            raft: self.numbers.group.announced.raft,
+            dataset: self.numbers.group.announced.dataset,
         }
     }
 
@@ -287,7 +187,18 @@ impl Steering {
         let Some(membership) = &self.membership else {
             return Knowledge::nothing(cluster, me);
         };
-        let knowledge = Knowledge::of(cluster, membership, self.view.as_ref(), &self.targets);
+        let mut knowledge = Knowledge::of(
+            cluster,
+            membership,
+            self.view.as_ref(),
+            &self.targets,
+            &self.numbers.group,
+        );
+        let epoch = self.epoch();
+        knowledge
+            .targets
+            .iter_mut()
+            .for_each(|placed| placed.epoch = epoch);
         self.metrics.show(
             &knowledge,
             self.owned.len(),
@@ -304,6 +215,7 @@ impl Steering {
             stage: self.stage,
             joined: self.joining.joined(),
             waiting_for_seeds: self.joining.waits(now),
+            waiting_for_group: self.view.is_none().then(|| self.numbers.waits_for()),
             owned: self.owned.len(),
             others_ready: others.filter(|member| member.state == State::Ready).count(),
             failure: self.failure.clone(),
@@ -338,6 +250,14 @@ impl Steering {
             }
             self.targets_hash = hash.digest().max(1);
         }
+    }
+
+    fn look_at_group(&mut self, group: Group, now: Instant) {
+        let (before, after) = (&self.numbers.group.standing, &group.standing);
+        if before.quorum != after.quorum && after.founded {
+            notes::group_quorum(after.quorum, &after.missing);
+        }
+        self.numbers.look(group, now);
     }
 
     /// Members and view, from what the gossip has seen.
@@ -377,10 +297,14 @@ impl Steering {
             &membership,
             self.stage != Stage::Joining,
         );
-        if let Some(next) = view::next(self.view.as_ref(), &membership) {
-            notes::new_view(&next, &membership);
+        let committed = self.numbers.group.committed.as_ref();
+        if let Some(next) = View::next(self.view.as_ref(), committed, &membership) {
+            let before = self.view.take();
+            notes::new_view(before.as_ref(), &next, &membership);
+            if !before.is_some_and(|before| before.places_like(&next)) {
+                self.view_since = now;
+            }
             self.view = Some(next);
-            self.view_since = now;
         }
         self.membership = Some(membership);
         if let Some(ended) = look.sightings.and_then(|s| s.ended.as_ref()) {
@@ -396,7 +320,7 @@ impl Steering {
     }
 
     /// Whether nothing stands between what is planned and its doing.
-    fn may_act(&self) -> bool {
+    pub(super) fn may_act(&self) -> bool {
         self.pulse.sure() && self.failure.is_none() && self.stage != Stage::Left
     }
 
@@ -416,7 +340,7 @@ impl Steering {
             view: self.view.as_ref(),
             targets: &self.targets,
             mine: &mine,
-            can_claim: self.stage == Stage::Ready,
+            can_claim: self.stage == Stage::Ready && self.numbers.may_claim(now),
         });
         let mut wanted = BTreeSet::new();
         for action in actions {
@@ -459,10 +383,11 @@ impl Steering {
             Running::Ending => Some((target.clone(), Grant::Closing)),
             Running::None => None,
         };
-        let epoch = Epoch(self.view.as_ref().map_or(0, View::number));
+        let epoch = self.epoch();
+        self.memories.set_view(self.number(), epoch);
         // Whoever hears that this node has left takes over at once.
         let owned = self.owned.keys().filter(|_| self.stage != Stage::Left);
-        self.gate.set(epoch, owned.filter_map(grant).collect());
+        self.gate.set(Epoch(epoch), owned.filter_map(grant).collect());
     }
 
     fn care_for_heirs(&self, now: Instant) {
@@ -484,7 +409,7 @@ impl Steering {
         };
         let me = &self.fixed.me.node;
         self.memories.expire_shadows(&|target| {
-            let place = view.ring().place(target.into());
+            let place = view.place(target.into());
             place.is_some_and(|place| place.owner == me || place.standby == Some(me))
         });
         self.relics.retain(|_, (_, since)| now < *since + KEPT);

@@ -13,13 +13,16 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Wishes;
+use super::effect::{Effect, Event, Fixed, Look};
 use super::gate::Gate;
 use super::metrics::Metrics;
+use super::number::Group;
 use super::receive::Question;
-use super::steer::{Effect, Event, Fixed, Look, Steering};
+use super::steer::Steering;
 use crate::gossip::Sightings;
 use crate::member::{Incarnation, Member, NodeId, Said, Sighting, Stage, State, TargetKey};
 use crate::memories::Memories;
+use crate::numbering::{Committed, GroupStanding, Seat};
 use crate::pulse::{BEAT, Pulse};
 use crate::ring::{POINTS, Ring, RingMember};
 use crate::roster::{Me, Moment, Roster, Timing};
@@ -44,6 +47,26 @@ pub(crate) fn said(node: &str, owned: &[TargetId]) -> Said {
         targets: 0,
         owned: owned.into(),
         excluded: Arc::default(),
+        raft: None,
+        dataset: (0, 0),
+    }
+}
+
+/// The view of this number in which the first lives of these nodes have a seat.
+pub(crate) fn seated<'a>(number: u64, nodes: impl IntoIterator<Item = &'a &'a str>) -> Committed {
+    let mut seats: Vec<Seat> = nodes
+        .into_iter()
+        .map(|node| Seat {
+            node: NodeId::new(node),
+            generation: 1,
+            points: POINTS,
+        })
+        .collect();
+    seats.sort();
+    Committed {
+        number,
+        seats,
+        pins: BTreeMap::new(),
     }
 }
 
@@ -105,6 +128,9 @@ pub(crate) struct Scene {
     pub(crate) gate: Arc<Gate>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) wishes: Wishes,
+    registry: Registry,
+    /// What the group says. All are seated in view 1, and another one leads.
+    pub(crate) group: Group,
     targets: Vec<TargetId>,
     /// `None`: there is no gossip.
     sightings: Option<Sightings>,
@@ -146,11 +172,22 @@ impl Scene {
         Self {
             steering: Steering::new(fixed, shared, metrics, roster, Instant::now()),
             memories,
+            registry,
             gate,
             pulse,
             wishes: Wishes {
                 ready: true,
                 ..Wishes::default()
+            },
+            group: Group {
+                committed: Some(Arc::new(seated(1, others.iter().chain(&["a"])))),
+                standing: GroupStanding {
+                    quorum: true,
+                    founded: true,
+                    leader: Some(NodeId::new("z")),
+                    ..GroupStanding::default()
+                },
+                ..Group::default()
             },
             targets: targets.iter().map(|target| (*target).clone()).collect(),
             sightings: (!others.is_empty()).then_some(sightings),
@@ -183,6 +220,7 @@ impl Scene {
             sightings: self.sightings.as_ref(),
             targets: &self.targets,
             wishes: self.wishes,
+            group: self.group.clone(),
         };
         self.steering.step(&look).iter().map(line).collect()
     }
@@ -213,6 +251,17 @@ impl Scene {
         let (reply, answer) = oneshot::channel();
         self.steering.answer(question(reply), Instant::now());
         answer
+    }
+
+    /// How much of this kind was refused for an old epoch.
+    pub(crate) fn refused_epochs(&self, what: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families
+            .iter()
+            .find(|family| family.name() == "ringwatch_refused_epochs_total");
+        let mut metrics = family.iter().flat_map(|family| family.get_metric());
+        let metric = metrics.find(|metric| metric.get_label().iter().any(|label| label.value() == what));
+        metric.map_or(0.0, |metric| metric.get_counter().get_value())
     }
 
     /// Node a owns `target`, and has read it up to this tick.
@@ -261,5 +310,16 @@ fn line(effect: &Effect) -> String {
         }
         Effect::Confirm { of, .. } => format!("confirm {}", of.who.node),
         Effect::Probe { life } => format!("probe {}", life.said.grpc_address),
+        Effect::Receive { companion, .. } => format!("receive {}", companion.len()),
+        Effect::Number { view, .. } => {
+            let seats: Vec<&str> = view.seats.iter().map(|seat| seat.node.as_str()).collect();
+            let pins = view.pins.values().map(|pin| format!(" +{}", pin.to));
+            format!(
+                "number {} {}{}",
+                view.number,
+                seats.join(","),
+                pins.collect::<String>()
+            )
+        }
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use ringwatch_frame::{StreamId, TargetId, Tick};
 use tokio::time::advance;
 
+use super::claims::Told;
+use super::effect::Event;
 use super::gate::GateRefusal;
 use super::receive::Question;
-use super::steer::Event;
 use super::testing::{Scene, life, memory, target_of};
 use crate::member::{Incarnation, NodeId};
 use crate::memories::Change;
-use crate::peer::{PeerError, Recalled};
+use crate::peer::{Handed, PeerError, Recalled, Refused};
 use crate::pulse::PAUSE;
 
 const NOBODY: [&str; 0] = [];
@@ -24,9 +25,9 @@ fn last(scene: &Scene, target: &TargetId) -> Option<i64> {
         .map(Tick::unix_nanos)
 }
 
-fn recalled(target: &TargetId, owned: bool, last: Option<i64>) -> Option<Vec<Recalled>> {
+fn recalled(target: &TargetId, owned: bool, last: Option<i64>) -> Told {
     let memory = last.map(|last| memory(target, last, 0));
-    Some(vec![Recalled {
+    Told::Known(vec![Recalled {
         target: target.clone(),
         owned,
         memory,
@@ -60,7 +61,8 @@ async fn it_does_not_claim_what_somebody_owns_or_may_own() {
     let target = target_of(&["a", "b", "c"], "a", "b");
     for (what, b) in [
         ("owns it", recalled(&target, true, None)),
-        ("does not answer", None),
+        ("does not answer", Told::Silent),
+        ("has a newer view", Told::Newer),
     ] {
         let mut scene = Scene::new(&["b", "c"], &[&target]);
         scene.step();
@@ -85,7 +87,7 @@ async fn a_live_member_that_never_answers_is_not_waited_for_for_ever() {
     scene.step();
     assert_eq!(scene.pass(2_300).await, ["recall b,c"]);
     let answers = vec![
-        (NodeId::new("b"), None),
+        (NodeId::new("b"), Told::Silent),
         (NodeId::new("c"), recalled(&target, false, None)),
     ];
     assert_eq!(scene.on(Event::Recalled { number: 1, answers }), ["start"]);
@@ -103,14 +105,15 @@ async fn of_two_that_claim_one_target_the_lower_name_gets_it() {
         move |reply| Question::Recall {
             from,
             targets: targets(),
+            view: 1,
             reply,
         }
     };
     let mut answer = scene.ask(asks("b"));
-    assert!(answer.try_recv().unwrap()[0].owned, "a comes before b");
+    assert!(answer.try_recv().unwrap().unwrap()[0].owned, "a comes before b");
     // To a lower name it gives way, and takes nothing though all said that it is free.
     let mut answer = scene.ask(asks("Z"));
-    assert!(!answer.try_recv().unwrap()[0].owned);
+    assert!(!answer.try_recv().unwrap().unwrap()[0].owned);
     let answers = vec![
         (NodeId::new("b"), recalled(&target, false, None)),
         (NodeId::new("c"), recalled(&target, false, None)),
@@ -127,10 +130,15 @@ async fn the_standby_takes_over_at_once_and_delivers_what_the_dead_had_read() {
     let target = target_of(&["a", "b", "c"], "b", "a");
     let mut scene = Scene::new(&["b", "c"], &[&target]);
     scene.owns("b", std::slice::from_ref(&target));
-    scene.memories.shadowed(
+    let told = scene.memories.shadowed(
         &life("b"),
-        Change::Snapshot(target.clone(), memory(&target, 9, 2)),
+        Change::Snapshot {
+            target: target.clone(),
+            memory: memory(&target, 9, 2),
+            view: 0,
+        },
     );
+    told.unwrap();
     scene.step();
     assert_eq!(scene.pass(1_000).await, NOBODY);
     scene.change("b", |b| b.live = false);
@@ -239,11 +247,16 @@ fn receiving() -> (Scene, TargetId) {
 }
 
 fn prepare(scene: &mut Scene, target: &TargetId, handoff: u64) -> Result<(), String> {
+    prepare_under(scene, target, handoff, 1).map_err(|refused| refused.to_string())
+}
+
+fn prepare_under(scene: &mut Scene, target: &TargetId, handoff: u64, view: u64) -> Result<(), Refused> {
     let (from, of) = (life("b"), target.clone());
     let mut answer = scene.ask(|reply| Question::Prepare {
         from,
         target: of,
         handoff,
+        view,
         reply,
     });
     let target = target.clone();
@@ -257,25 +270,35 @@ fn prepare(scene: &mut Scene, target: &TargetId, handoff: u64) -> Result<(), Str
 }
 
 fn commit(scene: &mut Scene, target: &TargetId, handoff: u64) -> Result<(), String> {
-    let (from, target) = (life("b"), target.clone());
-    let memory = memory(&target, 9, 3);
-    let ask = |reply| Question::Commit {
-        from,
-        target,
-        memory,
+    commit_under(scene, target, handoff, 1).map_err(|refused| refused.to_string())
+}
+
+fn commit_under(scene: &mut Scene, target: &TargetId, handoff: u64, view: u64) -> Result<(), Refused> {
+    let handed = Handed {
+        target: target.clone(),
+        memory: memory(target, 9, 3),
+        companion: b"open".to_vec(),
         handoff,
+        view,
+    };
+    let from = life("b");
+    let ask = |reply| Question::Commit { from, handed, reply };
+    scene.ask(ask).try_recv().unwrap()
+}
+
+fn recall(scene: &mut Scene, target: &TargetId, view: u64) -> Result<Vec<Recalled>, Refused> {
+    let (from, targets) = (life("b"), vec![target.clone()]);
+    let ask = |reply| Question::Recall {
+        from,
+        targets,
+        view,
         reply,
     };
     scene.ask(ask).try_recv().unwrap()
 }
 
 fn asks_back(scene: &mut Scene, target: &TargetId) -> bool {
-    let (from, targets) = (life("b"), vec![target.clone()]);
-    scene
-        .ask(|reply| Question::Recall { from, targets, reply })
-        .try_recv()
-        .unwrap()[0]
-        .owned
+    recall(scene, target, 0).unwrap()[0].owned
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +308,7 @@ async fn what_is_committed_is_owned_and_started() {
     assert_eq!(commit(&mut scene, &target, 1), Ok(()));
     assert_eq!(
         scene.step(),
-        ["start"],
+        ["receive 4", "start"],
         "frames that b has read are b's to deliver"
     );
     assert!(scene.gate.ask(&target).is_ok());
@@ -334,10 +357,16 @@ async fn what_cannot_be_taken_is_refused_at_once() {
         from,
         target: of,
         handoff: 1,
+        view: 1,
         reply,
     });
     assert!(
-        answer.try_recv().unwrap().unwrap_err().contains("ring"),
+        answer
+            .try_recv()
+            .unwrap()
+            .unwrap_err()
+            .to_string()
+            .contains("ring"),
         "a life that nobody knows"
     );
     scene.wishes.draining = true;
@@ -377,9 +406,7 @@ async fn what_peers_took_while_it_was_paused_is_let_go_before_anything_is_read()
     assert_eq!(scene.gate.ask(&target), Err(GateRefusal::NotOwned));
     assert!(scene.pulse.sure());
     // Whoever claims it may go on where it ended here.
-    let (from, targets) = (life("b"), vec![target.clone()]);
-    let mut answer = scene.ask(|reply| Question::Recall { from, targets, reply });
-    let known = answer.try_recv().unwrap().remove(0);
+    let known = recall(&mut scene, &target, 1).unwrap().remove(0);
     assert_eq!((known.owned, known.memory), (false, Some(memory(&target, 9, 0))));
 }
 
@@ -431,10 +458,15 @@ async fn without_a_majority_it_keeps_what_it_has_and_claims_nothing() {
     let mut scene = Scene::new(&["b", "c"], &[&mine, &others]);
     scene.own(&mine, 9);
     scene.owns("b", std::slice::from_ref(&others));
-    scene.memories.shadowed(
+    let told = scene.memories.shadowed(
         &life("b"),
-        Change::Snapshot(others.clone(), memory(&others, 9, 1)),
+        Change::Snapshot {
+            target: others.clone(),
+            memory: memory(&others, 9, 1),
+            view: 0,
+        },
     );
+    told.unwrap();
     scene.step();
     scene.pass(1_000).await;
     scene.change("b", |b| b.live = false);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use prost::Message as _;
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::TargetId;
 use ringwatch_proto::v1 as wire;
 use ringwatch_proto::v1::peer_client::PeerClient;
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ use tonic::{Code, Response, Status};
 use super::channels::Channels;
 use super::identity::{Credentials, Passport};
 use super::meters::PeerMetrics;
-use super::{MAX_MEMORY, MAX_MESSAGE, PeerError, Peers, Recalled, clean, convert};
+use super::{Handed, MAX_MEMORY, MAX_MESSAGE, PeerError, Peers, Recalled, clean, convert};
 use crate::member::{Incarnation, Member};
 use crate::memories::Change;
 
@@ -97,32 +97,27 @@ impl Peers for GrpcPeers {
             },
         );
         let answer = within(PREPARE, client.prepare(request)).await?;
-        yes(answer.ready, &answer.reason)
+        yes(answer.ready, &answer.reason, answer.stale_view)
     }
 
-    async fn commit(
-        &self,
-        to: &Member,
-        target: &TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        view: u64,
-    ) -> Result<(), PeerError> {
+    async fn commit(&self, to: &Member, handed: Handed) -> Result<(), PeerError> {
         let mut client = self.client(to)?.send_compressed(CompressionEncoding::Zstd);
-        let memory = convert::memory_out(target, &memory, &mut { MAX_MEMORY }, &self.metrics);
+        let (target, memory) = (&handed.target, &handed.memory);
+        let memory = convert::memory_out(target, memory, &mut { MAX_MEMORY }, &self.metrics);
         let request = self.passport.sign(
             &to.who,
             wire::CommitRequest {
-                handoff_id: handoff,
-                view,
+                handoff_id: handed.handoff,
+                view: handed.view,
                 memory: Some(memory),
+                companion: handed.companion,
             },
         );
         let answer = within(COMMIT, client.commit(request)).await?;
-        yes(answer.accepted, &answer.reason)
+        yes(answer.accepted, &answer.reason, answer.stale_view)
     }
 
-    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError> {
+    async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError> {
         let mut client = self.client(to)?;
         let mut recalled = Vec::new();
         for some in targets.chunks(convert::MAX_TARGETS) {
@@ -130,9 +125,15 @@ impl Peers for GrpcPeers {
                 &to.who,
                 wire::RecallRequest {
                     target_ids: some.iter().map(ToString::to_string).collect(),
+                    view,
                 },
             );
             let answer = within(RECALL, client.recall(request)).await?;
+            if answer.stale_view > 0 {
+                return Err(PeerError::Stale {
+                    view: answer.stale_view,
+                });
+            }
             let answer = convert::recalled_in(answer);
             recalled.extend(answer.map_err(|fault| PeerError::Unreachable(fault.to_string()))?);
         }
@@ -163,6 +164,9 @@ impl Peers for GrpcPeers {
             () = write => call.await,
         };
         match answer {
+            Ok(answer) if answer.get_ref().stale_view > 0 => PeerError::Stale {
+                view: answer.get_ref().stale_view,
+            },
             Ok(_) => PeerError::Unreachable("the stream has ended".into()),
             Err(status) => failure(&status),
         }
@@ -195,9 +199,11 @@ fn failure(status: &Status) -> PeerError {
     }
 }
 
-fn yes(yes: bool, reason: &str) -> Result<(), PeerError> {
+fn yes(yes: bool, reason: &str, stale_view: u64) -> Result<(), PeerError> {
     if yes {
         Ok(())
+    } else if stale_view > 0 {
+        Err(PeerError::Stale { view: stale_view })
     } else {
         Err(PeerError::Refused(clean(reason)))
     }

@@ -15,7 +15,7 @@ use ringwatch_proto::v1::replicate_request::What;
 
 use super::frames::{self, About, FrameFault};
 use super::meters::{Part, PeerMetrics};
-use super::{MAX_MEMORY, Recalled};
+use super::{MAX_COMPANION, MAX_MEMORY, Recalled};
 use crate::memories::{Change, MAX_FRAMES, MAX_STREAMS};
 
 /// The longest name of a target, a stream or a database, in bytes.
@@ -79,8 +79,10 @@ pub(super) fn targets(names: &[String]) -> Result<Vec<TargetId>, Malformed> {
 /// The message of a change. Empty for one that Arrow cannot write or that is too large for any message; where
 /// that leaves the standby with something wrong, the message makes it forget the stream.
 pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateRequest {
+    let mut epoch = 0;
     let what = match change {
-        Change::Snapshot(target, memory) => {
+        Change::Snapshot { target, memory, view } => {
+            epoch = view;
             What::Snapshot(memory_out(&target, &memory, &mut { MAX_MEMORY }, metrics))
         }
         Change::Ended {
@@ -130,15 +132,19 @@ pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateR
             stream: Some(stream_out(&stream)),
         }),
     };
-    wire::ReplicateRequest { what: Some(what) }
+    wire::ReplicateRequest {
+        what: Some(what),
+        view: epoch,
+    }
 }
 
 /// The change in a message.
 pub(super) fn change(request: wire::ReplicateRequest) -> Result<Change, Malformed> {
+    let view = request.view;
     Ok(match request.what.ok_or(Malformed::Absent("what"))? {
         What::Snapshot(memory) => {
             let (target, memory) = memory_in(memory)?;
-            Change::Snapshot(target, memory)
+            Change::Snapshot { target, memory, view }
         }
         What::Ended(ended) => {
             let (target, stream) = (target(&ended.target_id)?, stream_in(ended.stream)?);
@@ -284,6 +290,12 @@ pub(super) fn memory_in(memory: wire::TargetMemory) -> Result<(TargetId, TargetM
     Ok((target, streams))
 }
 
+/// What goes along with a target that is handed over.
+pub(super) fn companion(bytes: Vec<u8>) -> Result<Vec<u8>, Malformed> {
+    check_count("bytes of a companion", bytes.len(), MAX_COMPANION)?;
+    Ok(bytes)
+}
+
 /// The message of what we know of targets. Memories for which there is no room are left out.
 pub(super) fn recalled_out(recalled: Vec<Recalled>, metrics: &PeerMetrics) -> wire::RecallResponse {
     let mut room = MAX_MEMORY;
@@ -296,6 +308,7 @@ pub(super) fn recalled_out(recalled: Vec<Recalled>, metrics: &PeerMetrics) -> wi
     };
     wire::RecallResponse {
         targets: recalled.into_iter().map(out).collect(),
+        stale_view: 0,
     }
 }
 

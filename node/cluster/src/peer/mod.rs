@@ -31,7 +31,26 @@ const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 /// How much of a message memories may take, in bytes.
 const MAX_MEMORY: usize = 24 * 1024 * 1024;
 
-/// Asks other nodes.
+/// The largest companion of a target that is handed over, in bytes.
+pub const MAX_COMPANION: usize = 64 * 1024;
+
+/// A target that is handed over, with all that is needed to go on with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handed {
+    /// The target.
+    pub target: TargetId,
+    /// Where its streams go on.
+    pub memory: TargetMemory,
+    /// What goes along beside the memory, at most [`MAX_COMPANION`] bytes; this crate does not read it.
+    pub companion: Vec<u8>,
+    /// Names this handoff among all of the old owner.
+    pub handoff: u64,
+    /// The epoch of the old owner.
+    pub view: u64,
+}
+
+/// Asks other nodes. `view` is the epoch under which it is asked: one that is older than the callee's is
+/// refused as [`PeerError::Stale`].
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
     /// Whether `to` keeps us out of its ring.
@@ -41,18 +60,12 @@ pub trait Peers: Send + Sync + 'static {
     async fn prepare(&self, to: &Member, target: &TargetId, handoff: u64, view: u64)
     -> Result<(), PeerError>;
 
-    /// Second step: `to` owns `target` from here on and goes on from `memory`.
-    async fn commit(
-        &self,
-        to: &Member,
-        target: &TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        view: u64,
-    ) -> Result<(), PeerError>;
+    /// Second step: `to` owns the target from here on and goes on from its memory.
+    async fn commit(&self, to: &Member, handed: Handed) -> Result<(), PeerError>;
 
-    /// What `to` knows of `targets`.
-    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError>;
+    /// What `to` knows of `targets`, which we want to claim under this view. View 0: we claim nothing, and
+    /// only ask what became of them.
+    async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError>;
 
     /// Tells `to` what we remember, until the stream breaks or `changes` ends. Says why it ended.
     async fn replicate(&self, to: &Member, changes: mpsc::Receiver<Change>) -> PeerError;
@@ -64,30 +77,51 @@ pub trait Answers: Send + Sync + 'static {
     /// Whether we keep `from` out of our ring.
     async fn confirm(&self, from: Incarnation) -> bool;
 
-    /// First step of a handoff: makes ready to go on with `target`. The error says why not.
+    /// First step of a handoff: makes ready to go on with `target`.
     async fn prepare(
         &self,
         from: Incarnation,
         target: TargetId,
         handoff: u64,
         view: u64,
-    ) -> Result<(), String>;
+    ) -> Result<(), Refused>;
 
-    /// Second step: `target` is ours from here on. The error says why not.
-    async fn commit(
-        &self,
-        from: Incarnation,
-        target: TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        view: u64,
-    ) -> Result<(), String>;
+    /// Second step: the target is ours from here on.
+    async fn commit(&self, from: Incarnation, handed: Handed) -> Result<(), Refused>;
 
     /// What we know of `targets`.
-    async fn recall(&self, from: Incarnation, targets: Vec<TargetId>) -> Vec<Recalled>;
+    async fn recall(
+        &self,
+        from: Incarnation,
+        targets: Vec<TargetId>,
+        view: u64,
+    ) -> Result<Vec<Recalled>, Refused>;
 
     /// Takes in what `from` says of a target that it owns. Must not wait.
-    fn replicated(&self, from: &Incarnation, change: Change);
+    fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused>;
+}
+
+/// Why a peer is refused what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It asked under an older view than ours, which has this number.
+    #[error("the caller's view is older than view {view}")]
+    Stale {
+        /// Our number.
+        view: u64,
+    },
+    /// For this reason.
+    #[error("{0}")]
+    Because(String),
+}
+
+impl From<Refused> for PeerError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Stale { view } => Self::Stale { view },
+            Refused::Because(reason) => Self::Refused(reason),
+        }
+    }
 }
 
 /// Why a peer did not do what it was asked.
@@ -96,6 +130,12 @@ pub enum PeerError {
     /// It said no, and has done nothing.
     #[error("the peer refused: {0}")]
     Refused(String),
+    /// It said no, because it knows a newer view than ours, of this number.
+    #[error("the peer knows view {view}, which this node does not have yet")]
+    Stale {
+        /// Its number.
+        view: u64,
+    },
     /// It did not answer; whether it has done it is not known.
     #[error("the peer cannot be reached, check the network and that it runs: {0}")]
     Unreachable(String),

@@ -16,7 +16,7 @@ use super::convert::{self, Malformed};
 use super::identity::{Credentials, identify, is_for};
 use super::meters::{PeerMetrics, Refusal};
 use super::throttle::Throttles;
-use super::{Answers, MAX_MESSAGE, clean};
+use super::{Answers, Handed, MAX_MESSAGE, Refused, clean};
 use crate::member::Incarnation;
 
 /// How many calls may be answered at the same time, replication streams among them.
@@ -179,9 +179,11 @@ impl Peer for Desk {
             .answers
             .prepare(visitor.who.clone(), target, handoff, view)
             .await;
+        let (reason, stale_view) = told(&answer);
         Ok(Response::new(wire::PrepareResponse {
             ready: answer.is_ok(),
-            reason: answer.err().unwrap_or_default(),
+            reason,
+            stale_view,
         }))
     }
 
@@ -194,17 +196,24 @@ impl Peer for Desk {
             .memory
             .ok_or(Malformed::Absent("memory"))
             .and_then(convert::memory_in);
+        let companion =
+            convert::companion(message.companion).map_err(|fault| self.refuse(&visitor.who, &fault))?;
         let (target, mut memory) = memory.map_err(|fault| self.refuse(&visitor.who, &fault))?;
         // What the caller has read, the caller delivers.
         memory.values_mut().for_each(|stream| stream.pending.clear());
-        let (handoff, view) = (message.handoff_id, message.view);
-        let answer = self
-            .answers
-            .commit(visitor.who.clone(), target, memory, handoff, view)
-            .await;
+        let handed = Handed {
+            target,
+            memory,
+            companion,
+            handoff: message.handoff_id,
+            view: message.view,
+        };
+        let answer = self.answers.commit(visitor.who.clone(), handed).await;
+        let (reason, stale_view) = told(&answer);
         Ok(Response::new(wire::CommitResponse {
             accepted: answer.is_ok(),
-            reason: answer.err().unwrap_or_default(),
+            reason,
+            stale_view,
         }))
     }
 
@@ -215,8 +224,18 @@ impl Peer for Desk {
         let (visitor, message) = Self::open(request)?;
         let targets =
             convert::targets(&message.target_ids).map_err(|fault| self.refuse(&visitor.who, &fault))?;
-        let recalled = self.answers.recall(visitor.who.clone(), targets).await;
-        Ok(Response::new(convert::recalled_out(recalled, &self.metrics)))
+        let answer = self
+            .answers
+            .recall(visitor.who.clone(), targets, message.view)
+            .await;
+        Ok(Response::new(match answer {
+            Ok(recalled) => convert::recalled_out(recalled, &self.metrics),
+            Err(Refused::Stale { view }) => wire::RecallResponse {
+                targets: Vec::new(),
+                stale_view: view,
+            },
+            Err(Refused::Because(reason)) => return Err(Status::failed_precondition(reason)),
+        }))
     }
 
     async fn replicate(
@@ -227,8 +246,26 @@ impl Peer for Desk {
         while let Some(message) = messages.message().await? {
             self.metrics.received.count(message.encoded_len());
             let change = convert::change(message).map_err(|fault| self.refuse(&visitor.who, &fault))?;
-            self.answers.replicated(&visitor.who, change);
+            match self.answers.replicated(&visitor.who, change) {
+                Ok(()) => {}
+                Err(Refused::Stale { view }) => {
+                    return Ok(Response::new(wire::ReplicateResponse { stale_view: view }));
+                }
+                Err(Refused::Because(reason)) => return Err(Status::failed_precondition(reason)),
+            }
         }
-        Ok(Response::new(wire::ReplicateResponse {}))
+        Ok(Response::new(wire::ReplicateResponse { stale_view: 0 }))
     }
+}
+
+/// Why not, and the number of our view where that is the reason.
+fn told(answer: &Result<(), Refused>) -> (String, u64) {
+    let Err(refused) = answer else {
+        return Default::default();
+    };
+    let view = match refused {
+        Refused::Stale { view } => *view,
+        Refused::Because(_) => 0,
+    };
+    (refused.to_string(), view)
 }

@@ -6,7 +6,8 @@ use ringwatch_frame::Tick;
 
 use super::*;
 use crate::member::{Incarnation, Member, Said, Stage};
-use crate::view;
+use crate::numbering::{By, Committed, Pin, Seat};
+use crate::ring::Ring;
 
 mod converges;
 
@@ -26,6 +27,8 @@ struct Row {
     can_claim: bool,
     quorum: bool,
     unheard: &'static str,
+    /// Targets that are pinned, each with the node.
+    pins: &'static [(&'static str, &'static str)],
 }
 
 #[derive(Clone, Copy)]
@@ -46,6 +49,7 @@ const ROW: Row = Row {
     can_claim: true,
     quorum: true,
     unheard: "",
+    pins: &[],
 };
 
 use Holding::{HandingOver, Starting, Steady};
@@ -72,7 +76,29 @@ fn view_of(nodes: &str) -> Option<View> {
     let members = nodes
         .split_whitespace()
         .map(|node| member(&format!("{node}:R"), &[]));
-    view::next(None, &membership("a", members.collect()))
+    view_in(&membership("a", members.collect()))
+}
+
+/// The view in which all that are ready have a seat.
+fn view_in(membership: &Membership) -> Option<View> {
+    View::next(None, Some(&Arc::new(seats_of(1, membership))), membership)
+}
+
+fn seats_of(number: u64, membership: &Membership) -> Committed {
+    let ready = membership
+        .members
+        .iter()
+        .filter(|member| member.state == State::Ready);
+    let seats = ready.map(|member| Seat {
+        node: member.who.node.clone(),
+        generation: member.who.generation,
+        points: member.said.points,
+    });
+    Committed {
+        number,
+        seats: seats.collect(),
+        pins: BTreeMap::new(),
+    }
 }
 
 fn member(text: &str, owned: &[TargetKey]) -> Member {
@@ -101,6 +127,8 @@ fn member(text: &str, owned: &[TargetKey]) -> Member {
             targets: 0,
             owned: owned.into(),
             excluded: Arc::default(),
+            raft: None,
+            dataset: (0, 0),
         },
     }
 }
@@ -144,9 +172,26 @@ impl Row {
 
     fn view(&self) -> Option<View> {
         match self.view {
-            InView::OfReady => view::next(None, &membership("a", self.membership().members)),
+            InView::OfReady => {
+                let membership = membership("a", self.membership().members);
+                let mut seats = seats_of(1, &membership);
+                let pin = |to: &str| Pin {
+                    to: NodeId::new(to),
+                    by: By::Operator,
+                };
+                seats.pins = self
+                    .pins
+                    .iter()
+                    .map(|(name, to)| (target(name), pin(to)))
+                    .collect();
+                View::next(None, Some(&Arc::new(seats)), &membership)
+            }
             InView::Of(nodes) => view_of(nodes),
-            InView::Drained => view::next(view_of("a").as_ref(), &membership("a", vec![member("a:D", &[])])),
+            InView::Drained => View::next(
+                view_of("a").as_ref(),
+                None,
+                &membership("a", vec![member("a:D", &[])]),
+            ),
             InView::None => None,
         }
     }
@@ -255,6 +300,20 @@ table! {
     after_a_loss_the_standby_claims_and_what_it_had_stays {
         members: "a:R b:X c:R", targets: &["ab", "ba", "bc"], mine: &[("ab", Steady)], theirs: "b:ba,bc"
     } => "claim ba | ab at c";
+
+    // Pins.
+    what_is_pinned_goes_there {
+        pins: &[("ab", "c")], mine: &[("ab", Steady)]
+    } => "ab to c | ab at c";
+    what_is_pinned_here_is_ours_and_the_rings_owner_remembers_it {
+        pins: &[("bc", "a")], targets: &["bc"], mine: &[("bc", Steady)], theirs: ""
+    } => "| bc at b";
+    what_is_pinned_here_and_nobody_has_is_claimed {
+        pins: &[("bc", "a"), ("ab", "b")]
+    } => "claim bc |";
+    what_is_pinned_to_who_is_dead_is_the_rings {
+        members: "a:R b:R c:X", pins: &[("ab", "c")], targets: &["ab"]
+    } => "claim ab |";
 
     // Handing over.
     to_those_that_join_goes_what_is_theirs {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::member::{Member, NodeId, Said, Stage, State};
 use crate::memories::Change;
-use crate::peer::Recalled;
+use crate::peer::{Handed, Recalled};
 
 /// A standby that takes one change in `pace`, or lets every stream break.
 struct Standby {
@@ -35,7 +35,7 @@ impl Standby {
         let heard = self.heard.lock().unwrap();
         heard
             .iter()
-            .filter(|change| matches!(change, Change::Snapshot(..)))
+            .filter(|change| matches!(change, Change::Snapshot { .. }))
             .count()
     }
 }
@@ -50,18 +50,11 @@ impl Peers for Standby {
         Err(PeerError::Timeout)
     }
 
-    async fn commit(
-        &self,
-        _: &Member,
-        _: &TargetId,
-        _: TargetMemory,
-        _: u64,
-        _: u64,
-    ) -> Result<(), PeerError> {
+    async fn commit(&self, _: &Member, _: Handed) -> Result<(), PeerError> {
         Err(PeerError::Timeout)
     }
 
-    async fn recall(&self, _: &Member, _: &[TargetId]) -> Result<Vec<Recalled>, PeerError> {
+    async fn recall(&self, _: &Member, _: &[TargetId], _: u64) -> Result<Vec<Recalled>, PeerError> {
         Err(PeerError::Timeout)
     }
 
@@ -97,6 +90,8 @@ fn heirs(targets: usize) -> BTreeMap<TargetId, Member> {
             targets: 0,
             owned: [].into(),
             excluded: [].into(),
+            raft: None,
+            dataset: (0, 0),
         },
     };
     (0..targets).map(|n| (target(n), standby.clone())).collect()

@@ -195,5 +195,7 @@ fn nothing_said() -> Said {
         targets: 0,
         owned: Arc::default(),
         excluded: Arc::default(),
+        raft: None,
+        dataset: (0, 0),
     }
 }

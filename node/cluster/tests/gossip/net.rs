@@ -43,6 +43,8 @@ pub(crate) fn said(node: &str) -> Said {
         targets: 1,
         owned: [TargetKey(1)].into(),
         excluded: [].into(),
+        raft: None,
+        dataset: (0, 0),
     }
 }
 

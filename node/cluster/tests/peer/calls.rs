@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringwatch_cluster::peer::{PeerError, Peers};
+use ringwatch_cluster::memories::Change;
+use ringwatch_cluster::peer::{Handed, MAX_COMPANION, PeerError, Peers};
 use ringwatch_frame::{PendingFrame, StreamMemory, TargetMemory, Tick};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::common::{FIRST, Node, activity, caller, incarnation, member, meta, statements, target};
@@ -29,6 +31,52 @@ fn memory() -> TargetMemory {
     )])
 }
 
+fn handed(handoff: u64, view: u64, companion: &[u8]) -> Handed {
+    Handed {
+        target: target(1),
+        memory: memory(),
+        companion: companion.to_vec(),
+        handoff,
+        view,
+    }
+}
+
+#[tokio::test]
+async fn under_an_older_view_than_the_callees_nothing_is_done() {
+    let node = Node::start("b", 3).await;
+    *node.desk.view.lock().unwrap() = 9;
+    let (member, peers) = (node.member(), caller(&incarnation("a", 5)));
+    let stale = PeerError::Stale { view: 9 };
+    assert_eq!(peers.prepare(&member, &target(1), 7, 8).await, Err(stale.clone()));
+    assert_eq!(peers.commit(&member, handed(7, 8, b"")).await, Err(stale.clone()));
+    assert_eq!(peers.recall(&member, &[target(1)], 8).await, Err(stale.clone()));
+    let (changes, queue) = mpsc::channel(1);
+    let snapshot = Change::Snapshot {
+        target: target(1),
+        memory: memory(),
+        view: 8,
+    };
+    changes.send(snapshot).await.unwrap();
+    assert_eq!(peers.replicate(&member, queue).await, stale);
+    assert_eq!(node.desk.memories.shadow_count(), 0);
+    assert!(node.desk.asked.lock().unwrap().is_empty());
+    // Who claims nothing may ask at any time.
+    assert_eq!(peers.recall(&member, &[target(1)], 0).await.unwrap().len(), 1);
+    assert_eq!(peers.prepare(&member, &target(1), 7, 9).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_companion_that_is_too_large_is_refused() {
+    let node = Node::start("b", 3).await;
+    let (member, peers) = (node.member(), caller(&incarnation("a", 5)));
+    let most = vec![1; MAX_COMPANION];
+    assert_eq!(peers.commit(&member, handed(7, 1, &most)).await, Ok(()));
+    let more = vec![1; MAX_COMPANION + 1];
+    let answer = peers.commit(&member, handed(8, 1, &more)).await;
+    assert!(matches!(answer, Err(PeerError::Refused(_))), "{answer:?}");
+    assert_eq!(node.desk.asked.lock().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_node_answers_what_it_is_asked() {
     let node = Node::start("b", 3).await;
@@ -36,11 +84,8 @@ async fn a_node_answers_what_it_is_asked() {
     assert_eq!(peers.confirm(&member).await, Ok(false));
     assert_eq!(caller(&incarnation("a", 4)).confirm(&member).await, Ok(true));
     assert_eq!(peers.prepare(&member, &target(1), 7, 1 << 47).await, Ok(()));
-    assert_eq!(
-        peers.commit(&member, &target(1), memory(), 7, 1 << 47).await,
-        Ok(())
-    );
-    let recalled = peers.recall(&member, &[target(1), target(2)]).await.unwrap();
+    assert_eq!(peers.commit(&member, handed(7, 1 << 47, b"warm")).await, Ok(()));
+    let recalled = peers.recall(&member, &[target(1), target(2)], 1).await.unwrap();
     let mut expected = memory();
     expected.values_mut().for_each(|stream| stream.pending.clear());
     assert_eq!(recalled[0].target, target(1));
@@ -58,7 +103,7 @@ async fn a_node_answers_what_it_is_asked() {
             "confirm a \u{fc}/5".to_owned(),
             "confirm a/4".to_owned(),
             format!("prepare a \u{fc} {db} 7 {view}"),
-            format!("commit a \u{fc} {db} 7 {view}"),
+            format!("commit a \u{fc} {db} 7 {view} warm"),
         ]
     );
 }
@@ -70,7 +115,7 @@ async fn a_refusal_says_why() {
     let (member, peers) = (node.member(), caller(&incarnation("a", 5)));
     let why = PeerError::Refused("the target\\u{a}is unknown here".into());
     assert_eq!(peers.prepare(&member, &target(1), 7, 1).await, Err(why.clone()));
-    assert_eq!(peers.commit(&member, &target(1), memory(), 7, 1).await, Err(why));
+    assert_eq!(peers.commit(&member, handed(7, 1, b"")).await, Err(why));
 }
 
 #[tokio::test]
@@ -90,11 +135,11 @@ async fn silence_ends_in_time() {
     let silent = member(incarnation("b", 3), &listener.local_addr().unwrap().to_string());
     let peers = caller(&incarnation("a", 5));
     let begun = Instant::now();
-    let (confirm, recall) = tokio::join!(peers.confirm(&silent), peers.recall(&silent, &[]));
+    let (confirm, recall) = tokio::join!(peers.confirm(&silent), peers.recall(&silent, &[], 1));
     assert_eq!(recall, Ok(Vec::new()), "there is nothing to ask");
     assert_eq!(confirm, Err(PeerError::Timeout));
     assert_eq!(
-        peers.recall(&silent, &[target(1)]).await.unwrap_err(),
+        peers.recall(&silent, &[target(1)], 1).await.unwrap_err(),
         PeerError::Timeout
     );
     assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&begun.elapsed()));

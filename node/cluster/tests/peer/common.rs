@@ -10,7 +10,9 @@ use prometheus::Registry;
 use ringwatch_cluster::gossip::Keyring;
 use ringwatch_cluster::member::{Incarnation, Member, NodeId, Said, Stage, State};
 use ringwatch_cluster::memories::{Change, Memories};
-use ringwatch_cluster::peer::{Answers, Credentials, GrpcPeers, PeerMetrics, Recalled, peer_service};
+use ringwatch_cluster::peer::{
+    Answers, Credentials, GrpcPeers, Handed, PeerMetrics, Recalled, Refused, peer_service,
+};
 use ringwatch_frame::{
     Cell, ColumnType, Columns, Epoch, FrameId, FrameMeta, StreamId, TargetId, TargetMemory, Tick,
 };
@@ -46,6 +48,8 @@ pub(crate) fn member(who: Incarnation, address: &str) -> Member {
             targets: 0,
             owned: [].into(),
             excluded: [].into(),
+            raft: None,
+            dataset: (0, 0),
         },
     }
 }
@@ -72,6 +76,7 @@ impl Node {
             asked: Mutex::default(),
             no: Mutex::default(),
             owned: Mutex::default(),
+            view: Mutex::default(),
         });
         let answers = Arc::clone(&desk) as Arc<dyn Answers>;
         let service = peer_service(answers, who.clone(), CLUSTER, keys(CLUSTER), metrics);
@@ -127,12 +132,24 @@ pub(crate) struct Desk {
     /// Why it refuses handoffs.
     pub(crate) no: Mutex<Option<String>>,
     pub(crate) owned: Mutex<BTreeMap<TargetId, TargetMemory>>,
+    /// The number of its view.
+    pub(crate) view: Mutex<u64>,
 }
 
 impl Desk {
-    fn note(&self, asked: String) -> Result<(), String> {
+    fn note(&self, asked: String) -> Result<(), Refused> {
         self.asked.lock().unwrap().push(asked);
-        self.no.lock().unwrap().clone().map_or(Ok(()), Err)
+        let no = self.no.lock().unwrap().clone();
+        no.map_or(Ok(()), |no| Err(Refused::Because(no)))
+    }
+
+    fn fits(&self, epoch: u64) -> Result<(), Refused> {
+        let view = *self.view.lock().unwrap();
+        if epoch < view {
+            Err(Refused::Stale { view })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -149,35 +166,46 @@ impl Answers for Desk {
         target: TargetId,
         handoff: u64,
         view: u64,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refused> {
+        self.fits(view)?;
         self.note(format!("prepare {} {target} {handoff} {view}", from.node))
     }
 
-    async fn commit(
-        &self,
-        from: Incarnation,
-        target: TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        view: u64,
-    ) -> Result<(), String> {
-        self.note(format!("commit {} {target} {handoff} {view}", from.node))?;
-        self.owned.lock().unwrap().insert(target, memory);
+    async fn commit(&self, from: Incarnation, handed: Handed) -> Result<(), Refused> {
+        self.fits(handed.view)?;
+        let (target, handoff) = (&handed.target, handed.handoff);
+        let (view, companion) = (handed.view, String::from_utf8_lossy(&handed.companion));
+        self.note(format!(
+            "commit {} {target} {handoff} {view} {companion}",
+            from.node
+        ))?;
+        self.owned.lock().unwrap().insert(handed.target, handed.memory);
         Ok(())
     }
 
-    async fn recall(&self, _: Incarnation, targets: Vec<TargetId>) -> Vec<Recalled> {
+    async fn recall(
+        &self,
+        _: Incarnation,
+        targets: Vec<TargetId>,
+        view: u64,
+    ) -> Result<Vec<Recalled>, Refused> {
+        if view > 0 {
+            self.fits(view)?;
+        }
         let owned = self.owned.lock().unwrap();
         let known = |target: TargetId| Recalled {
             owned: owned.contains_key(&target),
             memory: owned.get(&target).cloned(),
             target,
         };
-        targets.into_iter().map(known).collect()
+        Ok(targets.into_iter().map(known).collect())
     }
 
-    fn replicated(&self, from: &Incarnation, change: Change) {
-        self.memories.shadowed(from, change);
+    fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {
+        if let Change::Snapshot { view, .. } = &change {
+            self.fits((*view).max(1))?;
+        }
+        self.memories.shadowed(from, change)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who does not belong to the cluster, and what is not well-formed.
 
-use ringwatch_cluster::peer::{GrpcPeers, PeerError, PeerMetrics, Peers};
+use ringwatch_cluster::peer::{GrpcPeers, Handed, PeerError, PeerMetrics, Peers};
 use ringwatch_proto::v1 as wire;
 use ringwatch_proto::v1::peer_client::PeerClient;
 use tonic::codec::CompressionEncoding;
@@ -27,9 +27,14 @@ async fn strangers_are_turned_away_and_counted() {
         let peers = as_of(cluster, keys_of);
         let answer = peers.confirm(&node.member()).await;
         assert!(matches!(answer, Err(PeerError::Refused(_))), "{answer:?}");
-        let commit = peers
-            .commit(&node.member(), &target(1), Default::default(), 1, 1)
-            .await;
+        let handed = Handed {
+            target: target(1),
+            memory: Default::default(),
+            companion: Vec::new(),
+            handoff: 1,
+            view: 1,
+        };
+        let commit = peers.commit(&node.member(), handed).await;
         assert!(matches!(commit, Err(PeerError::Refused(_))), "{commit:?}");
         let (changes, queue) = tokio::sync::mpsc::channel(1);
         let end = peers.replicate(&node.member(), queue).await;
@@ -119,10 +124,11 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
             target_id: target.to_owned(),
             streams: Vec::new(),
         })),
+        view: 0,
     };
     let changes = vec![
         snapshot("postgresql://db1:5432"),
-        wire::ReplicateRequest { what: None },
+        wire::ReplicateRequest { what: None, view: 0 },
         snapshot("postgresql://db2:5432"),
     ];
     let status = client
@@ -141,6 +147,7 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
     assert_eq!(status.code(), Code::InvalidArgument);
     let recall = wire::RecallRequest {
         target_ids: vec!["x".into(); 10_001],
+        view: 0,
     };
     let status = client.recall(request(recall, headers())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);

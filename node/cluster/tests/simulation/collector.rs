@@ -1,7 +1,7 @@
 //! A collector that reads nothing but the clock: it ticks on real schedules, asks the gate, keeps baselines
 //! in the memories, and delivers what it read some time later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::group::Group;
 use crate::oracle::{Delivered, Oracle, Series};
 use crate::switch::Switch;
 
@@ -52,6 +53,9 @@ struct Inner {
     oracle: Arc<Oracle>,
     rng: Mutex<fastrand::Rng>,
     lanes: Mutex<BTreeMap<TargetId, (CancellationToken, TaskTracker)>>,
+    group: Arc<Group>,
+    /// Targets that were handed to this process and are not started yet.
+    received: Mutex<BTreeSet<TargetId>>,
     delivering: TaskTracker,
 }
 
@@ -61,7 +65,7 @@ impl SimCollector {
         switch: &Switch,
         clock: &Clock,
         (gate, memories): (Arc<Gate>, Arc<Memories>),
-        oracle: &Arc<Oracle>,
+        (oracle, group): (&Arc<Oracle>, &Arc<Group>),
         seed: u64,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -73,6 +77,8 @@ impl SimCollector {
             oracle: Arc::clone(oracle),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             lanes: Mutex::default(),
+            group: Arc::clone(group),
+            received: Mutex::default(),
             delivering: TaskTracker::new(),
         }))
     }
@@ -109,7 +115,9 @@ impl Collecting for SimCollector {
         tasks.close();
         let before = inner.lanes.lock().unwrap().insert(target.clone(), (stop, tasks));
         assert!(before.is_none(), "{:?} starts {target} twice", inner.me);
-        inner.oracle.begins(&inner.me, target, inner.clock.now());
+        let handed = inner.received.lock().unwrap().remove(target);
+        let without = (!handed).then(|| inner.group.without(&inner.me).unwrap_or_default());
+        inner.oracle.begins(&inner.me, target, inner.clock.now(), without);
     }
 
     async fn stop(&self, target: &TargetId) {
@@ -120,6 +128,19 @@ impl Collecting for SimCollector {
         self.0.switch.running().await;
         self.0.lanes.lock().unwrap().remove(target);
         self.0.oracle.ends(&self.0.me, target);
+    }
+
+    fn released(&self, target: &TargetId) -> Vec<u8> {
+        assert!(
+            !self.0.lanes.lock().unwrap().contains_key(target),
+            "its lanes have ended"
+        );
+        target.as_str().as_bytes().to_vec()
+    }
+
+    fn received(&self, target: &TargetId, companion: Vec<u8>) {
+        assert_eq!(companion, target.as_str().as_bytes());
+        self.0.received.lock().unwrap().insert(target.clone());
     }
 
     fn deliver(&self, frames: Vec<PendingFrame>) {
@@ -179,7 +200,7 @@ impl Inner {
             return Err(GateRefusal::Unsure);
         }
         let at = self.clock.now();
-        self.oracle.issues(&self.me, series, tick, at);
+        self.oracle.issues(&self.me, series, (tick, epoch.0), at);
         let long = self.rng.lock().unwrap().u32(..20) == 0;
         self.pass(if long { 50..400 } else { 1..8 }).await;
         if !self.gate.holds(target) {
@@ -216,7 +237,12 @@ impl Inner {
             sleep(time).await;
             let counter = values(&frame.rows);
             let id = frame.meta.id;
-            oracle.delivers(&(id.target, id.stream), id.tick, Delivered { read_by, counter });
+            let delivered = Delivered {
+                read_by,
+                counter,
+                epoch: id.epoch.0,
+            };
+            oracle.delivers(&(id.target, id.stream), id.tick, delivered);
             drop(receipt);
         });
         self.switch.spawn(delivery);

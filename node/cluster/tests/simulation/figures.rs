@@ -17,6 +17,11 @@ pub(crate) struct Figures {
     /// Frames that arrived once more, the same row for row.
     again: usize,
     moves: usize,
+    /// Targets that were claimed, and the longest time that one was claimed without the group.
+    claims: usize,
+    without: Duration,
+    /// Views in which the pins changed.
+    pinned: usize,
     /// From a kill until the next reading of a target that it hit.
     silences: Vec<Duration>,
     /// Ticks that are missing in runs with kills, by the interval of their stream.
@@ -24,10 +29,18 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(crate) fn of(story: &Story, books: &Books) -> Self {
+    pub(crate) fn of(story: &Story, books: &Books, pinned: usize) -> Self {
         let mut figures = Self {
             runs: 1,
             faults: books.happened.len(),
+            claims: books.claims.len(),
+            without: books
+                .claims
+                .iter()
+                .map(|claim| claim.without)
+                .max()
+                .unwrap_or_default(),
+            pinned,
             moves: books.moves.values().map(|moves| moves.len() - 1).sum(),
             ..Self::default()
         };
@@ -71,6 +84,9 @@ impl Figures {
         self.frames += other.frames;
         self.again += other.again;
         self.moves += other.moves;
+        self.claims += other.claims;
+        self.without = self.without.max(other.without);
+        self.pinned += other.pinned;
         self.silences.extend(other.silences);
         self.silences.sort_unstable();
         for (mine, other) in self.missed.iter_mut().zip(other.missed) {
@@ -87,12 +103,19 @@ impl fmt::Display for Figures {
             frames,
             again,
             moves,
+            claims,
+            without,
+            pinned,
             silences,
             missed,
         } = self;
         write!(
             f,
             "{runs} runs, {faults} faults, {moves} moves, {frames} ticks, {again} frames twice"
+        )?;
+        write!(
+            f,
+            "; {claims} claims, the longest without the group for {without:?}; pins changed {pinned} times"
         )?;
         let (half, most) = (silences.get(silences.len() / 2), silences.last());
         write!(

@@ -2,7 +2,8 @@
 //! time, through faults that a seed decides.
 //!
 //! All of the crate runs as it is but for the edges: gossip goes over chitchat's transport in memory, calls
-//! between nodes over a table of links, and the collector reads a clock. A run has a phase of faults, then
+//! between nodes over a table of links, views are numbered by what looks like a Raft group, and the collector
+//! reads a clock. A run has a phase of faults, then
 //! a calm one with a deadline, then the verdict of the invariants. A run in which no fault happened is
 //! invalid.
 //!
@@ -21,6 +22,7 @@
 
 mod collector;
 mod figures;
+mod group;
 mod invariants;
 mod network;
 mod oracle;
@@ -70,10 +72,16 @@ async fn run(seed: u64) -> Result<Figures, String> {
     world.pass(shifted(end, 1_000)).await;
     let faults = settled.err().into_iter();
     let faults: Vec<String> = faults
-        .chain(world.oracle.look(|books| invariants::verdict(&story, books, end)))
+        .chain(
+            world
+                .oracle
+                .look(|books| invariants::verdict(&story, books, end, world.group.pinned())),
+        )
         .collect();
     if faults.is_empty() {
-        Ok(world.oracle.look(|books| Figures::of(&story, books)))
+        Ok(world
+            .oracle
+            .look(|books| Figures::of(&story, books, world.group.pinned())))
     } else {
         Err(faults.join("\n  "))
     }

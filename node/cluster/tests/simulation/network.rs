@@ -11,8 +11,8 @@ use chitchat::transport::{ChannelTransport, RecvOutcome, SendOutcome, Socket, Tr
 use futures::future::BoxFuture;
 use ringwatch_cluster::member::{Incarnation, Member, NodeId};
 use ringwatch_cluster::memories::Change;
-use ringwatch_cluster::peer::{Answers, PeerError, Peers, Recalled};
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_cluster::peer::{Answers, Handed, PeerError, Peers, Recalled, Refused};
+use ringwatch_frame::TargetId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -90,7 +90,7 @@ impl Network {
         Duration::from_micros(self.state.lock().unwrap().rng.u64(200..3_000))
     }
 
-    fn is_cut(&self, from: &NodeId, to: &NodeId) -> bool {
+    pub(crate) fn is_cut(&self, from: &NodeId, to: &NodeId) -> bool {
         self.state
             .lock()
             .unwrap()
@@ -183,33 +183,26 @@ impl Peers for SimPeers {
         view: u64,
     ) -> Result<(), PeerError> {
         let (me, target) = (self.me.clone(), target.clone());
-        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), String>> {
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), Refused>> {
             Box::pin(async move { answers.prepare(me, target, handoff, view).await })
         };
-        self.call(to, ask).await?.map_err(PeerError::Refused)
+        self.call(to, ask).await?.map_err(PeerError::from)
     }
 
-    async fn commit(
-        &self,
-        to: &Member,
-        target: &TargetId,
-        memory: TargetMemory,
-        handoff: u64,
-        view: u64,
-    ) -> Result<(), PeerError> {
-        let (me, target) = (self.me.clone(), target.clone());
-        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), String>> {
-            Box::pin(async move { answers.commit(me, target, memory, handoff, view).await })
+    async fn commit(&self, to: &Member, handed: Handed) -> Result<(), PeerError> {
+        let me = self.me.clone();
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), Refused>> {
+            Box::pin(async move { answers.commit(me, handed).await })
         };
-        self.call(to, ask).await?.map_err(PeerError::Refused)
+        self.call(to, ask).await?.map_err(PeerError::from)
     }
 
-    async fn recall(&self, to: &Member, targets: &[TargetId]) -> Result<Vec<Recalled>, PeerError> {
+    async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError> {
         let (me, targets) = (self.me.clone(), targets.to_vec());
-        self.call(to, move |answers| {
-            Box::pin(async move { answers.recall(me, targets).await })
-        })
-        .await
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<Vec<Recalled>, Refused>> {
+            Box::pin(async move { answers.recall(me, targets, view).await })
+        };
+        self.call(to, ask).await?.map_err(PeerError::from)
     }
 
     async fn replicate(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
@@ -226,7 +219,9 @@ impl Peers for SimPeers {
             if !process.switch.running().await {
                 return PeerError::Unreachable("connection reset".into());
             }
-            process.answers.replicated(&self.me, change);
+            if let Err(refused) = process.answers.replicated(&self.me, change) {
+                return refused.into();
+            }
         }
         PeerError::Timeout
     }

@@ -19,6 +19,8 @@ pub(crate) struct Delivered {
     pub(crate) read_by: Incarnation,
     /// The counter at the reading before, and at this one. The first of a chain has no reading before.
     pub(crate) counter: (Option<i64>, i64),
+    /// Under which epoch it was read.
+    pub(crate) epoch: u64,
 }
 
 /// A question that was sent to a target, as it looked at that moment.
@@ -29,8 +31,20 @@ pub(crate) struct Issued {
     pub(crate) series: Series,
     pub(crate) tick: Tick,
     pub(crate) at: Tick,
+    pub(crate) epoch: u64,
     /// Other lives that had begun to read the target later, each since when, and that do not stand still.
     pub(crate) others: BTreeMap<Incarnation, Tick>,
+}
+
+/// A target that somebody took without its being handed over.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "what is not compared is printed when an invariant fails")]
+pub(crate) struct Claim {
+    pub(crate) by: Incarnation,
+    pub(crate) target: TargetId,
+    pub(crate) at: Tick,
+    /// For how long it had seen no quorum of the group.
+    pub(crate) without: Duration,
 }
 
 /// A fault that has happened, and to which life.
@@ -47,6 +61,7 @@ pub(crate) struct Happened {
 pub(crate) struct Books {
     pub(crate) delivered: BTreeMap<Series, BTreeMap<Tick, Vec<Delivered>>>,
     pub(crate) issued: Vec<Issued>,
+    pub(crate) claims: Vec<Claim>,
     /// Who read each target at which tick to the end, and when.
     pub(crate) read: BTreeMap<(Series, Tick), Vec<(Incarnation, Tick)>>,
     /// Who reads a target now, each since when.
@@ -70,8 +85,22 @@ impl Oracle {
         note(&mut self.0.lock().unwrap());
     }
 
-    pub(crate) fn begins(&self, who: &Incarnation, target: &TargetId, now: Tick) {
+    /// `without`: it took the target of its own, and had seen no quorum of the group for so long.
+    pub(crate) fn begins(&self, who: &Incarnation, target: &TargetId, now: Tick, without: Option<Duration>) {
         self.note(|books| {
+            let again = books
+                .moves
+                .get(target)
+                .and_then(|moves| moves.last())
+                .is_some_and(|(_, last)| last == who);
+            books
+                .claims
+                .extend(without.filter(|_| !again).map(|without| Claim {
+                    by: who.clone(),
+                    target: target.clone(),
+                    at: now,
+                    without,
+                }));
             books
                 .holders
                 .entry(target.clone())
@@ -100,7 +129,7 @@ impl Oracle {
         });
     }
 
-    pub(crate) fn issues(&self, by: &Incarnation, series: &Series, tick: Tick, at: Tick) {
+    pub(crate) fn issues(&self, by: &Incarnation, series: &Series, (tick, epoch): (Tick, u64), at: Tick) {
         self.note(|books| {
             let mut others = books.holders.get(&series.0).cloned().unwrap_or_default();
             let mine = others.remove(by);
@@ -110,6 +139,7 @@ impl Oracle {
                 series: series.clone(),
                 tick,
                 at,
+                epoch,
                 others,
             };
             books.issued.push(issued);

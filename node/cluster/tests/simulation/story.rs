@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Partition(usize, Duration),
     AddTarget(usize),
     RemoveTarget(usize),
+    /// An operator moves a target to a node.
+    Move(usize, usize),
 }
 
 /// What kinds of things happen in a run.
@@ -30,6 +32,8 @@ pub(crate) enum Kind {
     Pauses,
     /// All of it, at any time, with answers that are lost.
     Everything,
+    /// The group loses its majority while most of the nodes are there; then others die.
+    Votes,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct Story {
     pub(crate) kind: Kind,
     pub(crate) nodes: usize,
     pub(crate) targets: usize,
+    /// The targets cost unequal times, and the load is evened out.
+    pub(crate) uneven: bool,
     /// What happens, each with the time after the one before.
     pub(crate) faults: Vec<(Duration, Fault)>,
 }
@@ -44,13 +50,15 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let kind = match seed % 4 {
+        let kind = match seed % 5 {
             0 => Kind::Moves,
             1 => Kind::Kills,
             2 => Kind::Pauses,
-            _ => Kind::Everything,
+            3 => Kind::Everything,
+            _ => Kind::Votes,
         };
-        let nodes = rng.usize(3..=5);
+        let nodes = if kind == Kind::Votes { 7 } else { rng.usize(3..=5) };
+        let uneven = rng.u8(..3) == 0;
         let targets = rng.usize(4..=9);
         let mut teller = Teller {
             rng,
@@ -59,11 +67,15 @@ impl Story {
             last_target: targets,
             drained: None,
         };
-        let faults = (0..teller.rng.usize(3..=5)).map(|_| teller.next(kind)).collect();
+        let faults = match kind {
+            Kind::Votes => teller.votes(),
+            _ => (0..teller.rng.usize(3..=5)).map(|_| teller.next(kind)).collect(),
+        };
         Self {
             kind,
             nodes,
             targets,
+            uneven,
             faults,
         }
     }
@@ -86,8 +98,25 @@ impl Teller {
             Kind::Kills => (self.millis(12_000, 16_000), self.join()),
             Kind::Pauses if self.rng.u8(..4) > 0 => (self.millis(10_000, 14_000), self.pause()),
             Kind::Pauses => (self.millis(10_000, 14_000), self.drain()),
-            Kind::Everything => (self.millis(300, 9_000), self.anything()),
+            Kind::Everything | Kind::Votes => (self.millis(300, 9_000), self.anything()),
         }
+    }
+
+    /// Two of the three voters are away for a while; in that time others die, early or late.
+    fn votes(&mut self) -> Vec<(Duration, Fault)> {
+        let away = self.millis(15_000, 25_000);
+        let stays = self.rng.usize(1..=3);
+        let mut faults: Vec<_> = (1..=3)
+            .filter(|voter| *voter != stays)
+            .map(|voter| Fault::Kill(voter, away))
+            .map(|fault| (Duration::from_millis(300), fault))
+            .collect();
+        let other = self.rng.usize(4..=7);
+        faults.push((
+            self.millis(500, 12_000),
+            Fault::Kill(other, self.millis(2_000, 20_000)),
+        ));
+        faults
     }
 
     fn anything(&mut self) -> Fault {
@@ -100,7 +129,8 @@ impl Teller {
     }
 
     fn move_(&mut self) -> Fault {
-        match self.rng.u8(..6) {
+        match self.rng.u8(..7) {
+            6 => Fault::Move(self.rng.usize(1..=self.targets), self.node()),
             0 => self.join(),
             1 | 2 => self.drain(),
             3 => Fault::Leave(self.node(), self.millis(500, 5_000)),

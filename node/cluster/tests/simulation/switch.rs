@@ -38,6 +38,10 @@ impl Switch {
         self.0.send_replace(Power::Dead);
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        *self.0.borrow() == Power::Running
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         *self.0.borrow() == Power::Dead
     }

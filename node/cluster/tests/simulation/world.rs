@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::interval;
 
 use crate::collector::SimCollector;
+use crate::group::Group;
 use crate::network::{Network, SimPeers, SwitchedTransport, address, name};
 use crate::oracle::Oracle;
 use crate::story::{Fault, Story};
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) processes: BTreeMap<usize, Process>,
     network: Arc<Network>,
+    pub(crate) group: Arc<Group>,
+    weights: Arc<BTreeMap<TargetId, f64>>,
     targets: watch::Sender<Arc<[TargetId]>>,
     lives: u64,
     rng: fastrand::Rng,
@@ -65,11 +68,18 @@ pub(crate) fn target(nth: usize) -> TargetId {
 impl World {
     pub(crate) fn new(seed: u64, story: &Story) -> Self {
         let targets: Vec<TargetId> = (1..=story.targets).map(target).collect();
+        let network = Network::new(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let weights = (1..=20)
+            .filter(|_| story.uneven)
+            .map(|nth| (target(nth), 0.1 + rng.f64()));
         Self {
+            group: Group::start(seed, &network),
+            weights: Arc::new(weights.collect()),
+            network,
             oracle: Arc::default(),
             clock: Clock::simulated(Tick::from_unix_nanos(1_800_000_000_000_000_000)),
             processes: BTreeMap::new(),
-            network: Network::new(seed),
             targets: watch::Sender::new(targets.into()),
             lives: 0,
             rng: fastrand::Rng::with_seed(seed),
@@ -92,6 +102,8 @@ impl World {
             targets: 0,
             owned: Arc::default(),
             excluded: Arc::default(),
+            raft: None,
+            dataset: (0, 0),
         };
         let gossip = GossipParts {
             me: me.clone(),
@@ -142,13 +154,22 @@ impl World {
             targets: self.targets.subscribe(),
             gossip: Some(gossip),
             peers: Arc::new(peers),
+            numbering: self.group.join(&me, &switch, Arc::clone(&self.weights)),
+            announcement: watch::Sender::default().subscribe(),
             pulse: Arc::clone(&pulse),
         })
         .unwrap();
         self.network.register(&me, prepared.answers(), &switch);
         let shared = (prepared.gate(), prepared.memories());
         let seed = self.rng.u64(..);
-        let collector = SimCollector::new(&me, &switch, &self.clock, shared, &self.oracle, seed);
+        let collector = SimCollector::new(
+            &me,
+            &switch,
+            &self.clock,
+            shared,
+            (&self.oracle, &self.group),
+            seed,
+        );
         switch.spawn(async move {
             let mut beats = interval(BEAT);
             loop {
@@ -188,6 +209,19 @@ impl World {
                 self.oracle.happens(now, fault, None);
                 self.oracle.note(|books| books.removed.extend([(target(n), now)]));
                 self.change_targets(|targets| targets.retain(|t| *t != target(n)));
+            }
+            Fault::Move(nth, to) => {
+                self.oracle.happens(now, fault, None);
+                let leader = self.group.leader();
+                let leader = self
+                    .processes
+                    .values()
+                    .find(|process| Some(&process.life.node) == leader.as_ref());
+                if let Some(leader) = leader {
+                    let control = leader.node.control();
+                    // What it comes to is seen in the views.
+                    tokio::spawn(async move { control.move_target(&target(nth), Some(&name(to))).await });
+                }
             }
             Fault::Drain(n)
             | Fault::Undrain(n)
@@ -248,7 +282,7 @@ impl World {
                 }
                 self.in_time(time, n, Later::Heal);
             }
-            Fault::Join(_) | Fault::AddTarget(_) | Fault::RemoveTarget(_) => {}
+            Fault::Join(_) | Fault::AddTarget(_) | Fault::RemoveTarget(_) | Fault::Move(..) => {}
         }
     }
 
@@ -270,6 +304,7 @@ impl World {
     /// Ends all faults that are not over.
     pub(crate) async fn calm(&mut self) {
         self.network.lose_answers(0);
+        self.group.lose_answers(false);
         while let Some(((_, n), what)) = self.later.pop_first() {
             self.undo(n, what).await;
         }
@@ -282,6 +317,7 @@ impl World {
 
     pub(crate) fn lose_answers(&self) {
         self.network.lose_answers(20);
+        self.group.lose_answers(true);
     }
 
     async fn undo(&mut self, n: usize, what: Later) {

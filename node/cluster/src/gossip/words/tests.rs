@@ -42,8 +42,17 @@ fn words() -> impl Strategy<Value = Said> {
         any::<u64>(),
         any::<u64>(),
     );
-    (rest, owned, excluded).prop_map(
-        |((stage, grpc, version, points, view, targets), owned, excluded)| Said {
+    let raft = (1..u64::MAX, any::<u64>(), 0..4_usize, any::<u64>(), any::<u64>());
+    let raft = raft.prop_map(|(id, group, role, checkpoint, digest)| SaidRaft {
+        id,
+        group,
+        role: ROLES[role].0,
+        checkpoint,
+        digest,
+    });
+    let group = (proptest::option::of(raft), any::<(u64, u64)>());
+    (rest, owned, excluded, group).prop_map(
+        |((stage, grpc, version, points, view, targets), owned, excluded, (raft, dataset))| Said {
             stage: STAGES[stage].0,
             grpc_address: grpc,
             version,
@@ -52,6 +61,8 @@ fn words() -> impl Strategy<Value = Said> {
             targets,
             owned: owned.into_iter().map(TargetKey).collect(),
             excluded: excluded.into(),
+            raft,
+            dataset,
         },
     )
 }
@@ -70,6 +81,14 @@ fn some() -> Said {
             generation: 3,
         }]
         .into(),
+        raft: Some(SaidRaft {
+            id: 5,
+            group: 6,
+            role: SaidRole::Learner,
+            checkpoint: 64,
+            digest: 7,
+        }),
+        dataset: (3, 8),
     }
 }
 
@@ -103,7 +122,7 @@ proptest! {
     fn no_values_panic(
         values in proptest::collection::btree_map(
             prop_oneof![
-                "(stage|grpc|version|points|view|targets|owned|excluded)",
+                "(stage|grpc|version|points|view|targets|owned|excluded|raft|dataset)",
                 "(owned|excluded)\\.[0-3]",
             ],
             prop_oneof!["[0-9]{1,3}", "\\PC{0,40}", "[A-Za-z0-9+/]{0,40}", Just("x".repeat(40_000))],
@@ -152,6 +171,45 @@ fn words_that_cannot_be_are_malformed() {
         rehash(&mut keys);
         assert!(matches!(read(&keys), Err(Fault::Malformed(_))), "{key}: {value}");
     }
+}
+
+#[test]
+fn of_a_node_that_says_nothing_of_the_group_the_rest_is_understood() {
+    let mut keys = keys_of(&some());
+    for without in [RAFT, DATASET] {
+        keys.remove(without);
+    }
+    let bare = Said {
+        raft: None,
+        dataset: (0, 0),
+        ..some()
+    };
+    assert_eq!(read(&keys), Ok(bare.clone()));
+    // Emptied keys stay; and a node that does not know these two finds that the hash fits without them.
+    keys.insert(RAFT.to_owned(), String::new());
+    assert_eq!(read(&keys), Ok(bare));
+    let before = keys_of(&some());
+    rehash(&mut keys);
+    assert_eq!(keys[WORDS], before[WORDS]);
+}
+
+#[test]
+fn words_of_the_group_that_cannot_be_are_malformed() {
+    for (key, value) in [
+        (RAFT, "5 6 learner 64"),
+        (RAFT, "0 6 learner 64 7"),
+        (RAFT, "5 6 king 64 7"),
+        (RAFT, "x 6 learner 64 7"),
+        (DATASET, "3"),
+        (DATASET, "3 -8"),
+    ] {
+        let mut keys = keys_of(&some());
+        keys.insert(key.to_owned(), value.to_owned());
+        assert!(matches!(read(&keys), Err(Fault::Malformed(_))), "{key}: {value}");
+    }
+    let mut keys = keys_of(&some());
+    keys.insert(RAFT.to_owned(), "5 6 learner 64 7 and more".to_owned());
+    assert_eq!(read(&keys), Ok(some()), "a newer node may say more");
 }
 
 #[test]

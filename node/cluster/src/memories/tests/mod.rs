@@ -31,6 +31,8 @@ fn member(node: &str, generation: u64) -> Member {
             targets: 0,
             owned: [].into(),
             excluded: [].into(),
+            raft: None,
+            dataset: (0, 0),
         },
     }
 }
@@ -139,7 +141,7 @@ impl<'a> Line<'a> {
         while count < most
             && let Ok(change) = stream.changes.try_recv()
         {
-            self.standby.shadowed(&self.from, change);
+            self.standby.shadowed(&self.from, change).unwrap();
             count += 1;
         }
         count

@@ -17,7 +17,7 @@ fn a_shadow_can_be_taken_when_its_owner_is_dead() {
             ..StreamMemory::default()
         },
     )]);
-    standby.shadowed(&owner, Change::Snapshot(db.clone(), memory.clone()));
+    standby.shadowed(&owner, snapshot(&db, memory.clone())).unwrap();
     let alive = |who: &Incarnation| *who == owner;
     assert!(!standby.has_shadow(&db, &alive));
     assert_eq!(
@@ -56,32 +56,32 @@ fn late_words_of_an_earlier_life_and_of_strangers_change_nothing() {
         frame: None,
     };
     let last = || standby.shadow(&db, &nobody).map(|memory| memory[&activity].last);
-    standby.shadowed(&then, ended(1));
+    standby.shadowed(&then, ended(1)).unwrap();
     assert_eq!(last(), None, "there was no snapshot");
-    standby.shadowed(&then, Change::Snapshot(db.clone(), at(1)));
-    standby.shadowed(&now, Change::Snapshot(db.clone(), at(5)));
-    for late in [
-        Change::Snapshot(db.clone(), at(2)),
-        ended(9),
-        Change::Release(db.clone()),
-    ] {
-        standby.shadowed(&then, late);
+    standby.shadowed(&then, snapshot(&db, at(1))).unwrap();
+    standby.shadowed(&now, snapshot(&db, at(5))).unwrap();
+    for late in [snapshot(&db, at(2)), ended(9), Change::Release(db.clone())] {
+        standby.shadowed(&then, late).unwrap();
         assert_eq!(last(), Some(Some(tick(5))));
     }
-    standby.shadowed(&now, ended(4));
+    standby.shadowed(&now, ended(4)).unwrap();
     assert_eq!(last(), Some(Some(tick(5))), "it is not later");
-    standby.shadowed(&other, Change::Snapshot(db.clone(), at(7)));
-    standby.shadowed(&now, ended(8));
+    standby.shadowed(&other, snapshot(&db, at(7))).unwrap();
+    standby.shadowed(&now, ended(8)).unwrap();
     assert_eq!(last(), Some(Some(tick(7))), "the new owner's word counts");
-    standby.shadowed(&other, Change::Release(db.clone()));
+    standby.shadowed(&other, Change::Release(db.clone())).unwrap();
     assert_eq!(standby.shadow_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shadow_that_nobody_wants_goes_after_a_minute() {
     let (standby, owner) = (memories(), incarnation("owner", 1));
-    standby.shadowed(&owner, Change::Snapshot(target(1), TargetMemory::new()));
-    standby.shadowed(&owner, Change::Snapshot(target(2), TargetMemory::new()));
+    standby
+        .shadowed(&owner, snapshot(&target(1), TargetMemory::new()))
+        .unwrap();
+    standby
+        .shadowed(&owner, snapshot(&target(2), TargetMemory::new()))
+        .unwrap();
     let wanted = |of: &TargetId| *of == target(1);
     standby.expire_shadows(&wanted);
     tokio::time::advance(Duration::from_secs(59)).await;
@@ -256,4 +256,32 @@ fn snapshot_and_changes_fit_while_lanes_read() {
         whole.values().map(|stream| stream.pending.len()).sum::<usize>(),
         kept.iter().flatten().count()
     );
+}
+
+fn snapshot(target: &TargetId, memory: TargetMemory) -> Change {
+    Change::Snapshot {
+        target: target.clone(),
+        memory,
+        view: 0,
+    }
+}
+
+#[test]
+fn a_snapshot_under_an_older_view_than_ours_is_refused_and_changes_nothing() {
+    let (standby, owner, db) = (memories(), incarnation("owner", 1), target(1));
+    standby.set_view(7, 7);
+    let under = |view| Change::Snapshot {
+        target: db.clone(),
+        memory: TargetMemory::new(),
+        view,
+    };
+    assert_eq!(
+        standby.shadowed(&owner, under(6)),
+        Err(Refused::Stale { view: 7 })
+    );
+    assert_eq!((standby.shadow_count(), standby.heard_epoch()), (0, 0));
+    for newer in [7, 9] {
+        assert_eq!(standby.shadowed(&owner, under(newer)), Ok(()));
+        assert_eq!((standby.shadow_count(), standby.heard_epoch()), (1, newer));
+    }
 }

@@ -167,6 +167,30 @@ async fn a_failed_handoff_is_tried_again_after_longer_and_longer_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_refused_for_an_old_view_waits_for_the_new_one_and_no_longer() {
+    let (target, to) = (TargetId::from_name("t"), testing::ready("b"));
+    let (mut handoffs, now) = (Handoffs::default(), Instant::now());
+    handoffs.begin(&target, &to, 7, now);
+    let next = handoffs.prepared(&target, 1, Err(PeerError::Stale { view: 9 }), now);
+    assert_eq!(word(&next), "kept");
+    for early in [7, 8] {
+        assert_eq!(handoffs.begin(&target, &to, early, now), Next::Nothing);
+    }
+    assert_eq!(word(&handoffs.begin(&target, &to, 9, now)), "prepare");
+    // Its lanes had ended already: they go on, and it is begun anew at once all the same.
+    handoffs.prepared(&target, 2, answer(Yes), now);
+    handoffs.stopped(&target, 2, true, now);
+    let next = handoffs.committed(&target, 2, Err(PeerError::Stale { view: 10 }), now);
+    assert_eq!(word(&next), "restart");
+    assert_eq!(word(&handoffs.begin(&target, &to, 10, now)), "prepare");
+    // That was no failure: the next real one is the first.
+    let Next::Kept { again_in, .. } = handoffs.prepared(&target, 3, answer(No), now) else {
+        panic!("it was refused");
+    };
+    assert_eq!(again_in, FIRST_RETRY);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_new_owner_need_not_wait_for_the_first_ones_failures() {
     let target = TargetId::from_name("t");
     let (mut handoffs, now) = (Handoffs::default(), Instant::now());

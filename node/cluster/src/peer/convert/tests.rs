@@ -121,7 +121,11 @@ fn any_change() -> impl Strategy<Value = Change> {
         }
     });
     prop_oneof![
-        memory().prop_map(|memory| Change::Snapshot(db(), memory)),
+        (memory(), any::<u64>()).prop_map(|(memory, view)| Change::Snapshot {
+            target: db(),
+            memory,
+            view
+        }),
         ended,
         (stream_id(), 1..FIRST).prop_map(|(stream, tick)| Change::Settled {
             target: db(),
@@ -242,7 +246,7 @@ fn identities_and_times_must_fit() {
     for spoilt in [
         ended(|e| e.frame = other.clone().into()),
         ended(|e| e.baseline = other.into()),
-        wire::ReplicateRequest { what: None },
+        wire::ReplicateRequest { what: None, view: 0 },
     ] {
         assert!(change(spoilt).is_err());
     }

@@ -17,6 +17,10 @@ enum Event {
     Die(usize),
     AddTarget(usize),
     RemoveTarget(usize),
+    /// The group commits a view of all that are ready.
+    Commit,
+    /// The group commits that a target is kept at a node.
+    Pin(usize, usize),
     /// The node looks around, plans, and does it all at once.
     Turn(usize),
 }
@@ -31,6 +35,7 @@ struct Node {
 struct World {
     nodes: BTreeMap<NodeId, Node>,
     targets: BTreeMap<TargetKey, TargetId>,
+    committed: Option<Arc<Committed>>,
     generation: u64,
     /// It began with several owners of one target.
     messy: bool,
@@ -64,10 +69,37 @@ impl World {
                 let target = TargetId::new("test", &nth.to_string());
                 self.targets.remove(&TargetKey::from(&target));
             }
+            Event::Commit => self.commit(),
+            Event::Pin(target, node) => {
+                if let Some(committed) = &mut self.committed {
+                    let committed = Arc::make_mut(committed);
+                    committed.number += 1;
+                    let pin = Pin {
+                        to: node_id(node),
+                        by: By::Operator,
+                    };
+                    committed
+                        .pins
+                        .insert(TargetId::new("test", &target.to_string()), pin);
+                }
+            }
             Event::Turn(nth) => {
                 self.turn(&node_id(nth));
             }
         }
+    }
+
+    fn commit(&mut self) {
+        let all = membership(
+            "nobody",
+            self.nodes.values().map(|node| node.member.clone()).collect(),
+        );
+        let (number, pins) = self
+            .committed
+            .as_ref()
+            .map_or((0, BTreeMap::new()), |view| (view.number, view.pins.clone()));
+        let seats = seats_of(number + 1, &all);
+        self.committed = Some(Arc::new(Committed { pins, ..seats }));
     }
 
     fn join(&mut self, id: NodeId) {
@@ -106,7 +138,7 @@ impl World {
         let Some(node) = self.nodes.get_mut(me) else {
             return 0;
         };
-        if let Some(next) = view::next(node.view.as_ref(), &membership) {
+        if let Some(next) = View::next(node.view.as_ref(), self.committed.as_ref(), &membership) {
             node.view = Some(next);
         }
         let actions = plan(&Situation {
@@ -163,6 +195,7 @@ impl World {
         {
             node.member.state = State::Ready;
         }
+        self.commit();
         for _ in 0..=self.nodes.len() + 1 {
             let ids: Vec<NodeId> = self.nodes.keys().cloned().collect();
             if ids.iter().map(|id| self.turn(id)).sum::<usize>() == 0 {
@@ -188,11 +221,7 @@ impl World {
         for (key, target) in &self.targets {
             let owners = self.nodes.iter().filter(|(_, node)| node.owned.contains(target));
             let owners: Vec<&NodeId> = owners.map(|(id, _)| id).collect();
-            assert_eq!(
-                owners,
-                [view.ring().place(*key).unwrap().owner],
-                "owners of {target}"
-            );
+            assert_eq!(owners, [view.place(*key).unwrap().owner], "owners of {target}");
         }
         let owned: usize = self.nodes.values().map(|node| node.owned.len()).sum();
         assert_eq!(
@@ -214,6 +243,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => node().prop_map(Event::Die),
         3 => target().prop_map(Event::AddTarget),
         1 => target().prop_map(Event::RemoveTarget),
+        3 => Just(Event::Commit),
+        1 => (target(), node()).prop_map(|(target, node)| Event::Pin(target, node)),
         8 => node().prop_map(Event::Turn),
     ]
 }
@@ -244,6 +275,8 @@ proptest! {
             node.owned.insert(TargetId::new("test", &target.to_string()));
         }
         world.messy = true;
+        world.commit();
+        (0..3).for_each(|nth| world.happens(Event::Pin(nth, nth)));
         world.calm_down();
         world.check();
     }

@@ -83,6 +83,8 @@ fn said(stage: Stage, excluded: Option<&str>) -> Said {
         targets: 0,
         owned: Arc::default(),
         excluded: excluded.map(life).into_iter().collect(),
+        raft: None,
+        dataset: (0, 0),
     }
 }
 

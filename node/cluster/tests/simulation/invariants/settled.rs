@@ -1,4 +1,4 @@
-//! After the calm every node knows the same: all members are ready, all targets are where the ring of the
+//! After the calm every node knows the same: all members are ready, all targets are where the
 //! one view wants them, and each is read by exactly that one process.
 
 use std::collections::BTreeSet;
@@ -56,17 +56,18 @@ fn unsettled(world: &World) -> Option<String> {
                 .collect();
             return Some(format!("{me} sees {states:?}, quorum {}", known.quorum));
         }
+        let members = known.ring.members().iter().map(|member| member.node.clone());
+        if members.collect::<BTreeSet<_>>() != nodes {
+            return Some(format!("{me} has not all in its ring"));
+        }
         if known.targets.iter().map(|placed| &placed.target).ne(&targets) {
             return Some(format!("{me} knows other targets"));
         }
         for placed in &known.targets {
-            let owner = known
-                .ring
-                .place((&placed.target).into())
-                .map(|place| place.owner.clone());
-            if placed.owner != owner {
+            let owner = placed.home.clone();
+            if owner.is_none() || placed.owner != owner {
                 return Some(format!(
-                    "{me}: {} is at {:?}, the ring wants {owner:?}",
+                    "{me}: {} is at {:?}, the view wants {owner:?}",
                     placed.target, placed.owner
                 ));
             }
@@ -76,7 +77,7 @@ fn unsettled(world: &World) -> Option<String> {
             let holders: Vec<NodeId> = holders.into_iter().flatten().map(|(life, _)| life.node).collect();
             if owner.as_slice() != holders {
                 return Some(format!(
-                    "{} is read by {holders:?}, the ring wants {owner:?}",
+                    "{} is read by {holders:?}, the view wants {owner:?}",
                     placed.target
                 ));
             }
