@@ -26,6 +26,16 @@ impl<'a> Plan<'a> {
 
     /// Adds a node below `parent`, if there may be one more, and says its place.
     pub(super) fn grow(&mut self, parent: Option<u32>, limits: &Limits<'_>) -> Result<u32, PlanError> {
+        self.adopt(Node::default(), parent, limits)
+    }
+
+    /// The same with a node that says something already.
+    pub(super) fn adopt(
+        &mut self,
+        node: Node<'a>,
+        parent: Option<u32>,
+        limits: &Limits<'_>,
+    ) -> Result<u32, PlanError> {
         let above = parent.and_then(|parent| self.nodes.get(parent as usize));
         let depth = above.map_or(0, |parent| parent.depth.saturating_add(1));
         limits.check_node(self.nodes.len(), depth)?;
@@ -34,7 +44,7 @@ impl<'a> Plan<'a> {
         self.nodes.push(Node {
             parent,
             depth,
-            ..Node::default()
+            ..node
         });
         Ok(at)
     }

@@ -80,6 +80,9 @@ impl<'a, 'l> XmlReader<'a, 'l> {
             .split(|c: char| c.is_ascii_whitespace() || c == '/')
             .next()
             .unwrap_or_default();
+        if !is_name(name) {
+            self.degraded.get_or_insert(Degraded::Invalid);
+        }
         self.begun = true;
         self.at = end + 1;
         let value = if tag.ends_with('/') {
@@ -98,6 +101,9 @@ impl<'a, 'l> XmlReader<'a, 'l> {
                     .is_none_or(|content| content.trim().is_empty());
                 let kind = if blank { Kind::Null } else { Kind::Text };
                 let content = self.token(kind, self.at, next);
+                if self.text.get(next + 2..behind).map(str::trim) != Some(name) {
+                    self.degraded.get_or_insert(Degraded::Invalid);
+                }
                 self.at = behind + 1;
                 content
             } else {
@@ -199,6 +205,12 @@ impl<'a> Source<'a> for XmlReader<'a, '_> {
             _ => Property::Text(unescape(token.raw)),
         })
     }
+}
+
+/// Whether an element of PostgreSQL can have this name.
+fn is_name(name: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.bytes().all(is_part)
 }
 
 const fn end_of(list: bool) -> Kind {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ringwatch_parse::plan::PlanError;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Plans of so many bytes and more are compressed while they are kept. They shrink to a tenth and take half a
 /// millisecond to get back where they have 500 KB; smaller ones are not worth it.
@@ -31,6 +30,8 @@ pub(super) struct Known {
     pub(super) fingerprint: String,
     /// A JSON array; empty where nothing is to be remarked on.
     pub(super) insights: String,
+    /// The hash of that text.
+    pub(super) insights_hash: u128,
 }
 
 /// What is kept of one text.
@@ -102,12 +103,12 @@ impl Plans {
         }
     }
 
-    pub(super) fn get(&self, text: &str) -> Option<Arc<Known>> {
-        self.kept.get(&xxh3_128(text.as_bytes()))?.known()
+    pub(super) fn get(&self, hash: u128) -> Option<Arc<Known>> {
+        self.kept.get(&hash)?.known()
     }
 
-    pub(super) fn insert(&self, text: &str, known: &Arc<Known>) {
-        self.kept.insert(xxh3_128(text.as_bytes()), Kept::of(known));
+    pub(super) fn insert(&self, hash: u128, known: &Arc<Known>) {
+        self.kept.insert(hash, Kept::of(known));
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -134,9 +135,9 @@ mod tests {
             })
         };
         for length in [100, LARGE + 100, 500_000] {
-            let (text, known) = (length.to_string(), known(length));
-            plans.insert(&text, &known);
-            assert_eq!(plans.get(&text), Some(known));
+            let (hash, known) = (length as u128, known(length));
+            plans.insert(hash, &known);
+            assert_eq!(plans.get(hash), Some(known));
         }
         assert!(plans.bytes() < 10_000, "{}", plans.bytes());
     }

@@ -1,5 +1,6 @@
 //! From the text of a plan to what is known of it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,13 +8,17 @@ use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use ringwatch_config::settings::{PlanExtractor as Settings, PlanInsights};
 use ringwatch_parse::plan::{Limits, PlanError, Thresholds, facts, scrub_with};
 use tokio::time::Instant;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::cache::{Known, Plans};
 use super::latency::Latencies;
+use super::pool::{Placed, Pool, Pools};
 use super::{PlanExtractorStatus, PlanMetrics};
 
 /// Where fewer bytes are new, more threads would cost more than they save.
 const WORTH_THREADS: usize = 64 * 1024;
+/// Of the memory for what is remembered, the last pools of streams may take one part in so many.
+const POOLS_SHARE: u64 = 4;
 
 /// Reads plans, and remembers them. Shared by all pipelines.
 pub(super) struct Extractor {
@@ -25,6 +30,9 @@ pub(super) struct Extractor {
     workers: usize,
     thresholds: Thresholds,
     plans: Plans,
+    pools: Pools,
+    /// Nobody can make two texts of one hash who does not know it.
+    seed: u64,
     latencies: Mutex<Latencies>,
     series: Series,
 }
@@ -65,6 +73,8 @@ impl Extractor {
     pub(super) fn new(name: &str, settings: &Settings, metrics: &PlanMetrics) -> Self {
         let outcome = |outcome| metrics.plans.with_label_values(&[name, outcome]);
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let memory = settings.plan_cache_mb.saturating_mul(1 << 20);
+        let for_pools = memory / POOLS_SHARE;
         Self {
             name: name.to_owned(),
             timeout: *settings.plan_timeout,
@@ -73,10 +83,9 @@ impl Extractor {
             nodes: size(settings.max_plan_nodes),
             workers: settings.workers.max(1) as usize,
             thresholds: thresholds(&settings.insights),
-            plans: Plans::new(
-                size(settings.plan_cache_size),
-                settings.plan_cache_mb.saturating_mul(1 << 20),
-            ),
+            plans: Plans::new(size(settings.plan_cache_size), memory - for_pools),
+            pools: Pools::new(for_pools),
+            seed: RandomState::new().hash_one(0),
             latencies: Mutex::default(),
             series: Series {
                 hit_rate: metrics.hit_rate.with_label_values(&[name]),
@@ -93,9 +102,33 @@ impl Extractor {
         }
     }
 
+    fn hash(&self, text: &str) -> u128 {
+        xxh3_128_with_seed(text.as_bytes(), self.seed)
+    }
+
+    /// A pool that has these plans of a stream, and their places in it. It is that of the stream's last frame where
+    /// all of them are in it.
+    pub(super) fn pool(&self, stream: u64, texts: &[&str]) -> (Arc<Pool>, Vec<Placed>) {
+        let hashes: Vec<u128> = texts.iter().map(|text| self.hash(text)).collect();
+        let last = self.pools.get(stream);
+        if let Some(pool) = last
+            && let Some(places) = pool.places(&hashes)
+        {
+            self.series.known.inc_by(texts.len() as u64);
+            self.series.hit_rate.set(self.hit_rate());
+            return (pool, places);
+        }
+        let pool = Arc::new(Pool::new(&hashes, &self.extract(texts, &hashes)));
+        let places = hashes.iter().map(|hash| pool.place(*hash)).collect();
+        if !texts.is_empty() {
+            self.pools.put(stream, &pool);
+        }
+        (pool, places)
+    }
+
     /// What is known of each of these plans, in their order; those that have not been read are, several at a time.
-    pub(super) fn extract(&self, texts: &[&str]) -> Vec<Arc<Known>> {
-        let mut all: Vec<_> = texts.iter().map(|text| self.plans.get(text)).collect();
+    fn extract(&self, texts: &[&str], hashes: &[u128]) -> Vec<Arc<Known>> {
+        let mut all: Vec<_> = hashes.iter().map(|hash| self.plans.get(*hash)).collect();
         let new: Vec<usize> = (0..texts.len())
             .filter(|at| all.get(*at).is_some_and(Option::is_none))
             .collect();
@@ -115,8 +148,8 @@ impl Extractor {
             self.workers.min(new.len())
         };
         let read = |share: &[usize]| -> Vec<Arc<Known>> {
-            let texts = share.iter().filter_map(|at| texts.get(*at));
-            texts.map(|text| self.learn(text)).collect()
+            let plans = share.iter().filter_map(|at| texts.get(*at).zip(hashes.get(*at)));
+            plans.map(|(text, hash)| self.learn(text, *hash)).collect()
         };
         let learnt: Vec<_> = if workers < 2 {
             read(&new)
@@ -142,12 +175,12 @@ impl Extractor {
     }
 
     /// Reads a plan that is not known, and remembers it.
-    fn learn(&self, text: &str) -> Arc<Known> {
+    fn learn(&self, text: &str, hash: u128) -> Arc<Known> {
         let start = Instant::now();
         let known = Arc::new(self.read(text, start));
         let taken = start.elapsed();
         self.series.seconds.observe(taken.as_secs_f64());
-        self.plans.insert(text, &known);
+        self.plans.insert(hash, &known);
         self.latencies().push(taken.as_secs_f64() * 1000.0);
         known
     }
@@ -205,6 +238,7 @@ impl Extractor {
             table_accesses: attributes.table_access_count.cast_signed(),
             complexity: attributes.plan_complexity_score,
             fingerprint: format!("{:016x}", facts.fingerprint),
+            insights_hash: self.hash(&insights),
             insights,
         })
     }
@@ -215,18 +249,22 @@ impl Extractor {
         if all == 0 { 0.0 } else { known as f64 / all as f64 }
     }
 
+    fn bytes(&self) -> u64 {
+        self.plans.bytes() + self.pools.bytes()
+    }
+
     fn tell(&self) {
         self.series.hit_rate.set(self.hit_rate());
         self.series.p99.set(self.latencies().p99());
         self.series.cached.set(self.plans.len().cast_signed());
-        self.series.cached_bytes.set(self.plans.bytes().cast_signed());
+        self.series.cached_bytes.set(self.bytes().cast_signed());
     }
 
     pub(super) fn status(&self, name: &str) -> PlanExtractorStatus {
         PlanExtractorStatus {
             name: name.to_owned(),
             cached: self.plans.len(),
-            cached_bytes: self.plans.bytes(),
+            cached_bytes: self.bytes(),
             hit_rate: self.hit_rate(),
             p99_ms: self.latencies().p99(),
             rejected: self.series.refused.get(),

@@ -2,7 +2,8 @@
 //!
 //! A plan is text in a column of a frame. Each distinct text is read once: to one tree, from which come the attributes
 //! and what is to be remarked on; and it is written again without its literals. Text that cannot be read as a plan does
-//! not go on, because nobody can say what it holds.
+//! not go on, because nobody can say what it holds. The texts of a frame are those of the frame before wherever they
+//! can be (`pool`): to copy thousands of plans at each reading takes longer than all else that is done here.
 //!
 //! [`PlanExtractor`] is the component of the configuration; the processors of all pipelines that name it share what
 //! was read.
@@ -12,11 +13,13 @@ mod cache;
 mod extract;
 mod latency;
 mod metrics;
+mod pool;
 
 use std::sync::Arc;
 
 use ringwatch_config::settings::PlanExtractor as Settings;
-use ringwatch_frame::{Batch, DropReason, Frame};
+use ringwatch_frame::{Batch, DropReason, Frame, FrameId};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use metrics::PlanMetrics;
 
@@ -88,12 +91,13 @@ impl PlanExtractorProcessor {
         };
         let (mut plans, mut refused) = (0, None);
         let extractor = &self.parts.extractor;
+        let stream = stream_of(frame.id());
         let rows = attach(frame.batch(), column, &self.parts.wanted, |texts| {
-            let known = extractor.extract(texts);
-            let mut errors = known.iter().filter_map(|known| known.refused);
+            let (pool, places) = extractor.pool(stream, texts);
+            let mut errors = places.iter().filter_map(|place| place.err());
             refused = errors.next();
             plans = u64::from(refused.is_some()) + errors.count() as u64;
-            known
+            (pool, places)
         })?;
         frame.set_columns(rows)?;
         if let Some(error) = refused
@@ -105,6 +109,17 @@ impl PlanExtractorProcessor {
         }
         Ok(())
     }
+}
+
+/// The hash of target and stream.
+fn stream_of(id: &FrameId) -> u64 {
+    let parts = [
+        id.target.as_str(),
+        id.stream.name(),
+        id.stream.database().unwrap_or_default(),
+    ];
+    let mix = |seed, part: &str| xxh3_64_with_seed(part.as_bytes(), seed);
+    parts.into_iter().fold(0, mix)
 }
 
 impl Processor for PlanExtractorProcessor {

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{ArrayRef, RecordBatch};
 use prometheus::Registry;
-use ringwatch_frame::{Books, Cell, ColumnType, Columns, is_attribute};
+use ringwatch_frame::{Books, Cell, ColumnType, Columns, StreamId, TargetId, is_attribute};
 
 use super::*;
 use crate::testing::{assert_at_rest, frame_of};
@@ -133,6 +133,72 @@ fn each_text_is_read_once_by_all_pipelines() {
     let status = extractor.status();
     assert_eq!((status.cached, status.hit_rate, status.rejected), (2, 0.5, 0));
     assert!(status.cached_bytes > JSON.len() as u64);
+}
+
+/// The dictionary of the plans, as an object.
+fn dictionary(rows: &RecordBatch) -> ArrayRef {
+    let column = rows.column_by_name("query_plan").unwrap();
+    Arc::clone(column.as_dictionary::<Int32Type>().values())
+}
+
+#[test]
+fn texts_are_those_of_the_frame_before_where_all_are_there() {
+    let (extractor, registry) = extractor("{}");
+    let plans = ["1", "2", "3", "4"].map(|cost| JSON.replace("120.5", cost));
+    let [a, b, c, d] = plans.each_ref().map(|plan| Some(plan.as_str()));
+    let junk = Some("my password is hunter2");
+    let costs = |rows: &RecordBatch| {
+        let costs = rows.column_by_name("total_cost").unwrap();
+        costs.as_primitive::<Float64Type>().iter().collect::<Vec<_>>()
+    };
+    let first = through(&extractor, rows(&[a, b, junk, c]));
+    assert_eq!(costs(&first), [Some(1.0), Some(2.0), None, Some(3.0)]);
+    let same = through(&extractor, rows(&[junk, c, None, a, c]));
+    assert!(Arc::ptr_eq(&dictionary(&first), &dictionary(&same)));
+    assert_eq!(costs(&same), [None, Some(3.0), None, Some(1.0), Some(3.0)]);
+    for (row, cost) in [(1, "3"), (3, "1"), (4, "3")] {
+        let plan = text(&same, "query_plan", row).unwrap();
+        assert!(plan.contains(&format!("\"Total Cost\":{cost},")), "{plan}");
+        assert_eq!(
+            text(&same, "plan_fingerprint", row),
+            text(&first, "plan_fingerprint", 0)
+        );
+        assert_eq!(
+            text(&same, "plan_insights", row),
+            text(&first, "plan_insights", 0)
+        );
+    }
+    assert_eq!(
+        text(&same, "query_plan", 0),
+        None,
+        "what cannot be read stays out"
+    );
+    // One that was not there, and too few of those that were.
+    let other = through(&extractor, rows(&[a, d, b, c]));
+    assert_eq!(costs(&other), [Some(1.0), Some(4.0), Some(2.0), Some(3.0)]);
+    let few = through(&extractor, rows(&[d]));
+    assert_eq!((costs(&few), dictionary(&few).len()), (vec![Some(4.0)], 1));
+    let read = registry
+        .gather()
+        .into_iter()
+        .find(|family| family.name() == "plan_parser_seconds");
+    let read = read.unwrap().get_metric()[0].get_histogram().get_sample_count();
+    assert_eq!(read, 5, "each text was read once");
+}
+
+#[test]
+fn frames_of_other_targets_have_their_own_texts() {
+    let id = |target: &str, stream: &str| {
+        let books = Arc::new(Books::default());
+        let frame = frame_of(&books, rows(&[Some(JSON)]), &Arc::default());
+        let mut id = frame.id().clone();
+        frame.deliver();
+        id.target = TargetId::new("postgresql", target);
+        id.stream = StreamId::of_server(stream);
+        stream_of(&id)
+    };
+    assert_eq!(id("a:1", "s"), id("a:1", "s"));
+    assert!(id("a:1", "s") != id("b:1", "s") && id("a:1", "s") != id("a:1", "t"));
 }
 
 #[test]

@@ -37,6 +37,7 @@ use std::time::Duration;
 use ringwatch_config::settings::{StateBackend, Verification as Settings};
 use ringwatch_frame::Clock;
 
+pub(crate) use anomaly::AsItIs;
 pub use anomaly::Measure;
 pub use control::{FeedbackError, VerificationControl, VerificationStatus};
 pub use finding::{Check, Finding, FindingId, NoFindingId, Verdict};

@@ -24,6 +24,9 @@ pub(super) fn finish<'a>(
     for at in (0..draft.nodes.len()).rev() {
         unwrap(&mut draft, &mut below, &mut roots, at);
     }
+    // Each table that is joined brings its join, and a node is large to be moved.
+    plan.nodes
+        .reserve(draft.nodes.len().saturating_mul(2).min(limits.nodes));
     // The last that was taken is the first of the text.
     let mut tasks: Vec<(u32, Option<u32>, &'static str)> = Vec::new();
     tasks.extend(roots.last().map(|root: &Below| (root.sketch, None, "")));
@@ -91,24 +94,15 @@ pub(super) fn finish<'a>(
 /// Adds a finished node to the tree.
 pub(super) fn place<'a>(
     plan: &mut Plan<'a>,
-    node: Node<'a>,
+    mut node: Node<'a>,
     parent: Option<u32>,
     relationship: &'static str,
     limits: &Limits<'_>,
 ) -> Result<u32, PlanError> {
-    let at = plan.grow(parent, limits)?;
-    if let Some(free) = plan.nodes.get_mut(at as usize) {
-        let (parent, depth) = (free.parent, free.depth);
-        *free = Node {
-            parent,
-            depth,
-            ..node
-        };
-        if !relationship.is_empty() {
-            free.relationship = Some(Cow::Borrowed(relationship));
-        }
+    if !relationship.is_empty() {
+        node.relationship = Some(Cow::Borrowed(relationship));
     }
-    Ok(at)
+    plan.adopt(node, parent, limits)
 }
 
 const fn named(link: Link) -> &'static str {

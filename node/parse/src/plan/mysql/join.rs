@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::{Limits, Node, Plan, PlanError};
 use super::draft::Draft;
 use super::finish::{Below, place};
-use super::table::{JOINED_MS, JOINED_ROWS, is, per, tidy};
+use super::table::{JOINED_MS, JOINED_ROWS, is_set, number, per, text, tidy};
 
 /// What is still to be placed: a sketch, its parent in the tree, and what it is to it.
 type Tasks = Vec<(u32, Option<u32>, &'static str)>;
@@ -50,27 +50,26 @@ fn joins<'a>(draft: &Draft<'a>, first: Below, inner: &[Below]) -> Vec<Node<'a>> 
     let (mut rows, mut cost) = (first.plan_rows, first.total_cost);
     let mut joins = Vec::with_capacity(inner.len());
     for inner in inner.iter().filter_map(node) {
-        let loops = inner.number("loops").or(rows);
+        let said = Said::of(inner);
+        let loops = said.loops.or(rows);
         let product = loops.zip(inner.plan_rows).map(|(loops, rows)| tidy(loops * rows));
-        rows = inner.number("rows_produced_per_join").or(product);
-        cost = inner
-            .number("prefix_cost")
-            .or_else(|| add(cost, inner.total_cost));
+        rows = said.rows_produced.or(product);
+        cost = said.prefix_cost.or_else(|| add(cost, inner.total_cost));
         let all_rows = inner
             .actual_rows
             .zip(inner.actual_loops)
             .map(|(rows, loops)| rows * loops);
         joins.push(Node {
-            node_type: Cow::Borrowed(if is_hashed(inner) {
+            node_type: Cow::Borrowed(if said.is_hashed() {
                 "Hash Join"
             } else {
                 "Nested Loop"
             }),
-            join_type: join_type(inner),
+            join_type: said.join_type().map(Cow::Borrowed),
             total_cost: cost,
             plan_rows: rows,
-            actual_rows: each(inner.number(JOINED_ROWS).or(all_rows)),
-            actual_total_ms: each(inner.number(JOINED_MS)),
+            actual_rows: each(said.joined_rows.or(all_rows)),
+            actual_total_ms: each(said.joined_ms),
             actual_loops: times,
             ..Node::default()
         });
@@ -78,26 +77,63 @@ fn joins<'a>(draft: &Draft<'a>, first: Below, inner: &[Below]) -> Vec<Node<'a>> 
     joins
 }
 
-fn is_hashed(inner: &Node<'_>) -> bool {
-    let buffer = inner
-        .text("using_join_buffer")
-        .or_else(|| inner.text("join_type"));
-    buffer.is_some_and(|buffer| {
-        buffer == "hash join" || buffer.starts_with("BNLH") || buffer.starts_with("BKAH")
-    })
+/// What the inner table says of its join, found in one pass.
+#[derive(Default)]
+struct Said<'p> {
+    loops: Option<f64>,
+    rows_produced: Option<f64>,
+    prefix_cost: Option<f64>,
+    joined_rows: Option<f64>,
+    joined_ms: Option<f64>,
+    buffer: Option<&'p str>,
+    join_type: Option<&'p str>,
+    not_exists: bool,
+    first_match: bool,
+    /// One of its conditions is on what may be missing.
+    is_outer: [bool; 2],
 }
 
-/// What the JSON tells of the kind of a join. An outer join it tells only where there is a condition on what
-/// may be missing.
-fn join_type(inner: &Node<'_>) -> Option<Cow<'static, str>> {
-    if is(inner, "not_exists") {
-        return Some(Cow::Borrowed("Anti"));
+impl<'p> Said<'p> {
+    fn of(inner: &'p Node<'_>) -> Self {
+        let mut said = Self::default();
+        // Of equal keys the first counts.
+        for (key, value) in inner.properties.iter().rev() {
+            match key.as_ref() {
+                "loops" => said.loops = number(value),
+                "rows_produced_per_join" => said.rows_produced = number(value),
+                "prefix_cost" => said.prefix_cost = number(value),
+                JOINED_ROWS => said.joined_rows = number(value),
+                JOINED_MS => said.joined_ms = number(value),
+                "using_join_buffer" => said.buffer = text(value),
+                "join_type" => said.join_type = text(value),
+                "not_exists" => said.not_exists = is_set(value),
+                "first_match" => said.first_match = true,
+                "Filter" => said.is_outer[0] = text(value).is_some_and(may_be_missing),
+                "Join Filter" => said.is_outer[1] = text(value).is_some_and(may_be_missing),
+                _ => {}
+            }
+        }
+        said
     }
-    let is_outer = |key| inner.text(key).is_some_and(may_be_missing);
-    if is_outer("Filter") || is_outer("Join Filter") {
-        return Some(Cow::Borrowed("Left"));
+
+    fn is_hashed(&self) -> bool {
+        self.buffer.or(self.join_type).is_some_and(|buffer| {
+            buffer == "hash join" || buffer.starts_with("BNLH") || buffer.starts_with("BKAH")
+        })
     }
-    inner.property("first_match").map(|_| Cow::Borrowed("Semi"))
+
+    /// What the JSON tells of the kind of a join. An outer join it tells only where there is a condition on
+    /// what may be missing.
+    fn join_type(&self) -> Option<&'static str> {
+        match self {
+            Self { not_exists: true, .. } => Some("Anti"),
+            _ if self.is_outer.contains(&true) => Some("Left"),
+            Self {
+                first_match: true, ..
+            } => Some("Semi"),
+            _ => None,
+        }
+    }
 }
 
 /// Whether a condition holds only for rows that were found. The other conditions of this kind in MariaDB

@@ -8,23 +8,14 @@ use super::super::{Node, Property};
 pub(super) fn table(node: &mut Node<'_>) {
     let name = take(node, "table_name");
     node.index = take(node, "key");
-    let operation = ["insert", "replace", "update", "delete"]
-        .into_iter()
-        .find(|flag| is(node, flag));
-    node.operation = operation.map(|flag| {
-        Cow::Borrowed(match flag {
-            "update" => "Update",
-            "delete" => "Delete",
-            _ => "Insert",
-        })
-    });
-    let writes = operation.is_some();
+    let said = Said::of(node);
+    let is_inserted = said.insert || said.replace;
+    let writes = is_inserted || said.update || said.delete;
     let derived = name.as_ref().is_some_and(|name| name.starts_with('<'));
-    let covering = is(node, "using_index");
-    let access = node.text("Access Type");
-    let node_type = match (access, node.index.is_some()) {
-        _ if operation.is_some_and(|flag| matches!(flag, "insert" | "replace")) => "ModifyTable",
-        _ if node.property("table_function").is_some() => "Table Function Scan",
+    let covering = said.using_index;
+    let node_type = match (said.access, node.index.is_some()) {
+        _ if is_inserted => "ModifyTable",
+        _ if said.table_function => "Table Function Scan",
         _ if derived => "Subquery Scan",
         (None, _) => "Result",
         (Some("ALL" | "system"), _) => "Seq Scan",
@@ -38,9 +29,48 @@ pub(super) fn table(node: &mut Node<'_>) {
         }
         (Some(_), false) => "Seq Scan",
     };
+    let operation = match (is_inserted, said.update, said.delete) {
+        (true, ..) => Some("Insert"),
+        (_, true, _) => Some("Update"),
+        (_, _, true) => Some("Delete"),
+        _ => None,
+    };
+    node.operation = operation.map(Cow::Borrowed);
     node.node_type = Cow::Borrowed(node_type);
     node.alias.clone_from(&name);
     node.relation = name;
+}
+
+/// What of a table's properties makes it the node that it is, found in one pass.
+#[derive(Default)]
+struct Said<'p> {
+    insert: bool,
+    replace: bool,
+    update: bool,
+    delete: bool,
+    using_index: bool,
+    table_function: bool,
+    access: Option<&'p str>,
+}
+
+impl<'p> Said<'p> {
+    fn of(node: &'p Node<'_>) -> Self {
+        let mut said = Self::default();
+        // Of equal keys the first counts.
+        for (key, value) in node.properties.iter().rev() {
+            match key.as_ref() {
+                "insert" => said.insert = is_set(value),
+                "replace" => said.replace = is_set(value),
+                "update" => said.update = is_set(value),
+                "delete" => said.delete = is_set(value),
+                "using_index" => said.using_index = is_set(value),
+                "table_function" => said.table_function = true,
+                "Access Type" => said.access = text(value),
+                _ => {}
+            }
+        }
+        said
+    }
 }
 
 /// Takes the text of this key away from the node's properties.
@@ -55,12 +85,83 @@ fn take<'a>(node: &mut Node<'a>, key: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Whether the flag of this key is set. MariaDB writes some as 1.
+/// Whether the flag of this key is set.
 pub(super) fn is(node: &Node<'_>, key: &str) -> bool {
-    match node.property(key) {
-        Some(Property::Flag(flag)) => *flag,
-        Some(Property::Number(number)) => *number > 0.0,
+    node.property(key).is_some_and(is_set)
+}
+
+/// Whether a flag is set. MariaDB writes some as 1.
+pub(super) fn is_set(value: &Property<'_>) -> bool {
+    match value {
+        Property::Flag(flag) => *flag,
+        Property::Number(number) => *number > 0.0,
         _ => false,
+    }
+}
+
+pub(super) const fn number(value: &Property<'_>) -> Option<f64> {
+    match value {
+        Property::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
+pub(super) fn text<'p>(value: &'p Property<'_>) -> Option<&'p str> {
+    match value {
+        Property::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The figures of a node under the engines' keys, found in one pass as well.
+#[derive(Default)]
+struct Figures {
+    is_constant: bool,
+    examined: Option<f64>,
+    rows: Option<f64>,
+    filtered: Option<f64>,
+    read_cost: Option<f64>,
+    eval_cost: Option<f64>,
+    prefix_cost: Option<f64>,
+    cost: Option<f64>,
+    r_loops: Option<f64>,
+    r_table_ms: Option<f64>,
+    r_other_ms: Option<f64>,
+    r_total_ms: Option<f64>,
+    r_rows: Option<f64>,
+    r_output_rows: Option<f64>,
+    r_filtered: Option<f64>,
+}
+
+impl Figures {
+    fn of(node: &Node<'_>) -> Self {
+        let mut all = Self::default();
+        // Of equal keys the first counts.
+        for (key, value) in node.properties.iter().rev() {
+            let figure = match key.as_ref() {
+                "rows_examined_per_scan" => &mut all.examined,
+                "rows" => &mut all.rows,
+                "filtered" => &mut all.filtered,
+                "read_cost" => &mut all.read_cost,
+                "eval_cost" => &mut all.eval_cost,
+                "prefix_cost" => &mut all.prefix_cost,
+                "cost" => &mut all.cost,
+                "r_loops" => &mut all.r_loops,
+                "r_table_time_ms" => &mut all.r_table_ms,
+                "r_other_time_ms" => &mut all.r_other_ms,
+                "r_total_time_ms" => &mut all.r_total_ms,
+                "r_rows" => &mut all.r_rows,
+                "r_output_rows" => &mut all.r_output_rows,
+                "r_filtered" => &mut all.r_filtered,
+                "Access Type" => {
+                    all.is_constant = matches!(text(value), Some("const" | "system"));
+                    continue;
+                }
+                _ => continue,
+            };
+            *figure = number(value);
+        }
+        all
     }
 }
 
@@ -69,32 +170,26 @@ pub(super) fn is(node: &Node<'_>, key: &str) -> bool {
 /// those of all executions, as the engines tell no others.
 pub(super) fn figures(node: &mut Node<'_>) {
     let part = |percent: Option<f64>| percent.map_or(1.0, |percent| percent / 100.0);
-    let rows = node
-        .number("rows_examined_per_scan")
-        .or_else(|| node.number("rows"));
-    node.plan_rows = rows.map(|rows| tidy(rows * part(node.number("filtered"))));
-    let own = [node.number("read_cost"), node.number("eval_cost")];
-    node.total_cost = match own {
-        [None, None] => node.number("prefix_cost").or_else(|| node.number("cost")),
-        [read, eval] => Some(tidy(read.unwrap_or(0.0) + eval.unwrap_or(0.0))),
+    let said = Figures::of(node);
+    let rows = said.examined.or(said.rows);
+    node.plan_rows = rows.map(|rows| tidy(rows * part(said.filtered)));
+    node.total_cost = match (said.read_cost, said.eval_cost) {
+        (None, None) => said.prefix_cost.or(said.cost),
+        (read, eval) => Some(tidy(read.unwrap_or(0.0) + eval.unwrap_or(0.0))),
     };
-    let is_constant = matches!(node.text("Access Type"), Some("const" | "system"));
     // A row that the optimizer has read is not read again.
-    let Some(loops) = node
-        .number("r_loops")
-        .filter(|loops| *loops > 0.0 || !is_constant)
-    else {
+    let Some(loops) = said.r_loops.filter(|loops| *loops > 0.0 || !said.is_constant) else {
         return;
     };
     node.actual_loops = Some(loops);
-    let ms = match (node.number("r_table_time_ms"), node.number("r_other_time_ms")) {
-        (None, None) => node.number("r_total_time_ms"),
+    let ms = match (said.r_table_ms, said.r_other_ms) {
+        (None, None) => said.r_total_ms,
         (table, other) => Some(table.unwrap_or(0.0) + other.unwrap_or(0.0)),
     };
     node.actual_total_ms = ms.map(|ms| per(ms, loops));
-    let rows = node.number("r_rows").or_else(|| node.number("r_output_rows"));
+    let rows = said.r_rows.or(said.r_output_rows);
     let rows = rows.or(if loops == 0.0 { Some(0.0) } else { None });
-    let left = part(node.number("r_filtered"));
+    let left = part(said.r_filtered);
     node.actual_rows = rows.map(|rows| tidy(rows * left));
     if let Some(rows) = rows.filter(|_| left < 1.0) {
         node.add(

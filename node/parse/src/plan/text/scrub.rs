@@ -144,7 +144,8 @@ fn node(text: &str) -> String {
         let group = rest.get(at + 1..).unwrap_or_default();
         let (inner, end, next) = match group.split_once(')') {
             Some((inner, next)) => (inner, ")", next),
-            None => (group.rsplit_once(' ').map_or("", |(whole, _)| whole), " ", ""),
+            // Half of a number is another number; its place is kept, so that what is before it stays whole.
+            None => (group.rsplit_once(' ').map_or("", |(whole, _)| whole), " ?", ""),
         };
         if is_group(inner) {
             line.push_str(&format!("{space}({inner}{end}"));

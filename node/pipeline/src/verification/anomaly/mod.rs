@@ -18,7 +18,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ringwatch_config::settings::{AnomalyDetection, AutoTuning};
 
-pub(super) use lru::{AsItIs, Lru};
+pub(crate) use lru::AsItIs;
+pub(super) use lru::Lru;
 use model::{Bounds, Deviation, Rules, Verdict};
 use profile::Season;
 use series::{Series, Taken};

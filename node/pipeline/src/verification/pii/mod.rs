@@ -2,6 +2,7 @@
 //!
 //! What cannot be scanned is hidden, and counted: nothing leaves because it was too long to be looked at.
 
+mod dictionaries;
 mod integers;
 mod resources;
 mod scanned;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_buffer::BooleanBuffer;
@@ -19,7 +21,8 @@ use ringwatch_parse::scan::{Action, Class, Found, HashKey, Scanner};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::columns::Texts;
-use super::shape::{Shape, TextColumn};
+use super::shape::{Shape, TextColumn, TextKind};
+use dictionaries::Dictionaries;
 use resources::Resources;
 use scanned::{Hit, Memory, Scanned};
 
@@ -36,6 +39,8 @@ pub(super) struct Inspector {
     namer: Action,
     longest: usize,
     memory: Memory,
+    /// Dictionaries of plans without anything.
+    clean: Dictionaries,
     seed: u64,
     /// Values that somebody said are none, by their names.
     allowed: Arc<BTreeSet<String>>,
@@ -87,6 +92,7 @@ impl Inspector {
             namer: Action::Hash(namer),
             longest: usize::try_from(settings.max_text_kb.saturating_mul(1024)).unwrap_or(usize::MAX),
             memory: Memory::new(settings.cache_mb.saturating_mul(1024 * 1024)),
+            clean: Dictionaries::default(),
             seed: RandomState::new().hash_one(0),
             allowed: Arc::default(),
             resources: Resources::default(),
@@ -104,6 +110,7 @@ impl Inspector {
         if *self.allowed != **allowed {
             self.allowed = Arc::clone(allowed);
             self.memory.clear();
+            self.clean.clear();
             self.resources.clear();
         }
     }
@@ -120,8 +127,25 @@ impl Inspector {
             let Some(array) = rows.columns().get(column.at) else {
                 continue;
             };
-            if let Some(texts) = Texts::of(array) {
-                self.column(column, texts, &mut out)?;
+            let Some(texts) = Texts::of(array) else {
+                continue;
+            };
+            // Plans are long, and `plan_extractor` hands on the same dictionary again and again.
+            let shared = array
+                .as_dictionary_opt::<Int32Type>()
+                .map(DictionaryArray::values);
+            match shared.filter(|_| column.kind == TextKind::Plan) {
+                Some(values) => match self.clean.get(values) {
+                    Some(known) => out.hits += known,
+                    None => {
+                        let before = (out.hits + out.misses, out.columns.len());
+                        self.column(column, texts, &mut out)?;
+                        if out.columns.len() == before.1 {
+                            self.clean.put(values, out.hits + out.misses - before.0);
+                        }
+                    }
+                },
+                None => self.column(column, texts, &mut out)?,
             }
         }
         self.integers(rows, shape, &mut out);

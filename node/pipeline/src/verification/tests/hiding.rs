@@ -78,6 +78,21 @@ fn what_is_found_is_hidden_wherever_it_stands_and_identifiers_stay() {
 }
 
 #[test]
+fn plans_of_one_dictionary_are_scanned_once_and_hidden_always() {
+    let mut world = World::new(&settings(|pii| pii.scan_plans = true));
+    let plan = |text| rows(&[("query_plan", ColumnType::Text)], &[&[Cell::Text(text)]]);
+    let (clean, other) = (plan("Seq Scan on t"), plan("Seq Scan on anna@example.com"));
+    for second in [0, 30, 60] {
+        let left = world.pass("sqlquery.clean", second, clean.clone());
+        assert_eq!(texts(&left, "query_plan")[0].as_deref(), Some("Seq Scan on t"));
+        let left = world.pass("sqlquery.other", second, other.clone());
+        assert!(!format!("{left:?}").contains("anna"));
+    }
+    let result = |result| world.metric("verification_texts_total", &[("result", result)]);
+    assert_eq!((result("miss"), result("hit")), (2.0, 4.0));
+}
+
+#[test]
 fn only_what_is_switched_on_is_scanned() {
     let mail = "anna@example.com";
     let came = || {
