@@ -11,6 +11,7 @@ use ringwatch_config::settings::{AdaptiveSampler as Settings, SamplingRule};
 use ringwatch_frame::{
     Batch, Books, Cell, ColumnType, Columns, Epoch, Frame, FrameId, FrameMeta, StreamId, TargetId, Tick,
 };
+use ringwatch_pipeline::adaptive_sampler::{SamplerListener, SeenEntry};
 use ringwatch_pipeline::{AdaptiveSampler, Processor, SamplerMetrics};
 
 fn frame(books: &Arc<Books>, second: i64, rows: i64) -> Frame {
@@ -78,10 +79,28 @@ fn settings(rates: [f64; 6]) -> Settings {
     }
 }
 
+struct Listener;
+
+impl SamplerListener for Listener {
+    fn seen(&self, _: &str, _: &str, _: &[String], entries: &[SeenEntry]) {
+        black_box(entries);
+    }
+
+    fn rates(&self, _: &str, _: &str, rates: &[(TargetId, f64)]) {
+        black_box(rates);
+    }
+
+    fn caps(&self, _: &str, _: &str, _: i64, used: &[(String, u64)]) {
+        black_box(used);
+    }
+}
+
 fn sampler(criterion: &mut Criterion) {
-    for (name, rates) in [
-        ("every row kept", [100.0; 6]),
-        ("reference rates", [100.0, 100.0, 50.0, 75.0, 60.0, 10.0]),
+    let reference = [100.0, 100.0, 50.0, 75.0, 60.0, 10.0];
+    for (name, rates, is_heard) in [
+        ("every row kept", [100.0; 6], false),
+        ("reference rates", reference, false),
+        ("reference rates, with a listener", reference, true),
     ] {
         let mut group = criterion.benchmark_group(format!("sampler, {name}"));
         for rows in [200, 5000] {
@@ -89,6 +108,9 @@ fn sampler(criterion: &mut Criterion) {
             let settings = settings(rates);
             let nowhere = Arc::new(|_: &str, _: &str, _: ringwatch_frame::Place<'_>| None);
             let sampler = AdaptiveSampler::new("sampler", &settings, nowhere, &metrics, None, None).unwrap();
+            if is_heard {
+                sampler.control().listen(Arc::new(Listener));
+            }
             let mut processor = sampler.processor("metrics");
             let books = Arc::new(Books::default());
             let frame = frame(&books, 1_763_683_200, rows);
@@ -110,5 +132,42 @@ fn sampler(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sampler);
+/// What another node has seen, until it is taken up before the next frame.
+fn adopt(criterion: &mut Criterion) {
+    let settings = settings([50.0; 6]);
+    let rules = ["slow_queries".to_owned()];
+    let entries: Vec<SeenEntry> = (0..50_000_u64)
+        .map(|n| SeenEntry {
+            fingerprint: n.wrapping_mul(0x9e37_79b9_7f4a_7c15) & !(1 << 40),
+            rules: 1,
+            rules_before: 1,
+            seen_unix_nano: 1_763_683_200_000_000_000,
+        })
+        .collect();
+    let books = Arc::new(Books::default());
+    let empty = frame(&books, 1_763_683_201, 0);
+    criterion.bench_function("sampler, 50 000 entries from elsewhere", |bencher| {
+        bencher.iter_batched(
+            || {
+                let metrics = SamplerMetrics::new(&Registry::new()).unwrap();
+                let nowhere = Arc::new(|_: &str, _: &str, _: ringwatch_frame::Place<'_>| None);
+                let sampler =
+                    AdaptiveSampler::new("sampler", &settings, nowhere, &metrics, None, None).unwrap();
+                let processor = sampler.processor("metrics");
+                sampler.control().adopt_seen("metrics", &rules, &entries);
+                (sampler, processor)
+            },
+            |(sampler, mut processor)| {
+                let mut out = Vec::new();
+                processor.process(Batch::from(empty.copy()), &mut out);
+                out.into_iter().for_each(Batch::deliver);
+                (sampler, processor)
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    empty.deliver();
+}
+
+criterion_group!(benches, sampler, adopt);
 criterion_main!(benches);

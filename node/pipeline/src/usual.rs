@@ -8,6 +8,8 @@ use tokio::time::Instant;
 const MEMORY: Duration = Duration::from_secs(1800);
 /// Until so many values were seen nothing can be called unusual.
 const ENOUGH: u32 = 20;
+/// A mean that was found elsewhere stands for so many values.
+const RESUMED: u32 = 100;
 /// One value never weighs more, however long ago the one before was.
 const MOST: f64 = 0.05;
 
@@ -25,6 +27,15 @@ impl Usual {
         Self {
             mean: 0.0,
             seen: 0,
+            last: now,
+        }
+    }
+
+    /// Goes on with a mean that was found elsewhere.
+    pub(crate) fn resume(mean: f64, now: Instant) -> Self {
+        Self {
+            mean,
+            seen: RESUMED,
             last: now,
         }
     }

@@ -247,6 +247,7 @@ fn every_metric_that_the_pages_name_is_there_and_every_metric_is_on_a_page() {
         "docs/processors.md",
         "docs/runbook.md",
         "docs/operations.md",
+        "docs/state.md",
         "README.md",
     ] {
         for word in words(&page(name)) {

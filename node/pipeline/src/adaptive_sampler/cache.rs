@@ -3,38 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::entry::Entry;
+
 const NONE: u32 = u32::MAX;
-
-/// What is remembered of one fingerprint of one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The tick of its last row.
-    pub(super) seen: i64,
-    /// The rules that its rows of that tick matched, one bit each.
-    pub(super) now: u64,
-    /// The same of the tick before.
-    pub(super) before: u64,
-}
-
-impl Entry {
-    /// Notes a row of `tick` that matched `rule`. Says whether no row of the tick before did.
-    pub(super) fn note(&mut self, tick: i64, rule: u8) -> bool {
-        if tick != self.seen {
-            self.before = self.now;
-            self.now = 0;
-            self.seen = tick;
-        }
-        let bit = 1_u64.checked_shl(u32::from(rule)).unwrap_or(0);
-        self.now |= bit;
-        self.before & bit == 0
-    }
-
-    /// The first of the rules that matched last.
-    pub(super) fn rule(&self) -> u8 {
-        let rules = if self.now == 0 { self.before } else { self.now };
-        u8::try_from(rules.trailing_zeros()).unwrap_or(u8::MAX)
-    }
-}
 
 struct Slot {
     key: u64,
@@ -45,7 +16,7 @@ struct Slot {
 
 /// Keys are hashes already.
 #[derive(Default)]
-struct AsItIs(u64);
+pub(super) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {
@@ -63,10 +34,13 @@ impl Hasher for AsItIs {
     }
 }
 
+/// How tables are made whose keys are hashes.
+pub(super) type ByHash = BuildHasherDefault<AsItIs>;
+
 /// The entries by key, in the order in which they were seen.
 #[derive(Default)]
 pub(super) struct Cache {
-    places: HashMap<u64, u32, BuildHasherDefault<AsItIs>>,
+    places: HashMap<u64, u32, ByHash>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     ends: Ends,
@@ -134,6 +108,49 @@ impl Cache {
             .map(|slot| (slot.key, slot.entry))
     }
 
+    /// How many places there are, with those that are free.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The entries in the next `places` places from `from` on, which is moved to where the next turn begins.
+    pub(super) fn turn(&self, from: &mut usize, places: usize) -> impl Iterator<Item = (u64, Entry)> {
+        let all = self.slots.len().max(1);
+        let first = *from % all;
+        let places = places.min(self.slots.len());
+        *from = (first + places) % all;
+        let turn = (first..first + places).map(move |at| at % all);
+        turn.filter_map(|at| {
+            let slot = self.slots.get(at)?;
+            let is_taken = self
+                .places
+                .get(&slot.key)
+                .is_some_and(|place| *place as usize == at);
+            is_taken.then_some((slot.key, slot.entry))
+        })
+    }
+
+    /// The entry that was not seen for the longest time.
+    pub(super) fn oldest(&self) -> Option<&Entry> {
+        self.slots.get(self.ends.oldest as usize).map(|slot| &slot.entry)
+    }
+
+    /// The entry of `key` without making it newer; one that was not there is the oldest.
+    pub(super) fn put(&mut self, key: u64, entry: Entry) {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                let place = self.insert(key);
+                self.unlink(place);
+                self.link_oldest(place);
+                place
+            }
+        };
+        if let Some(slot) = self.slots.get_mut(place as usize) {
+            slot.entry = entry;
+        }
+    }
+
     fn insert(&mut self, key: u64) -> u32 {
         let slot = Slot {
             key,
@@ -184,6 +201,17 @@ impl Cache {
             Some(slot) => slot.newer = newer,
             None => self.ends.oldest = newer,
         }
+    }
+
+    fn link_oldest(&mut self, place: u32) {
+        let oldest = self.ends.oldest;
+        match self.slots.get_mut(oldest as usize) {
+            Some(slot) => slot.older = place,
+            None => self.ends.newest = place,
+        }
+        let slot = &mut self.slots[place as usize];
+        (slot.older, slot.newer) = (NONE, oldest);
+        self.ends.oldest = place;
     }
 
     fn link(&mut self, place: u32) {

@@ -28,15 +28,15 @@ fn a_rule_is_new_until_the_tick_after() {
         (4, 1, false),
         (4, 0, true),
         (5, 0, false),
-        (5, 63, true),
+        (5, 62, true),
     ] {
-        assert_eq!(entry.note(tick, rule), is_new, "tick {tick} rule {rule}");
+        assert_eq!(entry.note(tick, rule).is_new, is_new, "tick {tick} rule {rule}");
     }
     assert_eq!(entry.rule(), 0);
-    entry.note(6, 63);
-    assert_eq!(entry.rule(), 63);
+    entry.note(6, 62);
+    assert_eq!(entry.rule(), 62);
     assert!(
-        entry.note(7, 64),
+        entry.note(7, 64).is_new,
         "there is no such rule, and it is never remembered"
     );
 }

@@ -1,8 +1,10 @@
 //! Looking at a sampler and changing it while it works.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::inbox::Inboxes;
+use super::listener::SamplerListener;
 use super::outcome::Outcome;
 use super::plan::Plan;
 use crate::store::{Keeper, KeeperStatus};
@@ -76,6 +78,11 @@ impl SamplerControl {
         Ok(())
     }
 
+    /// Whether rates follow the load, where the settings say so; else they stay as they are set.
+    pub fn set_adaptive(&self, is_adaptive: bool) {
+        self.0.change(|wanted| wanted.adaptive = Some(is_adaptive));
+    }
+
     /// Sets how many fingerprints are remembered in each pipeline: no more than `max_memory_mb` allows.
     ///
     /// # Errors
@@ -94,6 +101,7 @@ impl SamplerControl {
 pub(super) struct Wanted {
     pub(super) rate: Option<f64>,
     pub(super) cache: Option<u64>,
+    pub(super) adaptive: Option<bool>,
 }
 
 /// What the processors of one sampler and its handles share.
@@ -104,6 +112,8 @@ pub(super) struct Shared {
     wanted: Mutex<Wanted>,
     /// Grows with each change, so that processors look at what is wanted only then.
     changes: AtomicU64,
+    listener: OnceLock<Arc<dyn SamplerListener>>,
+    pub(super) inboxes: Inboxes,
     pipelines: Mutex<Vec<Arc<Shown>>>,
 }
 
@@ -126,7 +136,23 @@ impl Shared {
             keeper,
             wanted: Mutex::default(),
             changes: AtomicU64::new(0),
+            listener: OnceLock::new(),
+            inboxes: Inboxes::default(),
             pipelines: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn listener(&self) -> Option<&dyn SamplerListener> {
+        self.listener.get().map(|listener| &**listener)
+    }
+
+    pub(super) fn listen(&self, listener: Arc<dyn SamplerListener>) {
+        if self.listener.set(listener).is_err() {
+            tracing::debug!(processor = %self.name, "the sampler has a listener already");
         }
     }
 
@@ -217,6 +243,6 @@ impl Shown {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

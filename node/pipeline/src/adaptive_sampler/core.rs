@@ -1,32 +1,41 @@
 //! The core: which rows of a frame pass. It knows no frame, no file and no clock but the ticks.
 
-use ringwatch_frame::Tick;
+use std::collections::BTreeMap;
+
+use ringwatch_frame::{TargetId, Tick};
 
 use super::fingerprint::{is_whole_row, key_of};
-use super::hash::{ALWAYS, Windows, threshold};
+use super::hash::{ALWAYS, Windows};
+use super::inbox::Waiting;
 use super::limits::{Bucket, Minute, Now};
+use super::news::News;
 use super::outcome::{Outcome, Rows, UNASKED, Verdict};
 use super::plan::Plan;
-use super::rate::{self, Load};
+use super::rate::{Bounds, Load};
 use super::recent::Recent;
 use super::state::PipelineState;
+use super::targets::Rates;
 
 /// All that decisions come from.
 pub(super) struct Core {
     pub(super) plan: Plan,
     precedence: Vec<u8>,
-    /// The default rate as it is set and as the load makes it, in percent.
+    /// The default rate as it is set, in percent, whether it follows the load, and what that makes of it.
     default_rate: f64,
-    rate: f64,
+    is_adaptive: bool,
+    pub(super) rates: Rates,
     pub(super) cache: Recent,
-    now: Now,
+    pub(super) now: Now,
     load: Load,
     decisions: Bucket,
     records: Bucket,
     /// One for each rule.
-    minutes: Vec<Minute>,
+    pub(super) minutes: Vec<Minute>,
+    /// The same; at the end that of the default, for the target of the frame.
     thresholds: Vec<u64>,
     cleaned: Option<i64>,
+    /// `None` while nobody listens.
+    pub(super) news: Option<News>,
 }
 
 impl Core {
@@ -35,7 +44,8 @@ impl Core {
         let mut core = Self {
             precedence: plan.precedence(),
             default_rate: plan.default_rate,
-            rate: plan.default_rate,
+            is_adaptive: true,
+            rates: Rates::new(plan.default_rate, plan.bounds(plan.default_rate)),
             cache: Recent::new(plan.cache_limit),
             now: Now::default(),
             load: Load::default(),
@@ -46,14 +56,14 @@ impl Core {
                 .iter()
                 .map(|rule| Minute::new(rule.per_minute))
                 .collect(),
-            thresholds: Vec::new(),
+            thresholds: plan.rules.iter().map(|rule| rule.threshold).chain([0]).collect(),
             cleaned: None,
+            news: None,
             plan,
         };
         if let Some(state) = remembered {
             core.restore(state);
         }
-        core.set_rate(core.rate);
         core
     }
 
@@ -71,6 +81,9 @@ impl Core {
         let now = self.now.get();
         self.minutes.iter_mut().for_each(|minute| minute.move_to(now));
         out.begin(self.thresholds.len(), rows.fingerprints.len());
+        if let Some(threshold) = self.thresholds.last_mut() {
+            *threshold = self.rates.threshold(rows.target, rows.target_id, now);
+        }
         let windows = Windows::new(rows.target, rows.tick, self.plan.window);
         for row in rows.in_turn() {
             let (Some(fingerprint), Some(asked)) = (rows.fingerprints.get(row), rows.rules.get(row)) else {
@@ -90,7 +103,7 @@ impl Core {
         }
         let demand: u64 = out.passed.iter().sum();
         if let Some(load) = self.load.note(now, demand) {
-            self.follow(load);
+            self.rates.follow(load);
         }
         let granted = self.records.take(now, self.plan.records_per_second, demand);
         if granted < demand {
@@ -106,7 +119,12 @@ impl Core {
             let (entry, was_there) = self.cache.touch(key);
             out.hits += u64::from(was_there);
             out.learnt += u64::from(!was_there && !is_whole_row(fingerprint));
-            return (asked, entry.note(rows.tick.unix_nanos(), asked));
+            let tick = rows.tick.unix_nanos();
+            let noted = entry.note(tick, asked);
+            if let Some(news) = &mut self.news {
+                news.note(key, tick, noted);
+            }
+            return (asked, noted.is_new);
         }
         let default = self.plan.default_rule();
         match self.cache.get(key) {
@@ -158,33 +176,59 @@ impl Core {
         }
         self.cleaned = Some(now);
         self.cache.forget_old(now, nanos(self.plan.cache_ttl));
+        self.rates.forget_old(now);
         true
     }
 
-    /// The default rate as the load makes it, in percent.
+    /// The default rate as the load makes it, in percent: where targets differ, the lowest.
     pub(super) fn rate(&self) -> f64 {
-        self.rate
+        self.rates.lowest()
     }
 
     /// Sets the default rate, in percent, from which the load may lower it again.
     pub(super) fn set_default_rate(&mut self, rate: f64) {
         self.default_rate = rate;
-        self.set_rate(rate);
+        self.rates.set(rate, self.bounds());
     }
 
-    fn follow(&mut self, load: f64) {
-        if let Some(bounds) = self.plan.bounds(self.default_rate) {
-            self.set_rate(rate::step(self.rate, load, bounds));
+    /// Lets the default rate follow the load, where the settings do, or not.
+    pub(super) fn set_adaptive(&mut self, is_adaptive: bool) {
+        if self.is_adaptive != is_adaptive {
+            self.is_adaptive = is_adaptive;
+            self.rates.set(self.default_rate, self.bounds());
         }
     }
 
-    fn set_rate(&mut self, rate: f64) {
-        self.rate = match self.plan.bounds(self.default_rate) {
-            Some(bounds) => rate.max(bounds.min).min(bounds.max),
-            None => rate,
-        };
-        let rules = self.plan.rules.iter().map(|rule| rule.threshold);
-        self.thresholds = rules.chain([threshold(self.rate)]).collect();
+    fn bounds(&self) -> Option<Bounds> {
+        self.plan.bounds(self.default_rate).filter(|_| self.is_adaptive)
+    }
+
+    /// Takes over what was decided elsewhere. What is too old or far ahead of the frames is left out.
+    pub(super) fn adopt(&mut self, waiting: Waiting) {
+        // The time of a run that has ended may be long ago.
+        let (now, ttl) = (self.now.of_this_run(), nanos(self.plan.cache_ttl));
+        let is_timely = |seen: i64| now.is_none_or(|now| now.abs_diff(seen) <= ttl);
+        let mut seen: Vec<_> = waiting
+            .seen
+            .into_iter()
+            .filter(|(_, entry)| is_timely(entry.seen))
+            .collect();
+        // Each becomes the oldest in its turn.
+        seen.sort_unstable_by_key(|(_, entry)| std::cmp::Reverse(entry.seen));
+        for (key, entry) in seen {
+            self.cache.adopt(key, entry);
+        }
+        self.rates.adopt(waiting.rates.iter());
+    }
+
+    /// The rates that were changed by the load since they were told.
+    pub(super) fn tell_rates(&mut self) -> Vec<(TargetId, f64)> {
+        self.rates.news(self.now.get())
+    }
+
+    /// The minute of the last frame, counted from the Unix epoch.
+    pub(super) fn minute(&self) -> i64 {
+        self.now.get().div_euclid(60_000_000_000)
     }
 
     /// What must be remembered.
@@ -195,10 +239,18 @@ impl Core {
             rules: self.plan.names().map(str::to_owned).collect(),
             default_rate: self.plan.default_rate,
             rate: if is_as_configured {
-                self.rate
+                self.rate()
             } else {
                 self.plan.default_rate
             },
+            rates: Some(if is_as_configured {
+                self.rates
+                    .iter()
+                    .map(|(target, rate)| (target.to_string(), rate))
+                    .collect()
+            } else {
+                BTreeMap::new()
+            }),
             now: self.now.clone(),
             cleaned: self.cleaned,
             load: self.load.clone(),
@@ -220,16 +272,19 @@ impl Core {
         self.load = state.load.clone();
         self.decisions = state.decisions.clone();
         self.records = state.records.clone();
-        let is_percentage = (0.0..=100.0).contains(&state.rate);
-        if state.default_rate.total_cmp(&self.plan.default_rate).is_eq() && is_percentage {
-            self.rate = state.rate;
+        if state.default_rate.total_cmp(&self.plan.default_rate).is_eq() {
+            match &state.rates {
+                Some(rates) => self.rates.restore(rates.iter(), self.now.get()),
+                None if (0.0..=100.0).contains(&state.rate) => self.rates.inherit(state.rate),
+                None => {}
+            }
         }
         for (rule, minute) in self.plan.rules.iter().zip(&mut self.minutes) {
             if let Some(remembered) = state.minutes.get(&rule.name) {
                 *minute = Minute::restore(rule.per_minute, remembered);
             }
         }
-        let moved = state.moved_rules(&self.plan);
+        let moved = self.plan.places_of(&state.rules);
         for fingerprint in &state.fingerprints {
             let (key, entry) = fingerprint.entry(&moved);
             *self.cache.touch(key).0 = entry;

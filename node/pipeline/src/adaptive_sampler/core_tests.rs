@@ -40,8 +40,10 @@ fn sample(core: &mut Core, second: i64, rows: &[(u64, u8)]) -> Outcome {
     let asked = rows[..decided].iter().map(|(_, rule)| *rule);
     let rules: Vec<u8> = asked.chain(std::iter::repeat(UNASKED)).take(rows.len()).collect();
     let mut outcome = Outcome::default();
+    let target_id = &TargetId::from_name("postgresql://db:5432");
     let given = Rows {
-        target: 1,
+        target_id,
+        target: crate::adaptive_sampler::hash::of_target(target_id),
         stream: 2,
         tick,
         fingerprints: &fingerprints,
@@ -218,7 +220,7 @@ fn a_state_is_for_rules_by_name_and_for_the_rate_it_came_from() {
         0.0
     );
     for nonsense in [-1.0, 1e9] {
-        (state.default_rate, state.rate) = (0.0, nonsense);
+        (state.default_rate, state.rate, state.rates) = (0.0, nonsense, None);
         let after = Core::new(Plan::new("sampler", &moved).unwrap(), Some(&state));
         assert_eq!(after.rate(), 0.0, "{nonsense}");
     }
@@ -228,6 +230,58 @@ fn a_state_is_for_rules_by_name_and_for_the_rate_it_came_from() {
         0.0,
         "a rate set by hand ends with the process"
     );
+}
+
+#[test]
+fn a_state_of_earlier_releases_has_one_rate_for_all_targets() {
+    let settings = Settings {
+        default_sampling_rate: 50.0,
+        max_records_per_second: 100,
+        ..settings(&[])
+    };
+    let mut before = core(&settings);
+    for second in 0..200 {
+        let first = u64::try_from(second).unwrap() * 1000;
+        sample(&mut before, second, &kinds(first..first + 1000, 0));
+    }
+    let rate = before.rate();
+    assert!(rate < 20.0, "{rate}");
+    let mut old = serde_json::to_value(before.state()).unwrap();
+    assert!(old["rates"].as_object_mut().is_some_and(|rates| rates.len() == 1));
+    let restarted = |state: &serde_json::Value| {
+        let state = serde_json::from_value(state.clone()).unwrap();
+        let mut core = Core::new(Plan::new("sampler", &settings).unwrap(), Some(&state));
+        sample(&mut core, 200, &[]);
+        core.rate()
+    };
+    assert!((restarted(&old) - rate).abs() < 1e-9);
+    old.as_object_mut().unwrap().remove("rates");
+    assert!(
+        (restarted(&old) - rate).abs() < 1e-9,
+        "as that release would have gone on"
+    );
+    old["rates"] = serde_json::json!({ "postgresql://db:5432": 1e9 });
+    assert_eq!(restarted(&old), 50.0);
+}
+
+#[test]
+fn rates_that_are_not_to_follow_the_load_stay() {
+    let mut core = core(&Settings {
+        default_sampling_rate: 50.0,
+        max_records_per_second: 100,
+        ..settings(&[])
+    });
+    let run = |core: &mut Core, seconds: std::ops::Range<i64>| {
+        for second in seconds {
+            sample(core, second, &kinds(0..1000, 0));
+        }
+        core.rate()
+    };
+    assert!(run(&mut core, 0..60) < 50.0);
+    core.set_adaptive(false);
+    assert_eq!(run(&mut core, 60..120), 50.0);
+    core.set_adaptive(true);
+    assert!(run(&mut core, 120..180) < 50.0);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Now {
 
     /// Notes a frame's tick and gives the time, in nanoseconds since the Unix epoch.
     pub(super) fn see(&mut self, tick: i64) -> i64 {
-        let Some(now) = self.nanos.filter(|_| self.is_of_this_run) else {
+        let Some(now) = self.of_this_run() else {
             self.nanos = Some(tick);
             self.is_of_this_run = true;
             return tick;
@@ -50,6 +50,11 @@ impl Now {
         };
         self.nanos = Some(next);
         next
+    }
+
+    /// The same, once a frame of this run has told it.
+    pub(super) fn of_this_run(&self) -> Option<i64> {
+        self.nanos.filter(|_| self.is_of_this_run)
     }
 
     /// The time as it was seen last.
@@ -159,6 +164,11 @@ impl Minute {
     fn count_at(&mut self, second: i64) -> &mut u64 {
         let at = usize::try_from(second.rem_euclid(60)).unwrap_or(0);
         &mut self.counts[at]
+    }
+
+    /// How many rows were kept in the last minute; `None` where there is no limit.
+    pub(super) fn used(&self) -> Option<u64> {
+        (self.limit > 0).then_some(self.sum)
     }
 
     /// What must be remembered.

@@ -1,6 +1,6 @@
 //! A frame as the core sees it, and what it came to.
 
-use ringwatch_frame::Tick;
+use ringwatch_frame::{TargetId, Tick};
 
 /// What becomes of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub(super) enum Verdict {
 
 /// A frame, as far as it matters here.
 pub(super) struct Rows<'a> {
-    /// The hash of its target, and the one of target and stream.
+    /// Its target, the hash of that, and the one of target and stream.
+    pub(super) target_id: &'a TargetId,
     pub(super) target: u64,
     pub(super) stream: u64,
     pub(super) tick: Tick,

@@ -1,5 +1,6 @@
 //! What a sampler is told to do: its settings, checked, with those of the environment put in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ringwatch_config::settings::AdaptiveSampler as Settings;
@@ -105,6 +106,13 @@ impl Plan {
     /// The names of the rules, and of the default at the end.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str()).chain([DEFAULT])
+    }
+
+    /// Where rules of these names are here, for as many as bits can stand for.
+    pub(super) fn places_of(&self, names: &[String]) -> Vec<Option<u8>> {
+        let places: BTreeMap<&str, u8> = self.names().zip(0..).collect();
+        let moved = names.iter().map(|name| places.get(name.as_str()).copied());
+        moved.take(u64::BITS as usize).collect()
     }
 
     /// Which rules go first when not all rows may pass: those that keep everything, then the others, in their

@@ -14,9 +14,11 @@ use super::binding::Bindings;
 use super::control::{Shared, Shown};
 use super::core::Core;
 use super::hash;
+use super::inbox::Inbox;
 use super::metrics::Series;
 use super::outcome::{Outcome, Rows, UNASKED, Verdict};
 use super::state::Memory;
+use super::teller::Teller;
 use crate::throttle::Throttle;
 use crate::{Processor, Resolver};
 
@@ -41,6 +43,9 @@ pub struct SamplerProcessor {
     shown: Arc<Shown>,
     series: Series,
     log: Throttle,
+    /// `None` where there are too many pipelines.
+    inbox: Option<Arc<Inbox>>,
+    teller: Teller,
 }
 
 impl SamplerProcessor {
@@ -58,6 +63,8 @@ impl SamplerProcessor {
             pipeline: pipeline.to_owned(),
             core: Core::new(shared.plan.clone(), remembered.as_deref()),
             shown: shared.join(),
+            inbox: shared.inboxes.of(pipeline),
+            teller: Teller::default(),
             shared,
             seen_changes: 0,
             memory,
@@ -111,6 +118,7 @@ impl SamplerProcessor {
                 "a rule could not be evaluated: it matched nothing there");
         }
         let given = Rows {
+            target_id: &id.target,
             target,
             stream,
             tick,
@@ -138,6 +146,13 @@ impl SamplerProcessor {
                 let limit = self.core.plan.cache_limit(size);
                 self.core.cache.set_limit(limit);
             }
+            if let Some(is_adaptive) = wanted.adaptive {
+                self.core.set_adaptive(is_adaptive);
+            }
+        }
+        if let Some(waiting) = self.inbox.as_deref().and_then(Inbox::take) {
+            self.core.adopt(waiting);
+            self.save_soon();
         }
     }
 
@@ -167,6 +182,7 @@ impl Processor for SamplerProcessor {
 
     fn process(&mut self, batch: Batch, out: &mut Vec<Batch>) {
         self.obey();
+        let is_heard = self.teller.is_heard(&self.shared, &mut self.core);
         let mut kept = Batch::default();
         for mut frame in batch.into_frames() {
             match self.sample(&mut frame) {
@@ -181,16 +197,24 @@ impl Processor for SamplerProcessor {
             }
         }
         self.show();
+        if is_heard {
+            self.teller
+                .look(&self.shared, &self.pipeline, &mut self.core, Instant::now());
+        }
         if !kept.is_empty() {
             out.push(kept);
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.save_at
+        [self.save_at, self.teller.deadline()].into_iter().flatten().min()
     }
 
     fn on_deadline(&mut self, now: Instant, _: &mut Vec<Batch>) {
+        if self.teller.deadline().is_some_and(|at| at <= now) {
+            self.teller
+                .tell(&self.shared, &self.pipeline, &mut self.core, now);
+        }
         if self.save_at.is_some_and(|at| at <= now) {
             self.save_at = None;
             self.memory.tidy();
@@ -199,6 +223,8 @@ impl Processor for SamplerProcessor {
     }
 
     fn flush(&mut self, _: &mut Vec<Batch>) {
+        self.teller
+            .tell(&self.shared, &self.pipeline, &mut self.core, Instant::now());
         self.save_at = None;
         self.save();
     }

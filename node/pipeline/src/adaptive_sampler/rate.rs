@@ -19,6 +19,13 @@ pub(super) struct Bounds {
     pub(super) target: f64,
 }
 
+impl Bounds {
+    /// The rate within these bounds.
+    pub(super) fn clamp(self, rate: f64) -> f64 {
+        rate.max(self.min).min(self.max)
+    }
+}
+
 /// The rate after a period in which `load` rows a second would have passed at `rate`: fast down when that is
 /// over the target, slowly up when it is well below.
 pub(super) fn step(rate: f64, load: f64, bounds: Bounds) -> f64 {
@@ -30,7 +37,7 @@ pub(super) fn step(rate: f64, load: f64, bounds: Bounds) -> f64 {
     } else {
         rate
     };
-    next.max(bounds.min).min(bounds.max)
+    bounds.clamp(next)
 }
 
 /// The rows of the running period.

@@ -1,6 +1,7 @@
 //! What was seen recently: bounded, the least recently seen is forgotten first.
 
-use super::cache::{Cache, Entry};
+use super::cache::Cache;
+use super::entry::Entry;
 use super::fingerprint::is_whole_row;
 
 /// What an entry takes at most, with its share of the tables' room to grow, in bytes.
@@ -63,6 +64,26 @@ impl Recent {
             }
             self.kinds.touch(key)
         }
+    }
+
+    /// Takes over what another node has seen, as the oldest. What was seen later is kept and not driven out.
+    pub(super) fn adopt(&mut self, key: u64, entry: Entry) {
+        if is_whole_row(key) || self.kinds.get(key).is_some_and(|known| known.seen >= entry.seen) {
+            return;
+        }
+        if self.kinds.get(key).is_none() && self.len() >= self.limit {
+            let is_older = |oldest: &Entry| oldest.seen >= entry.seen;
+            if self.rows.len() == 0 && self.kinds.oldest().is_some_and(is_older) {
+                return;
+            }
+            self.make_room(1);
+        }
+        self.kinds.put(key, entry);
+    }
+
+    /// Those that are not known as whole rows only.
+    pub(super) fn kinds(&self) -> &Cache {
+        &self.kinds
     }
 
     /// Forgets what was seen more than `ttl` before `now`, or after it, both in nanoseconds.

@@ -98,3 +98,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_comes_from_elsewhere_drives_out_nothing_that_was_seen_later() {
+    let entry = |seen| Entry {
+        seen,
+        now: 1,
+        before: 1,
+    };
+    let mut recent = Recent::new(3);
+    for (key, tick) in [(1, 10), (2, 20)] {
+        recent.touch(key).0.note(tick, 0);
+    }
+    recent.adopt(3, entry(5));
+    recent.adopt(4, entry(4));
+    let keys = |recent: &Recent| recent.iter().map(|(key, _)| key).collect::<Vec<_>>();
+    assert_eq!(
+        keys(&recent),
+        [3, 1, 2],
+        "it is the oldest, and what is older finds no room"
+    );
+    recent.adopt(5, entry(15));
+    assert_eq!(keys(&recent), [5, 1, 2]);
+    recent.adopt(1, entry(9));
+    recent.adopt(2, entry(30));
+    let seen = |key| recent.get(key).unwrap().seen;
+    assert_eq!((seen(1), seen(2)), (10, 30), "the later one counts");
+    recent.touch(1 << 40);
+    assert_eq!(keys(&recent), [1, 2, 1 << 40]);
+    recent.adopt(6, entry(1));
+    recent.adopt(1 << 40 | 1, entry(99));
+    assert_eq!(keys(&recent), [6, 1, 2], "whole rows go first, and none comes");
+    recent.forget_old(40, 15);
+    assert_eq!(keys(&recent), [2]);
+}

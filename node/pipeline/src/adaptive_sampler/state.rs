@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::cache::Entry;
+use super::entry::{Entry, move_bits};
 use super::limits::{Bucket, MinuteState, Now};
-use super::plan::Plan;
 use super::rate::Load;
 use crate::store::Keeper;
 
@@ -30,9 +29,12 @@ impl fmt::Debug for SamplerState {
 pub(super) struct PipelineState {
     /// The names that the bits of fingerprints stand for.
     pub(super) rules: Vec<String>,
-    /// In percent: as it was configured, and as the load made it.
+    /// In percent: as it was configured, and the lowest that the load made of it.
     pub(super) default_rate: f64,
     pub(super) rate: f64,
+    /// The rates by target; states of earlier releases have one for all.
+    #[serde(default)]
+    pub(super) rates: Option<BTreeMap<String, f64>>,
     pub(super) now: Now,
     pub(super) cleaned: Option<i64>,
     pub(super) load: Load,
@@ -50,19 +52,14 @@ pub(super) struct Fingerprint(Hex, u64, u64, i64);
 
 impl From<(u64, Entry)> for Fingerprint {
     fn from((key, entry): (u64, Entry)) -> Self {
-        Self(Hex(key), entry.now, entry.before, entry.seen)
+        Self(Hex(key), entry.rules(), entry.before, entry.seen)
     }
 }
 
 impl Fingerprint {
     /// Its key and entry, with the bits of its rules where they are now.
     pub(super) fn entry(self, moved: &[Option<u8>]) -> (u64, Entry) {
-        let bits = |old: u64| {
-            let rules = moved.iter().enumerate().filter(|(at, _)| old >> at & 1 == 1);
-            rules
-                .filter_map(|(_, rule)| *rule)
-                .fold(0, |bits, rule| bits | 1 << rule)
-        };
+        let bits = |old: u64| move_bits(old, moved);
         let Self(key, now, before, seen) = self;
         let entry = Entry {
             seen,
@@ -70,15 +67,6 @@ impl Fingerprint {
             before: bits(before),
         };
         (key.0, entry)
-    }
-}
-
-impl PipelineState {
-    /// Where each rule of this state is now; rules are known by their names.
-    pub(super) fn moved_rules(&self, plan: &Plan) -> Vec<Option<u8>> {
-        let places: BTreeMap<&str, u8> = plan.names().zip(0..).collect();
-        let moved = self.rules.iter().map(|name| places.get(name.as_str()).copied());
-        moved.take(u64::BITS as usize).collect()
     }
 }
 

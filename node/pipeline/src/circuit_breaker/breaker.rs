@@ -1,5 +1,6 @@
 //! All that one target's breaker knows: its circuit, its timeouts and its outlook. Pure like its parts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use tokio::time::Instant;
 
 use super::circuit::{Ask, Circuit};
 use super::forecast::Forecast;
+use super::image::{MOST_STREAMS, StreamLearnt, millis};
+use super::listener::stream_of;
 use super::phase::{Change, Outcome, Reason, Refused};
 use super::rules::Rules;
 use super::timeouts::Timeouts;
@@ -44,6 +47,54 @@ impl Breaker {
     /// Only one of so many ticks is read.
     pub(crate) fn slowdown(&self) -> u32 {
         self.forecast.factor().max(self.circuit.healing.factor())
+    }
+
+    /// Goes on as `theirs`, which another node had.
+    pub(crate) fn go_on_as(&mut self, theirs: Circuit, now: Instant) {
+        self.circuit.go_on_as(theirs, now);
+        self.forecast.begin_anew(now);
+    }
+
+    /// Others have to know of a change.
+    pub(crate) fn touch(&mut self) {
+        self.circuit.seq += 1;
+    }
+
+    /// What was learnt of its streams, those of the whole server first.
+    pub(crate) fn learnt(&self) -> Vec<StreamLearnt> {
+        let deadlines: HashMap<_, _> = self.timeouts.learnt().collect();
+        let usual: HashMap<_, _> = self.forecast.usual().collect();
+        let mut streams: Vec<&StreamId> = deadlines.keys().chain(usual.keys()).copied().collect();
+        streams.sort_by_key(|stream| (stream.database().is_some(), *stream));
+        streams.dedup();
+        let learnt = streams.into_iter().take(MOST_STREAMS).map(|stream| {
+            let (typical_ms, deviation_ms) = usual.get(stream).copied().unwrap_or_default();
+            StreamLearnt {
+                stream: stream.to_string(),
+                deadline_ms: deadlines.get(stream).map_or(0, |deadline| millis(*deadline)),
+                typical_ms,
+                deviation_ms,
+            }
+        });
+        learnt.collect()
+    }
+
+    /// Takes over what another node learnt; what was learnt here is kept, unless by `force`.
+    pub(crate) fn adopt_learnt(&mut self, learnt: &[StreamLearnt], force: bool, now: Instant) {
+        let learnt = learnt.get(..MOST_STREAMS).unwrap_or(learnt);
+        for known in learnt {
+            let stream = stream_of(&known.stream);
+            if known.deadline_ms > 0 {
+                let deadline = Duration::from_millis(known.deadline_ms);
+                self.timeouts.adopt(&stream, deadline, force, now);
+            }
+            self.forecast.adopt_usual(&stream, known.typical_ms, force, now);
+        }
+        let variations = learnt.iter().filter(|known| known.typical_ms > 0.0);
+        self.forecast.adopt_noise(
+            variations.map(|known| known.deviation_ms / known.typical_ms),
+            force,
+        );
     }
 
     /// Gives it other rules.

@@ -10,6 +10,7 @@ use ringwatch_frame::{Clock, StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
 use super::cover::{KEEP, is_over};
+use super::listener::{CircuitListener, is_urgent};
 use super::metrics::BreakerMetrics;
 use super::phase::{Change, Outcome, Refused, State};
 use super::process::{ProcessUse, ProcessWatch, process_use};
@@ -32,6 +33,8 @@ pub struct BreakerParts {
     pub remembered: Remembered,
     /// What this process uses; [`process_use`] outside of tests.
     pub process: fn() -> ProcessUse,
+    /// Hears of changes; `None`: nobody does.
+    pub listener: Option<Arc<dyn CircuitListener>>,
 }
 
 impl BreakerParts {
@@ -43,6 +46,7 @@ impl BreakerParts {
             keeper: None,
             remembered: Remembered::default(),
             process: process_use,
+            listener: None,
         }
     }
 }
@@ -54,6 +58,7 @@ pub struct Breakers {
     pub(super) clock: Clock,
     pub(super) metrics: BreakerMetrics,
     keeper: Option<Keeper>,
+    pub(super) listener: Option<Arc<dyn CircuitListener>>,
     pub(super) book: Book,
     pub(super) slots: RwLock<HashMap<TargetId, Arc<Mutex<Slot>>>>,
     process: Mutex<ProcessWatch>,
@@ -77,6 +82,7 @@ impl Breakers {
             clock: parts.clock,
             metrics: parts.metrics,
             keeper: parts.keeper,
+            listener: parts.listener,
             book: Book::new(parts.remembered),
             slots: RwLock::default(),
             process: Mutex::new(watch),
@@ -111,6 +117,7 @@ impl Breakers {
             return Ok(());
         };
         let mut slot = lock(&slot);
+        slot.is_asked = true;
         let (answer, change) = slot.breaker.ask(stream, tick, interval, now);
         self.note(&mut slot, change, now);
         if answer.is_err() {
@@ -164,6 +171,9 @@ impl Breakers {
                     self.remember(&slot, now);
                 }
             }
+            if slot.gone.is_none() {
+                self.report_learnt(&mut slot, now);
+            }
             is_old |= is_over(slot.gone, now);
         }
         if is_old {
@@ -177,6 +187,9 @@ impl Breakers {
             let record = slot.changed(change, &self.clock, now);
             self.book.set(&slot.target.id, record);
             self.put();
+        }
+        if slot.has_news() {
+            self.report(slot, is_urgent(change), now);
         }
     }
 
@@ -192,7 +205,7 @@ impl Breakers {
         }
     }
 
-    fn slot_of(&self, target: &TargetId) -> Option<Arc<Mutex<Slot>>> {
+    pub(super) fn slot_of(&self, target: &TargetId) -> Option<Arc<Mutex<Slot>>> {
         self.slots
             .read()
             .unwrap_or_else(PoisonError::into_inner)

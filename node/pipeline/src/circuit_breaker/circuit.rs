@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::healing::Healing;
 use super::judge::{Judge, has_too_many_sessions};
+use super::parts::{Away, Past, Phase, Until};
 use super::phase::{Change, Outcome, Reason, Refused, State};
 use super::rules::Rules;
 use super::window::Counts;
@@ -34,57 +35,9 @@ pub(crate) struct Circuit {
     pressed: Option<Reason>,
     pub(super) past: Past,
     pub(super) healing: Healing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Phase {
-    Closed,
-    Open {
-        reason: Reason,
-        until: Until,
-    },
-    HalfOpen {
-        /// Leaves in all.
-        leaves: u32,
-        /// Leaves that nobody has.
-        spare: u32,
-        /// Readings that were answered.
-        good: u32,
-        answers: Counts,
-    },
-}
-
-impl Phase {
-    /// A half-open phase that gives so many leaves.
-    pub(super) fn half_open(leaves: u32) -> Self {
-        Self::HalfOpen {
-            leaves,
-            spare: leaves,
-            good: 0,
-            answers: Counts::default(),
-        }
-    }
-}
-
-/// What ends an open phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
-    Time(Instant),
-    Reset,
-    /// The process has enough of what it lacked.
-    Calm,
-}
-
-/// What is remembered of earlier phases.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Past {
-    /// How long the last break for the target's sake was; zero when there was none.
-    pub(super) last_break: Duration,
-    /// When it opened after it had last been closed.
-    pub(super) opened: Option<Instant>,
-    /// How long it had been closed already when this process took it over.
-    pub(super) closed_before: Duration,
-    pub(super) trips: u64,
+    pub(super) away: Away,
+    /// Grows with each change that others have to know.
+    pub(super) seq: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +71,11 @@ impl Circuit {
             leaves: HashMap::new(),
             pressed: None,
             past: Past::default(),
+            away: Away {
+                since: now,
+                leaves: 0,
+            },
+            seq: 0,
         }
     }
 
@@ -152,6 +110,7 @@ impl Circuit {
                     Ok(())
                 } else if let Some(less) = spare.checked_sub(1) {
                     *spare = less;
+                    self.seq += 1;
                     Ok(())
                 } else {
                     Err(Refused::Open)
@@ -191,7 +150,9 @@ impl Circuit {
         if self.phase != Phase::Closed {
             return change;
         }
-        self.healing.calm(now);
+        if self.healing.calm(now) {
+            self.seq += 1;
+        }
         if now < self.next_look {
             return change;
         }
@@ -211,6 +172,7 @@ impl Circuit {
 
     /// Closes it and forgets what it held against the target.
     pub(crate) fn reset(&mut self, now: Instant) -> Option<Change> {
+        self.seq += 1;
         self.past.last_break = Duration::ZERO;
         self.healing.resume(0);
         self.judge = Judge::new(&self.rules, now);
@@ -224,6 +186,52 @@ impl Circuit {
         Change::Opened {
             reason: Reason::Manual,
             lasts,
+        }
+    }
+
+    /// Goes on as `theirs`, which another node had. Leaves that were given here say nothing of it; what is
+    /// too much of this process still is.
+    pub(super) fn go_on_as(&mut self, theirs: Self, now: Instant) {
+        let seq = self.seq.max(theirs.seq);
+        if (self.phase, theirs.phase) == (Phase::Closed, Phase::Closed) {
+            (self.since, self.past, self.healing) = (theirs.since, theirs.past, theirs.healing);
+        } else {
+            let (era, pressed) = (self.era + 1, self.pressed);
+            *self = Self {
+                era,
+                pressed,
+                ..theirs
+            };
+            if let Some(reason) = pressed
+                && self.state() != State::Open
+            {
+                self.set_open(reason, Until::Calm, now);
+            }
+        }
+        self.seq = seq;
+    }
+
+    /// Whether it lets less through than `other` would.
+    pub(super) fn is_stricter_than(&self, other: &Self, now: Instant) -> bool {
+        self.strictness(now) > other.strictness(now)
+    }
+
+    fn strictness(&self, now: Instant) -> (u8, u128) {
+        let half_open = |spare: u32| (1, u128::from(u32::MAX - spare));
+        match self.phase {
+            Phase::Closed => (0, 0),
+            Phase::HalfOpen { spare, .. } => half_open(spare),
+            Phase::Open {
+                until: Until::Reset, ..
+            } => (3, 0),
+            Phase::Open {
+                until: Until::Calm, ..
+            } => (2, 0),
+            Phase::Open {
+                until: Until::Time(end),
+                ..
+            } if end > now => (2, (end - now).as_nanos()),
+            Phase::Open { .. } => half_open(self.rules.half_open),
         }
     }
 
@@ -268,6 +276,7 @@ impl Circuit {
     /// A reading of the half-open circuit ended.
     fn tried(&mut self, outcome: Outcome, now: Instant) -> Option<Change> {
         let too_many = has_too_many_sessions(&self.rules, outcome);
+        self.seq += 1;
         let Phase::HalfOpen {
             leaves,
             spare,
@@ -361,7 +370,7 @@ impl Circuit {
         Change::Closed { after, by_hand }
     }
 
-    fn closed_for(&self, now: Instant) -> Duration {
+    pub(super) fn closed_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.since)
             .saturating_add(self.past.closed_before)
     }
@@ -370,6 +379,8 @@ impl Circuit {
         self.phase = phase;
         self.since = now;
         self.era += 1;
+        self.away.leaves = 0;
+        self.seq += 1;
     }
 
     /// Takes back leaves whose reading will never end.
@@ -385,7 +396,11 @@ impl Circuit {
             lives
         });
         if let Phase::HalfOpen { spare, .. } = &mut self.phase {
+            if now.saturating_duration_since(self.away.since) >= LEAVE_LIFE {
+                lost += std::mem::take(&mut self.away.leaves);
+            }
             *spare += lost;
+            self.seq += u64::from(lost);
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::breaker::Breaker;
 use super::breakers::{Breakers, lock};
 use super::circuit::Circuit;
+use super::listener::Told;
 use super::metrics::Meters;
 use super::rules::Rules;
 use super::slot::Slot;
@@ -69,6 +70,8 @@ impl Breakers {
             rejected: 0,
             since: wall,
             gone: None,
+            is_asked: false,
+            told: Told::new(now),
         };
         slot.show();
         slot

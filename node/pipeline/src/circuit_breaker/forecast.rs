@@ -25,6 +25,8 @@ const NEAR: f64 = 0.9;
 const BACK: f64 = 0.7;
 /// A stream that was not read for so long begins anew.
 const FORGET: Duration = Duration::from_secs(4 * 3600);
+/// No more streams are taken over from other nodes.
+const MOST: usize = 1024;
 
 /// The outlook of one target.
 #[derive(Debug)]
@@ -95,6 +97,41 @@ impl Forecast {
         let active = (active as f64 + FEW).ln();
         if let Some(mean) = self.usual_sessions.add(active, now) {
             self.sessions.add(active - mean);
+        }
+    }
+
+    /// How long readings of each stream usually take and by how much that varies, in milliseconds.
+    pub(crate) fn usual(&self) -> impl Iterator<Item = (&StreamId, (f64, f64))> {
+        let variation = self.latency.noise().exp_m1();
+        self.usual.iter().filter_map(move |(stream, usual)| {
+            let typical = usual.mean()?.exp() * 1000.0;
+            Some((stream, (typical, typical * variation)))
+        })
+    }
+
+    /// Takes over how many milliseconds another node found usual.
+    pub(crate) fn adopt_usual(&mut self, stream: &StreamId, typical_ms: f64, force: bool, now: Instant) {
+        let is_length = typical_ms.is_finite() && typical_ms > 0.0;
+        let known = self.usual.get(stream).map(Usual::mean);
+        let is_wanted = match known {
+            Some(mean) => force || mean.is_none(),
+            None => self.usual.len() < MOST,
+        };
+        if self.enabled && is_length && is_wanted {
+            let mean = (typical_ms / 1000.0).max(0.000_1).ln();
+            self.usual.insert(stream.clone(), Usual::resume(mean, now));
+        }
+    }
+
+    /// Takes over by which shares of what is usual readings of streams varied on another node.
+    pub(crate) fn adopt_noise(&mut self, variations: impl Iterator<Item = f64>, force: bool) {
+        let (mut sum, mut number) = (0.0, 0_u32);
+        for variation in variations.filter(|variation| variation.is_finite() && *variation >= 0.0) {
+            sum += variation.ln_1p();
+            number += 1;
+        }
+        if number > 0 {
+            self.latency.adopt_noise(sum / f64::from(number), force);
         }
     }
 

@@ -39,6 +39,12 @@ impl Healing {
         self.doublings = doublings.min(self.most);
     }
 
+    /// The circuit had been closed for so long, `age` ago.
+    pub(crate) fn closed_before(&mut self, closed: Duration, age: Duration, now: Instant) {
+        let over = Duration::from_nanos(u64::try_from(closed.as_nanos() % CALM.as_nanos()).unwrap_or(0));
+        self.calm_since = now.checked_sub(over.saturating_add(age)).unwrap_or(now);
+    }
+
     /// How often intervals are doubled.
     pub(crate) fn doublings(&self) -> u32 {
         self.doublings
@@ -61,12 +67,14 @@ impl Healing {
         self.calm_since = now;
     }
 
-    /// The circuit is still closed.
-    pub(crate) fn calm(&mut self, now: Instant) {
+    /// The circuit is still closed. Says whether that took something back.
+    pub(crate) fn calm(&mut self, now: Instant) -> bool {
+        let before = self.doublings;
         while self.doublings > 0 && now.saturating_duration_since(self.calm_since) >= CALM {
             self.doublings -= 1;
             self.calm_since += CALM;
         }
+        self.doublings < before
     }
 }
 

@@ -95,7 +95,10 @@ impl Breakers {
         let mut done = Vec::new();
         for slot in meant {
             let mut slot = lock(slot);
+            // Others must hear of it also where this process does not make the readings.
+            let is_asked = std::mem::replace(&mut slot.is_asked, true);
             act(&mut slot);
+            slot.is_asked = is_asked;
             done.push(slot.status(&self.name, wall, now));
         }
         Ok(done)

@@ -77,6 +77,22 @@ impl Reason {
         }
     }
 
+    /// The reason of this word, if it is one.
+    pub fn of_str(word: &str) -> Option<Self> {
+        const ALL: [Reason; 9] = [
+            Reason::ErrorRate,
+            Reason::FailuresInARow,
+            Reason::Latency,
+            Reason::ActiveSessions,
+            Reason::Volume,
+            Reason::ProcessCpu,
+            Reason::ProcessMemory,
+            Reason::TrialFailed,
+            Reason::Manual,
+        ];
+        ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// Whether it is about the database, so that opening again soon means a longer break.
     pub(crate) const fn is_of_target(self) -> bool {
         !matches!(self, Self::Manual | Self::ProcessCpu | Self::ProcessMemory)
@@ -128,4 +144,22 @@ pub(crate) enum Change {
     HalfOpened { leaves: u32 },
     /// It closed, so long after it had opened.
     Closed { after: Duration, by_hand: bool },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_known_by_their_words() {
+        for reason in [
+            Reason::ErrorRate,
+            Reason::Manual,
+            Reason::TrialFailed,
+            Reason::ProcessMemory,
+        ] {
+            assert_eq!(Reason::of_str(reason.as_str()), Some(reason));
+        }
+        assert_eq!(Reason::of_str("none"), None);
+    }
 }

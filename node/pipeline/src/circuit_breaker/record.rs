@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ringwatch_frame::{TargetId, Tick};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::time::Instant;
 
-use super::circuit::{Circuit, Phase, Until};
+use super::circuit::Circuit;
+use super::image::CircuitImage;
 use super::phase::{Reason, State};
 use super::rules::Rules;
 
@@ -44,84 +44,41 @@ pub(crate) struct Record {
 impl Record {
     /// The circuit as it is now.
     pub(crate) fn of(circuit: &Circuit, wall: Tick, now: Instant) -> Self {
-        let (reason, left) = match circuit.phase {
-            Phase::Open {
-                reason,
-                until: Until::Time(end),
-            } => (Some(reason), Some(end.saturating_duration_since(now))),
-            Phase::Open {
-                reason,
-                until: Until::Reset,
-            } => (Some(reason), None),
-            Phase::Open {
-                reason,
-                until: Until::Calm,
-            } => (Some(reason), Some(Duration::ZERO)),
-            Phase::Closed | Phase::HalfOpen { .. } => (None, Some(Duration::ZERO)),
-        };
-        let closed = match circuit.state() {
-            State::Closed => now
-                .saturating_duration_since(circuit.since)
-                .saturating_add(circuit.past.closed_before),
-            State::Open | State::HalfOpen => Duration::ZERO,
-        };
-        let ago = |at: Instant| millis(now.saturating_duration_since(at));
+        let image = circuit.image(now);
         Self {
-            state: circuit.state(),
-            reason,
-            left_ms: left.map(millis),
+            state: image.state,
+            reason: image.reason,
+            left_ms: image.left_ms,
             written: wall.unix_nanos(),
-            closed_ms: millis(closed),
-            opened_ms: circuit.past.opened.map(ago),
-            last_break_ms: millis(circuit.past.last_break),
-            trips: circuit.past.trips,
-            doublings: circuit.healing.doublings(),
+            closed_ms: image.closed_ms,
+            opened_ms: image.opened_ms,
+            last_break_ms: image.last_break_ms,
+            trips: image.trips,
+            doublings: image.doublings,
         }
     }
 
-    /// A circuit that goes on where this one was.
+    /// A circuit that goes on where this one was. All leaves of a half-open phase are there again: readings
+    /// of a process that has ended have ended too.
     pub(crate) fn resume(&self, rules: Arc<Rules>, wall: Tick, now: Instant) -> Circuit {
-        let passed = Tick::from_unix_nanos(self.written).lateness(wall);
-        let max_break = rules.max_break;
-        let leaves = rules.half_open;
-        let mut circuit = Circuit::new(rules, now);
-        circuit.healing.resume(self.doublings);
-        circuit.past.trips = self.trips;
-        circuit.past.last_break = Duration::from_millis(self.last_break_ms).min(max_break);
-        let reason = self.reason.unwrap_or(Reason::ErrorRate);
-        circuit.phase = match (self.state, self.left_ms) {
-            (State::Closed, _) => Phase::Closed,
-            (State::HalfOpen, _) => Phase::half_open(leaves),
-            (State::Open, None) => Phase::Open {
-                reason,
-                until: Until::Reset,
-            },
-            (State::Open, Some(left)) => {
-                let left = Duration::from_millis(left);
-                let left = if reason == Reason::Manual {
-                    left
-                } else {
-                    left.min(max_break)
-                };
-                let end = now.checked_add(left.saturating_sub(passed));
-                Phase::Open {
-                    reason,
-                    until: end.map_or(Until::Reset, Until::Time),
-                }
-            }
+        let image = CircuitImage {
+            state: self.state,
+            reason: self.reason,
+            left_ms: self.left_ms,
+            closed_ms: self.closed_ms,
+            opened_ms: self.opened_ms,
+            last_break_ms: self.last_break_ms,
+            trips: self.trips,
+            doublings: self.doublings,
+            half_open_used: 0,
+            half_open_good: 0,
+            half_open_took_ms: 0,
+            learnt: Vec::new(),
+            seq: 0,
         };
-        if self.state == State::Closed {
-            circuit.past.closed_before = Duration::from_millis(self.closed_ms).saturating_add(passed);
-        } else {
-            let ago = Duration::from_millis(self.opened_ms.unwrap_or(0)).saturating_add(passed);
-            circuit.past.opened = Some(now.checked_sub(ago).unwrap_or(now));
-        }
-        circuit
+        let passed = Tick::from_unix_nanos(self.written).lateness(wall);
+        Circuit::of_image(&image, rules, passed, now)
     }
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The records of all circuits of a breaker; its text is made when it is written.

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use ringwatch_config::settings::CircuitBreaker as Settings;
 use ringwatch_frame::StreamId;
 
 use super::*;
 use crate::circuit_breaker::circuit::Ask;
+use crate::circuit_breaker::parts::Phase;
 use crate::circuit_breaker::phase::{Change, Outcome, Refused};
 
 const SECOND: Duration = Duration::from_secs(1);

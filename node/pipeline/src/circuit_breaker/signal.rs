@@ -22,6 +22,8 @@ const NOISE_POINTS: f64 = 200.0;
 /// The noise before anything is known of it, which counts as this many points.
 const FIRST_NOISE: f64 = 0.1;
 const FIRST_POINTS: f64 = 10.0;
+/// Less noise than this is not taken over from another node.
+const LEAST_NOISE: f64 = 0.001;
 
 /// Logarithms of "how many times as much as is usual", in points of time.
 #[derive(Debug)]
@@ -49,6 +51,18 @@ impl Signal {
             points: VecDeque::with_capacity(POINTS),
             open: (0.0, 0),
             noise: (FIRST_NOISE, FIRST_POINTS),
+        }
+    }
+
+    /// How far points lie from what is usual, as the root of their mean square.
+    pub(crate) fn noise(&self) -> f64 {
+        self.noise.0.sqrt()
+    }
+
+    /// Begins with the noise that another node found; without `force` only where little is known of it.
+    pub(crate) fn adopt_noise(&mut self, root: f64, force: bool) {
+        if force || self.noise.1 <= FIRST_POINTS {
+            self.noise = (root.clamp(LEAST_NOISE, 2.0).powi(2), NOISE_POINTS / 2.0);
         }
     }
 

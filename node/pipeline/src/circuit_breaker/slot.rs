@@ -4,6 +4,7 @@ use ringwatch_frame::{Clock, Tick};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::listener::Told;
 use super::metrics::Meters;
 use super::phase::{Change, Reason, State};
 use super::record::Record;
@@ -25,6 +26,9 @@ pub(crate) struct Slot {
     pub(crate) reason: Option<Reason>,
     /// When it was no longer in the list of targets.
     pub(crate) gone: Option<Instant>,
+    /// Whether this process makes its readings: it has asked for leave since the circuit came from another.
+    pub(crate) is_asked: bool,
+    pub(crate) told: Told,
 }
 
 impl Slot {
@@ -71,6 +75,7 @@ impl Slot {
                 tracing::warn!(database, %target, %reason, readings, failed, average_ms, trips, seconds,
                     leaves, "the circuit opened: the database is not asked until the break is over, then tried");
             }
+            Change::HalfOpened { .. } if !self.is_asked => {}
             Change::HalfOpened { leaves } => tracing::info!(database, %target, leaves,
                 "the break is over: so many readings try whether the database is well"),
             Change::Closed { after, by_hand } => {

@@ -23,6 +23,8 @@ const PARTS: usize = 4;
 const LOOK: Duration = Duration::from_secs(60);
 /// From 1 ms to 17 minutes.
 const BUCKETS: usize = 80;
+/// No more streams are taken over from other nodes.
+const MOST: usize = 1024;
 const BUCKETS_PER_DOUBLING: f64 = 4.0;
 
 /// What is learnt of one target.
@@ -46,6 +48,30 @@ impl Timeouts {
     /// The timeout of the stream, if one is learnt.
     pub(crate) fn of(&self, stream: &StreamId) -> Option<Duration> {
         self.streams.get(stream)?.timeout
+    }
+
+    /// All that are learnt.
+    pub(crate) fn learnt(&self) -> impl Iterator<Item = (&StreamId, Duration)> {
+        self.streams
+            .iter()
+            .filter_map(|(stream, learnt)| Some((stream, learnt.timeout?)))
+    }
+
+    /// Takes over what another node learnt: it holds for a learning window, or until enough is learnt here.
+    pub(crate) fn adopt(&mut self, stream: &StreamId, timeout: Duration, force: bool, now: Instant) {
+        let is_known = self.streams.contains_key(stream);
+        let is_wanted = if is_known {
+            force || self.of(stream).is_none()
+        } else {
+            self.streams.len() < MOST
+        };
+        if !self.settings.enabled || !is_wanted {
+            return;
+        }
+        let mut learnt = Learnt::new(*self.settings.learning_window, now);
+        learnt.inherited = Some((timeout, now));
+        learnt.settle(&self.settings, now);
+        self.streams.insert(stream.clone(), learnt);
     }
 
     /// The longest of all that are learnt.
@@ -84,7 +110,8 @@ impl Timeouts {
         }
         self.next_look = now + LOOK;
         let settings = &self.settings;
-        self.streams.retain(|_, learnt| learnt.settle(settings, now) > 0);
+        self.streams
+            .retain(|_, learnt| learnt.settle(settings, now) > 0 || learnt.timeout.is_some());
     }
 }
 
@@ -94,6 +121,8 @@ struct Learnt {
     begin: Instant,
     parts: [Part; PARTS],
     timeout: Option<Duration>,
+    /// What another node had learnt, and when that was taken over.
+    inherited: Option<(Duration, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +158,7 @@ impl Learnt {
             begin: now,
             parts: [Part::default(); PARTS],
             timeout: None,
+            inherited: None,
         }
     }
 
@@ -164,6 +194,10 @@ impl Learnt {
         let all: u32 = counts.iter().sum();
         let floor = live().map(|part| part.floor).max().unwrap_or_default();
         let learnt = (all >= ENOUGH).then(|| percentile(&counts, all).saturating_mul(MARGIN).max(floor));
+        self.inherited = self.inherited.filter(|(_, since)| {
+            learnt.is_none() && now.saturating_duration_since(*since) < *settings.learning_window
+        });
+        let learnt = learnt.or_else(|| self.inherited.map(|(timeout, _)| timeout.max(floor)));
         self.timeout = learnt.map(|timeout| timeout.max(*settings.min_timeout).min(*settings.max_timeout));
         all
     }

@@ -45,6 +45,17 @@ impl Counts {
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
+    /// How long all of them took together.
+    pub(crate) fn took(&self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+    }
+
+    /// So many more readings that were answered, which took so long together.
+    pub(crate) fn add_many(&mut self, readings: u32, took: Duration) {
+        self.readings = self.readings.saturating_add(readings);
+        self.seconds += took.as_secs_f64();
+    }
+
     /// One more reading.
     pub(crate) fn add(&mut self, failed: bool, took: Duration) {
         self.readings = self.readings.saturating_add(1);

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::adaptive::Adaptive;
 use super::bucket::{Bucket, Rate};
 use super::metrics::LimiterMetrics;
-use super::schedule::{Rates, rates_at};
+use super::schedule::{Rates, rate, rates_at};
+use super::status::{LimitStatus, OverLimit};
 use crate::circuit_breaker::Outcome;
 use crate::circuit_breaker::window::Window;
 use crate::covered::{CoveredTarget, names, unused};
@@ -19,54 +20,26 @@ use crate::covered::{CoveredTarget, names, unused};
 /// Over how long the share of refusals is counted.
 const SHARE: Duration = Duration::from_secs(60);
 
-/// A reading that is beyond a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OverLimit {
-    /// That of the target.
-    Target,
-    /// That of all targets of this node.
-    Global,
-}
-
-/// One limit as lists show it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimitStatus {
-    /// What it is called: the label `database` of its metrics.
-    pub name: String,
-    /// The target.
-    pub target: TargetId,
-    /// The key of its entry under `database_limits`.
-    pub entry: Option<String>,
-    /// Readings a second that may be made now; `None`: as many as are wanted.
-    pub rps: Option<f64>,
-    /// The same as it is configured for this time of the day.
-    pub configured_rps: Option<f64>,
-    /// The entry of the schedule that holds, counted from 0.
-    pub scheduled: Option<usize>,
-    /// Rows a second that go on.
-    pub rows_per_second: Option<f64>,
-    /// The share of the readings of the last minute that were refused, from 0 to 1.
-    pub rejection_rate: f64,
-    /// Readings refused since this process began.
-    pub rejections: u64,
-}
-
 /// Limits for each covered target. Any thread may ask.
 pub struct Limits {
-    name: String,
+    pub(super) name: String,
     settings: Settings,
     clock: Clock,
-    metrics: LimiterMetrics,
-    slots: RwLock<HashMap<TargetId, Arc<Mutex<Slot>>>>,
+    pub(super) metrics: LimiterMetrics,
+    pub(super) slots: RwLock<HashMap<TargetId, Arc<Mutex<Slot>>>>,
     global: Mutex<Bucket>,
+    /// What was set at run time, also for targets that are not covered yet. Locked after the slots.
+    pub(super) overrides: Mutex<BTreeMap<TargetId, f64>>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    name: String,
+pub(super) struct Slot {
+    pub(super) name: String,
     key: Option<String>,
     limit: Option<DatabaseLimit>,
     rates: Rates,
+    /// Readings a second in place of those of `rates`.
+    pub(super) override_rps: Option<f64>,
     bucket: Bucket,
     adaptive: Adaptive,
     asks: Window,
@@ -83,6 +56,7 @@ impl Limits {
             metrics,
             slots: RwLock::default(),
             global: Mutex::new(Bucket::new(now)),
+            overrides: Mutex::default(),
         }
     }
 
@@ -179,7 +153,8 @@ impl Limits {
                     "another limit holds at this time of the day");
             }
             slot.rates = rates;
-            if slot.adaptive.look(rates.readings, now) {
+            let readings = slot.readings();
+            if slot.adaptive.look(readings, now) {
                 let rps = slot.rate().map(|rate| rate.per_second);
                 tracing::debug!(processor = %self.name, database = %slot.name, rps,
                     "the limit followed its target");
@@ -239,7 +214,11 @@ impl Limits {
         let (key, limit) = self.entry(target);
         let rates = rates_at(&self.settings.defaults, limit.as_ref(), self.clock.now());
         self.metrics.begin(&name);
+        let overrides = self.overrides.lock().unwrap_or_else(PoisonError::into_inner);
+        let override_rps = overrides.get(&target.id).copied();
+        drop(overrides);
         let slot = Slot {
+            override_rps,
             name,
             key,
             limit,
@@ -294,8 +273,14 @@ impl Limits {
 
 impl Slot {
     /// What may be asked for now.
-    fn rate(&self) -> Option<Rate> {
-        self.rates.readings.map(|rate| self.adaptive.rate(rate))
+    pub(super) fn rate(&self) -> Option<Rate> {
+        self.readings().map(|rate| self.adaptive.rate(rate))
+    }
+
+    /// What was set at run time, else what is configured.
+    fn readings(&self) -> Option<Rate> {
+        let set = self.override_rps.and_then(|rps| rate(rps, None, 1.0));
+        set.or(self.rates.readings)
     }
 
     fn take(&mut self, now: Instant) -> Result<(), OverLimit> {
@@ -317,6 +302,7 @@ impl Slot {
             entry: self.key.clone(),
             rps: self.rate().map(per_second),
             configured_rps: self.rates.readings.map(per_second),
+            override_rps: self.override_rps,
             scheduled: self.rates.scheduled,
             rows_per_second: self.rates.rows.map(per_second),
             rejection_rate: self.rejection_rate(now),
@@ -325,7 +311,7 @@ impl Slot {
     }
 }
 
-fn lock(slot: &Arc<Mutex<Slot>>) -> MutexGuard<'_, Slot> {
+pub(super) fn lock(slot: &Arc<Mutex<Slot>>) -> MutexGuard<'_, Slot> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -4,6 +4,7 @@ use ringwatch_frame::Tick;
 
 use super::*;
 use crate::covered::target;
+use crate::rate_limiter::OverrideError;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -199,4 +200,63 @@ async fn a_limit_follows_its_target() {
         "it rises when the target is well and more is wanted: {}",
         rps()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_set_at_run_time_holds_in_place_of_the_configured_one() {
+    let world = World::new(&settings(10.0), &["a", "b"]);
+    let a = target("a", &[]).id;
+    let rps = |limits: &Limits| -> Vec<_> {
+        let list = limits.list(world.begin);
+        list.into_iter()
+            .map(|limit| (limit.rps, limit.configured_rps, limit.override_rps))
+            .collect()
+    };
+    let (plain, set) = ((Some(10.0), Some(10.0), None), (Some(2.0), Some(10.0), Some(2.0)));
+    world.limits.set_override(&a, Some(2.0)).unwrap();
+    assert_eq!(rps(&world.limits), [set, plain]);
+    let passed = (0..20).filter(|_| world.limits.admit(&a, world.begin).is_ok());
+    assert_eq!(passed.count(), 2, "a second's readings at once");
+    world.limits.on_interval(world.begin + SECOND);
+    assert_eq!(
+        rps(&world.limits),
+        [set, plain],
+        "the time of the day changes nothing"
+    );
+
+    world.limits.cover(&[], world.begin);
+    world
+        .limits
+        .cover(&[target("a", &[]), target("b", &[])], world.begin);
+    assert_eq!(
+        rps(&world.limits),
+        [set, plain],
+        "it is for the target, covered or not"
+    );
+    world.limits.set_override(&a, None).unwrap();
+    assert_eq!(rps(&world.limits), [plain, plain]);
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(world.limits.set_override(&a, Some(wrong)).is_err(), "{wrong}");
+    }
+    assert_eq!(rps(&world.limits), [plain, plain]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_at_run_time_are_bounded_and_work_where_nothing_is_configured() {
+    let world = World::new(&settings(0.0), &["a"]);
+    let a = target("a", &[]).id;
+    assert_eq!(world.limits.list(world.begin)[0].rps, None);
+    world.limits.set_override(&a, Some(5.0)).unwrap();
+    assert_eq!(world.limits.list(world.begin)[0].rps, Some(5.0));
+    let name = |n: usize| TargetId::new("postgresql", &format!("{n}:5432"));
+    for n in 1..10_000 {
+        world.limits.set_override(&name(n), Some(1.0)).unwrap();
+    }
+    assert_eq!(
+        world.limits.set_override(&name(10_000), Some(1.0)),
+        Err(OverrideError::TooMany)
+    );
+    world.limits.set_override(&a, Some(6.0)).unwrap();
+    world.limits.set_override(&a, None).unwrap();
+    assert_eq!(world.limits.set_override(&name(10_000), Some(1.0)), Ok(()));
 }

@@ -8,7 +8,9 @@ mod adaptive;
 mod bucket;
 mod limits;
 mod metrics;
+mod overrides;
 mod schedule;
+mod status;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,8 +22,10 @@ use crate::Processor;
 use crate::throttle::Throttle;
 use bucket::Bucket;
 
-pub use limits::{LimitStatus, Limits, OverLimit};
+pub use limits::Limits;
 pub use metrics::LimiterMetrics;
+pub use overrides::OverrideError;
+pub use status::{LimitStatus, OverLimit};
 
 /// So many buckets are kept before those of targets that are gone are dropped.
 const KEPT: usize = 1024;

@@ -75,8 +75,9 @@ fn rates(
     }
 }
 
+/// So much a second and so much at once; `None` where `per_second` is 0.
 #[expect(clippy::cast_precision_loss, reason = "nobody writes a burst of 2^53")]
-fn rate(per_second: f64, burst: Option<u64>, seconds_at_once: f64) -> Option<Rate> {
+pub(crate) fn rate(per_second: f64, burst: Option<u64>, seconds_at_once: f64) -> Option<Rate> {
     let burst = burst
         .map_or(per_second * seconds_at_once, |burst| burst as f64)
         .max(1.0);

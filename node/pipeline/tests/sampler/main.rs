@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod decisions;
+mod group;
 mod limits;
 mod memory;
 mod support;
