@@ -13,7 +13,7 @@ pub trait Guard: Send + Sync {
     /// Leave to make one reading. Every leave ends by exactly one [`Guard::ended`].
     ///
     /// # Errors
-    /// [`Refusal::BreakerOpen`] or [`Refusal::Budget`], when the tick must be missed.
+    /// [`Refusal::BreakerOpen`], [`Refusal::Budget`] or [`Refusal::SwitchedOff`], when the tick must be missed.
     fn admit(
         &self,
         target: &TargetId,

@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     BreakerOpen,
     /// The target's budget is used up.
     Budget,
+    /// Such readings are switched off.
+    SwitchedOff,
     /// No answer came in time.
     Timeout,
     /// The reading failed.
@@ -41,6 +43,7 @@ impl Outcome {
             Self::NotOwned => "not_owned",
             Self::BreakerOpen => "breaker_open",
             Self::Budget => "budget",
+            Self::SwitchedOff => "switched_off",
             Self::Timeout => "timeout",
             Self::Error => "error",
             Self::Late => "late",
@@ -55,6 +58,7 @@ impl From<Refusal> for Outcome {
             Refusal::NotOwned => Self::NotOwned,
             Refusal::BreakerOpen => Self::BreakerOpen,
             Refusal::Budget => Self::Budget,
+            Refusal::SwitchedOff => Self::SwitchedOff,
             Refusal::Unsure => Self::Paused,
         }
     }

@@ -12,6 +12,8 @@ pub enum Refusal {
     BreakerOpen,
     /// What the target may be asked for is used up.
     Budget,
+    /// An operator has switched this kind of reading off for the whole cluster.
+    SwitchedOff,
     /// This node was paused and does not know yet whether it still owns the target: ask again shortly. A tick
     /// whose time runs out meanwhile has the outcome `paused`.
     Unsure,

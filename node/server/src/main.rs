@@ -7,7 +7,9 @@ mod extensions;
 mod grpc;
 mod health;
 mod own_metrics;
+mod remember;
 mod run;
+mod runtime;
 mod telemetry;
 
 use std::io::Write as _;
@@ -36,6 +38,10 @@ fn main() -> ExitCode {
         Command::Breaker { what } => commands::breaker(&what),
         Command::Feedback { what } => commands::feedback(&what),
         Command::Sampler { what } => commands::sampler(&what),
+        Command::Targets { what } => commands::targets(&what),
+        Command::Flags { what } => commands::flags(&what),
+        Command::Limits { what } => commands::limits(&what),
+        Command::State { what } => commands::state(&what),
         Command::Plan(input) => commands::plan(&input),
         Command::Scan(input) => commands::scan(&input),
         Command::Sql(input) => commands::sql(&input),

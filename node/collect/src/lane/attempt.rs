@@ -134,7 +134,7 @@ impl<C: Connector> Lane<C> {
         loop {
             match self.ask(at, tick) {
                 Ok(epoch) => return Ok(epoch),
-                Err(Refusal::BreakerOpen | Refusal::Budget) => return Ok(epoch),
+                Err(Refusal::BreakerOpen | Refusal::Budget | Refusal::SwitchedOff) => return Ok(epoch),
                 Err(Refusal::Unsure) => self.linger(None).await?,
                 // It is being handed over, and waits for this reading: its tick is still ours.
                 Err(Refusal::NotOwned) if self.env.ownership.holds(&self.spec.id) => return Ok(epoch),
@@ -154,7 +154,7 @@ impl<C: Connector> Lane<C> {
         let for_long = match refusal {
             Refusal::NotOwned => true,
             Refusal::BreakerOpen => !self.env.guard.at_ease(&self.spec.id),
-            Refusal::Budget | Refusal::Unsure => false,
+            Refusal::Budget | Refusal::SwitchedOff | Refusal::Unsure => false,
         };
         if for_long {
             self.sessions.keep(|_| false).await;

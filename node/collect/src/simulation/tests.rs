@@ -171,6 +171,7 @@ async fn nothing_is_sent_without_a_yes() {
         (Refusal::NotOwned, "not_owned"),
         (Refusal::BreakerOpen, "breaker_open"),
         (Refusal::Budget, "budget"),
+        (Refusal::SwitchedOff, "switched_off"),
     ];
     for (refusal, label) in refusals {
         let scene = scene(&["a"], |_, owner| *owner.refusal.lock().unwrap() = Some(refusal));

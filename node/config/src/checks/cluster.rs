@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use super::at;
 use crate::fault::Complaint;
 use crate::scalar::{Duration, Endpoint};
-use crate::settings::{Cluster, Gossip};
+use crate::settings::{Cluster, Gossip, Raft};
 
 const LONGEST_NAME: usize = 128;
+const REPLACE_AFTER: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
 const LONGEST_HOLD_DOWN: Duration = Duration::from_secs(3600);
 
 pub(super) fn check(cluster: &Cluster, found: &mut Vec<Complaint>) {
@@ -23,6 +25,7 @@ pub(super) fn check(cluster: &Cluster, found: &mut Vec<Complaint>) {
         let message = "`data_dir` is empty; name a folder, or leave the key out";
         found.push(Complaint::new(at(&path, "data_dir"), message));
     }
+    raft(&at(&path, "raft"), &cluster.raft, found);
     let grpc = at(&path, "grpc");
     if let Some(advertise) = &cluster.grpc.advertise {
         callable(&at(&grpc, "advertise"), "advertise", advertise, found);
@@ -51,6 +54,18 @@ fn names(path: &[String], cluster: &Cluster, found: &mut Vec<Complaint>) {
     if node_id.is_some_and(|id| !fits(id, |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))) {
         let message = "`node_id` needs 1 to 128 letters, digits, dots, dashes and underscores";
         found.push(Complaint::new(at(path, "node_id"), message));
+    }
+}
+
+/// An even number of voters bears no more losses than one less.
+fn raft(path: &[String], raft: &Raft, found: &mut Vec<Complaint>) {
+    if raft.voters != 3 && raft.voters != 5 {
+        let message = "`voters` must be 3 or 5: of an even number no more may be away than of one less";
+        found.push(Complaint::new(at(path, "voters"), message));
+    }
+    if !REPLACE_AFTER.contains(&raft.replace_after) {
+        let message = "`replace_after` must be from 1s to 24h";
+        found.push(Complaint::new(at(path, "replace_after"), message));
     }
 }
 

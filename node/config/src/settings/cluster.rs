@@ -24,8 +24,13 @@ pub struct Cluster {
     /// How long a node that was thought dead must be seen alive without a break before it is given targets
     /// again; up to an hour.
     pub hold_down: Duration,
-    /// A folder for what must outlast a restart. Without it, a node whose clock was set back may be taken
-    /// for an older life of itself until its clock has caught up.
+    /// The group of nodes that remembers what must outlast each of them: breakers, decisions of samplers,
+    /// views, what was changed at run time.
+    pub raft: Raft,
+    /// A folder for what must outlast a restart: this node's copy of what the group remembers (in `raft`),
+    /// and the number of its last life. One process a folder. Without it, the copy is gone with the process
+    /// and comes back from the other nodes, if there are any; and a node whose clock was set back may be
+    /// taken for an older life of itself until its clock has caught up.
     pub data_dir: Option<String>,
 }
 
@@ -38,6 +43,7 @@ impl Default for Cluster {
             grpc: Grpc::default(),
             weight: 1.0,
             hold_down: Duration::from_secs(30),
+            raft: Raft::default(),
             data_dir: None,
         }
     }
@@ -91,6 +97,28 @@ impl Default for Grpc {
                 port: 7947,
             },
             advertise: None,
+        }
+    }
+}
+
+/// The group of nodes that remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raft {
+    /// How many nodes vote: 3 or 5, the same on every node. With 3, one of them may be away without
+    /// anything being refused; with 5, two. All other nodes have a copy too and do not vote. The group
+    /// begins when so many nodes have met. Without `cluster.gossip` the node is a group of one.
+    #[schemars(range(min = 3, max = 5))]
+    pub voters: u32,
+    /// How long a node that votes may be dead before another one takes its place; from 1s to 24h.
+    pub replace_after: Duration,
+}
+
+impl Default for Raft {
+    fn default() -> Self {
+        Self {
+            voters: 3,
+            replace_after: Duration::from_secs(300),
         }
     }
 }

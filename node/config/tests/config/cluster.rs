@@ -22,6 +22,10 @@ fn without_gossip_the_node_is_a_cluster_of_one() {
         (1.0, Duration::from_secs(30))
     );
     assert_eq!(cluster.data_dir, None);
+    assert_eq!(
+        (cluster.raft.voters, *cluster.raft.replace_after),
+        (3, Duration::from_secs(300))
+    );
 }
 
 #[test]
@@ -41,13 +45,14 @@ cluster:
   grpc: { listen: \"[::]:7947\", advertise: \"${POD_IP}:7947\" }
   weight: 0.5
   hold_down: 1h
+  raft: { voters: 5, replace_after: 30m }
   data_dir: /var/lib/ringwatch
 ";
     let cluster = good(&with(text), &[("POD_IP", "10.0.0.7")]).cluster;
     let gossip = cluster.gossip.unwrap();
     assert_eq!(gossip.advertise.unwrap().to_string(), "10.0.0.7:7946");
     assert_eq!(gossip.seeds.len(), 3);
-    assert_eq!(cluster.weight, 0.5);
+    assert_eq!((cluster.weight, cluster.raft.voters), (0.5, 5));
 }
 
 #[test]
@@ -84,6 +89,24 @@ fn names_that_cannot_be_sent_are_refused() {
     }
     let long = format!("cluster: {{ node_id: {} }}\n", "x".repeat(129));
     assert_eq!(faults(&long).len(), 1);
+}
+
+#[test]
+fn a_group_has_three_or_five_voters() {
+    for (raft, fault) in [
+        (
+            "voters: 4",
+            "`voters` must be 3 or 5: of an even number no more may be away than of one less",
+        ),
+        ("voters: 1", "`voters` needs a whole number from 3 to 5, not `1`"),
+        ("voters: 7", "`voters` needs a whole number from 3 to 5, not `7`"),
+        ("replace_after: 0s", "`replace_after` must be from 1s to 24h"),
+        ("replace_after: 25h", "`replace_after` must be from 1s to 24h"),
+    ] {
+        let found = faults(&format!("cluster: {{ raft: {{ {raft} }} }}\n"));
+        assert_eq!(found.len(), 1, "{raft}: {found:?}");
+        assert!(found[0].contains(fault), "{found:?}");
+    }
 }
 
 #[test]

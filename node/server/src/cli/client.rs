@@ -36,6 +36,24 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         client: Client,
     },
+    /// Give a target to a member, which keeps it; or let the ring say again whose it is
+    Move {
+        /// The target, such as postgresql://db1.internal:5432
+        target: String,
+        /// The member's node_id, or auto
+        #[arg(value_name = "NODE|auto")]
+        node: String,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Move the fewest targets that make the loads of the members alike
+    Rebalance {
+        /// Only show what would be moved
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        client: Client,
+    },
 }
 
 /// `ringwatch breaker ...`
@@ -67,15 +85,15 @@ pub(crate) enum BreakerCommand {
 pub(crate) enum SamplerCommand {
     /// What each sampler does at this moment
     Show(Client),
-    /// Set the rate of rows that no rule matches
+    /// Set the rate of rows that no rule matches, on all nodes
     SetRate {
-        /// The rate, in percent
-        #[arg(value_parser = parse_percent)]
-        rate: f64,
+        /// The rate, in percent; or default, for the configured one
+        #[arg(value_parser = parse_rate)]
+        rate: Rate,
         /// The sampler; without it, all
         #[arg(long)]
         name: Option<String>,
-        /// How many fingerprints it may remember
+        /// How many fingerprints it may remember on this node
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         cache_size: Option<u64>,
         #[command(flatten)]
@@ -112,11 +130,25 @@ pub(crate) enum FeedbackCommand {
     },
 }
 
-/// A rate in percent.
-fn parse_percent(text: &str) -> Result<f64, String> {
+/// The rate of a sampler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rate {
+    /// The configured one.
+    Default,
+    /// In percent.
+    Percent(f64),
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    if text == "default" {
+        return Ok(Rate::Default);
+    }
     let rate = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok();
     rate.filter(|rate| (0.0..=100.0).contains(rate))
-        .ok_or_else(|| format!("`{text}` is not a rate: write a number from 0 to 100, in percent"))
+        .map(Rate::Percent)
+        .ok_or_else(|| {
+            format!("`{text}` is not a rate: write a number from 0 to 100, in percent, or `default`")
+        })
 }
 
 /// Whom to ask, and how to print the answer.
@@ -132,7 +164,7 @@ pub(crate) struct Client {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_percent;
+    use super::{Rate, parse_rate};
 
     #[test]
     fn a_rate_is_a_number_of_percent() {
@@ -147,7 +179,8 @@ mod tests {
             ("much", None),
             ("", None),
         ] {
-            assert_eq!(parse_percent(text).ok(), expected, "{text}");
+            assert_eq!(parse_rate(text).ok(), expected.map(Rate::Percent), "{text}");
         }
+        assert_eq!(parse_rate("default"), Ok(Rate::Default));
     }
 }

@@ -1,12 +1,20 @@
 //! The command line.
 
 mod client;
+mod languages;
+mod runtime;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::client::{BreakerCommand, Client, ClusterCommand, FeedbackCommand, SamplerCommand};
+pub(crate) use self::client::{
+    BreakerCommand, Client, ClusterCommand, FeedbackCommand, Rate, SamplerCommand,
+};
+pub(crate) use self::languages::{Engine, PlanInput, ScanInput, SqlInput};
+pub(crate) use self::runtime::{
+    Ceiling, Change, FlagsCommand, LimitsCommand, StateCommand, Switch, TargetsCommand,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +26,7 @@ Examples:
   ringwatch catalogue show postgresql.statements -o json
   ringwatch cluster members
   ringwatch cluster drain ringwatch-0 --address ringwatch-1:7947
+  ringwatch targets add postgresql/fleet db7.internal:5432 --label team=billing
   ringwatch breaker list
   ringwatch plan slow.plan
   ringwatch sql --engine mysql statement.sql
@@ -71,7 +80,7 @@ Examples:
         #[command(subcommand)]
         what: CatalogueCommand,
     },
-    /// Ask a running node about its cluster, or drain a member
+    /// Ask a running node about its cluster, drain a member, or move targets
     #[command(after_help = "\
 Examples:
   ringwatch cluster members
@@ -80,8 +89,11 @@ Examples:
   ringwatch cluster watch
   ringwatch cluster drain ringwatch-0
   ringwatch cluster drain ringwatch-0 --undo
+  ringwatch cluster move postgresql://db1.internal:5432 ringwatch-2
+  ringwatch cluster move postgresql://db1.internal:5432 auto
+  ringwatch cluster rebalance --dry-run
 
-Any node can be asked, and answers from what it knows.
+Any node can be asked, and answers from what it knows; what moves targets it passes on to the leader.
 Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
     Cluster {
         /// What to ask.
@@ -104,19 +116,81 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be r
         #[command(subcommand)]
         what: BreakerCommand,
     },
-    /// What the samplers of a node do, and to set their rate until the node ends
+    /// What the samplers of a node do, and to set the rate of all nodes
     #[command(after_help = "\
 Examples:
   ringwatch sampler show
   ringwatch sampler set-rate 5
   ringwatch sampler set-rate 5 --name adaptive_sampler/logs --cache-size 20000
+  ringwatch sampler set-rate default
 
-It is about the node that is asked, and no other.
+What is shown is about the node that is asked. A rate is set on all nodes and outlasts them, until it is set anew; the
+size of a cache is set on the node that is asked, until it ends.
 Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
     Sampler {
         /// What to do.
         #[command(subcommand)]
         what: SamplerCommand,
+    },
+    /// Targets that are watched beside the configured ones, without a restart
+    #[command(after_help = "\
+Examples:
+  ringwatch targets list
+  ringwatch targets add postgresql/fleet db7.internal:5432 --label team=billing
+  ringwatch targets remove postgresql://db7.internal:5432
+  ringwatch targets history
+  ringwatch targets rollback
+
+A target is read as the configured receiver says: its credentials, its intervals, its streams.
+Targets, limits, flags and rates that are changed at run time are one data set: each change makes a new version of it
+on all nodes, and a rollback makes one with the content of an older one.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Targets {
+        /// What to do.
+        #[command(subcommand)]
+        what: TargetsCommand,
+    },
+    /// Switches that take effect on all nodes without a restart
+    #[command(after_help = "\
+Examples:
+  ringwatch flags list
+  ringwatch flags set plans off
+  ringwatch flags set rebalance default
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Flags {
+        /// What to do.
+        #[command(subcommand)]
+        what: FlagsCommand,
+    },
+    /// How often targets may be asked, changed without a restart
+    #[command(after_help = "\
+Examples:
+  ringwatch limits list
+  ringwatch limits set postgresql://db1.internal:5432 2
+  ringwatch limits set postgresql://db1.internal:5432 default
+
+A target needs a pipeline with a rate_limiter that reads it.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    Limits {
+        /// What to do.
+        #[command(subcommand)]
+        what: LimitsCommand,
+    },
+    /// What the nodes remember together: to save it, to put it back, and its figures
+    #[command(after_help = "\
+Examples:
+  ringwatch state inspect
+  ringwatch state export > state.json
+  ringwatch state import state.json
+
+An export holds breakers, decisions of samplers, the view and what was changed at run time; no secret is in it.
+It can be imported into a cluster that remembers nothing yet.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 the node could not be reached.")]
+    State {
+        /// What to do.
+        #[command(subcommand)]
+        what: StateCommand,
     },
     /// What verification has found, and to say whether it was right
     #[command(after_help = "\
@@ -233,63 +307,6 @@ pub(crate) struct GenerateFor {
     /// Overwrite files that are there
     #[arg(long)]
     pub(crate) force: bool,
-}
-
-/// What `ringwatch plan` reads, and how it answers.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct PlanInput {
-    /// The file to read; standard input without one, or for -
-    pub(crate) file: Option<PathBuf>,
-    /// Many plans, one JSON value a line, and one answer a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// How to print one answer [default: table on a terminal, else json]
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Output>,
-}
-
-/// What `ringwatch scan` reads, and how it answers.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ScanInput {
-    /// The file to read; standard input without one, or for -
-    pub(crate) file: Option<PathBuf>,
-    /// A class to look for, or `all`; can be given several times [default: those that verification looks for]
-    #[arg(long, value_name = "CLASS")]
-    pub(crate) class: Vec<String>,
-    /// Many texts, one JSON value a line, and one answer a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// How to print one answer [default: table on a terminal, else json]
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Output>,
-}
-
-/// What `ringwatch sql` reads, and how it answers.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SqlInput {
-    /// The file to read; standard input without one, or for -
-    pub(crate) file: Option<PathBuf>,
-    /// Whose SQL it is
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) engine: Engine,
-    /// Many texts, one JSON value a line, and one answer a line
-    #[arg(long)]
-    pub(crate) jsonl: bool,
-    /// How to print one answer [default: table on a terminal, else json]
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Output>,
-}
-
-/// Whose SQL a text is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Engine {
-    /// PostgreSQL
-    #[default]
-    Postgresql,
-    /// MySQL
-    Mysql,
-    /// MariaDB
-    Mariadb,
 }
 
 /// `ringwatch catalogue ...`

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use ringwatch_config::Endpoint as Address;
+use ringwatch_proto::v1::backup_client::BackupClient;
 use ringwatch_proto::v1::breakers_client::BreakersClient;
 use ringwatch_proto::v1::cluster_client::ClusterClient;
+use ringwatch_proto::v1::runtime_client::RuntimeClient;
 use ringwatch_proto::v1::sampler_client::SamplerClient;
 use ringwatch_proto::v1::verification_client::VerificationClient;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::text::plain;
+use crate::grpc::words::{REFUSED, WHO};
 
 /// Connecting together with the first answer, and each further answer, may take this long. A node answers
 /// from memory, or asks one other node.
@@ -58,6 +61,31 @@ impl Service for VerificationClient<Channel> {
     }
 }
 
+impl Service for RuntimeClient<Channel> {
+    fn over(channel: Channel) -> Self {
+        Self::new(channel).max_decoding_message_size(LARGEST_ANSWER)
+    }
+}
+
+impl Service for BackupClient<Channel> {
+    fn over(channel: Channel) -> Self {
+        Self::new(channel).max_decoding_message_size(LARGEST_ANSWER)
+    }
+}
+
+/// A request that changes something, with who asks for it: the nodes remember who did what.
+pub(super) fn signed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let who = ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .and_then(|who| who.parse().ok());
+    if let Some(who) = who {
+        request.metadata_mut().insert(WHO, who);
+    }
+    request
+}
+
 /// A node to ask, through one of its services.
 pub(super) struct Node<C> {
     address: String,
@@ -87,6 +115,12 @@ impl<C: Service> Node<C> {
         })
     }
 
+    /// Waits so long for the next answer.
+    pub(super) fn patient(mut self, patience: Duration) -> Self {
+        self.until = Instant::now() + patience;
+        self
+    }
+
     /// Asks one thing.
     pub(super) async fn ask<T>(
         &mut self,
@@ -104,6 +138,8 @@ impl<C: Service> Node<C> {
     /// What to say of an answer that is an error.
     pub(super) fn refused(&self, status: &Status) -> anyhow::Error {
         match status.code() {
+            // The node was reached, and it is the cluster that cannot do it now.
+            _ if status.metadata().contains_key(REFUSED) => anyhow!("{}", plain(status.message())),
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
                 unreachable(&self.address, status.message()).into()
             }

@@ -12,10 +12,12 @@ mod generate;
 mod input;
 mod languages;
 mod plan;
+mod runtime;
 mod sampler;
 mod scan;
 mod settings;
 mod sql;
+mod state;
 mod text;
 
 use std::io::{self, Write as _};
@@ -28,10 +30,12 @@ pub(crate) use client::Unreachable;
 pub(crate) use cluster::cluster;
 pub(crate) use feedback::feedback;
 pub(crate) use plan::plan;
+pub(crate) use runtime::{flags, limits, targets};
 pub(crate) use sampler::sampler;
 pub(crate) use scan::scan;
 pub(crate) use settings::{config, load_noted, validate};
 pub(crate) use sql::sql;
+pub(crate) use state::state;
 
 use crate::cli::Cli;
 

@@ -1,5 +1,6 @@
 //! Service `Cluster`: every answer comes from local knowledge, at once. What the circuits of other members
-//! are is asked of them, and left out where they do not answer soon.
+//! are is asked of them, and left out where they do not answer soon. What moves targets goes to the leader of
+//! the group.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use tonic::{Request, Response, Status};
 
 use super::convert;
 use super::forward::{self, forward_drain};
+use super::moving;
+use super::words::asked;
 use crate::circuits::Desk;
+use crate::runtime::Counter;
 
 /// At most this many may watch at the same time.
 const MOST_WATCHERS: usize = 256;
@@ -27,17 +31,19 @@ pub(super) struct ClusterService {
     knowledge: watch::Receiver<Arc<Knowledge>>,
     targets: watch::Receiver<Targets>,
     desk: Desk,
+    counter: Counter,
     watchers: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl ClusterService {
-    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits. Streams end with
-    /// `stop`.
+    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits, and `counter` notes
+    /// what people do. Streams end with `stop`.
     pub(super) fn new(
         control: ClusterControl,
         targets: watch::Receiver<Targets>,
         desk: Desk,
+        counter: Counter,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -45,6 +51,7 @@ impl ClusterService {
             control,
             targets,
             desk,
+            counter,
             watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
             stop,
         }
@@ -155,7 +162,7 @@ impl Cluster for ClusterService {
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {
-        let forwarded = forward::is_forwarded(&request);
+        let (forwarded, change) = (forward::is_forwarded(&request), asked(&request, 0));
         let wanted = request.into_inner();
         let known = self.known();
         let member = known
@@ -170,8 +177,11 @@ impl Cluster for ClusterService {
                 let text = format!("this is `{}`; the members' gRPC addresses are mixed up", known.me);
                 return Err(Status::failed_precondition(text));
             }
-            return forward_drain(member, wanted).await.map(Response::new);
+            return forward_drain(member, wanted, &change).await.map(Response::new);
         }
+        let what = if wanted.undo { "undrained" } else { "drained" };
+        self.counter
+            .note(&change, &format!("member {} {what}", wanted.node_id));
         let state = if wanted.undo {
             self.control.undrain();
             match member.state {
@@ -187,5 +197,36 @@ impl Cluster for ClusterService {
             state: state.into(),
             targets: convert::count(member.owned),
         }))
+    }
+
+    async fn move_target(
+        &self,
+        request: Request<v1::MoveTargetRequest>,
+    ) -> Result<Response<v1::MoveTargetResponse>, Status> {
+        let (forwarded, change) = (forward::is_forwarded(&request), asked(&request, 0));
+        let wanted = request.into_inner();
+        let what = match &*wanted.node_id {
+            "" => format!("target {} goes where the ring says", wanted.target_id),
+            node => format!("target {} moved to {node}", wanted.target_id),
+        };
+        let moved = moving::move_target(&self.control, wanted, &change, forwarded).await?;
+        if !forwarded {
+            self.counter.note(&change, &what);
+        }
+        Ok(Response::new(moved))
+    }
+
+    async fn rebalance(
+        &self,
+        request: Request<v1::RebalanceRequest>,
+    ) -> Result<Response<v1::RebalanceResponse>, Status> {
+        let (forwarded, change) = (forward::is_forwarded(&request), asked(&request, 0));
+        let wanted = request.into_inner();
+        let done = moving::rebalance(&self.control, wanted, &change, forwarded).await?;
+        if !forwarded && !wanted.dry_run {
+            self.counter
+                .note(&change, &format!("loads made alike, {} moves", done.moves.len()));
+        }
+        Ok(Response::new(done))
     }
 }

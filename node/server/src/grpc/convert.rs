@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ringwatch_cluster::member::{NodeId, State, TargetKey};
+use ringwatch_cluster::member::{NodeId, SaidRole, State};
 use ringwatch_cluster::node::{Knowledge, Known, Placed};
+use ringwatch_cluster::numbering::By;
 use ringwatch_collect::TargetSpec;
 use ringwatch_frame::{TargetId, Tick, Value};
 use ringwatch_proto::v1;
@@ -45,11 +46,18 @@ pub(super) fn members(known: &Knowledge) -> v1::ListMembersResponse {
         cluster: known.cluster.clone(),
         view: known.view,
         answered_by: known.me.to_string(),
-        members: known.members.iter().map(member).collect(),
+        members: known.members.iter().map(|one| member(one, mine(known))).collect(),
     }
 }
 
-fn member(known: &Known) -> v1::Member {
+/// Version and hash of the data set that this node works by.
+fn mine(known: &Knowledge) -> (u64, u64) {
+    let me = known.members.iter().find(|member| member.who.node == known.me);
+    me.map_or((0, 0), |me| me.said.dataset)
+}
+
+fn member(known: &Known, mine: (u64, u64)) -> v1::Member {
+    let is_there = !matches!(known.state, State::Dead | State::Joining);
     v1::Member {
         node_id: known.who.node.to_string(),
         state: state(known.state).into(),
@@ -61,8 +69,21 @@ fn member(known: &Known) -> v1::Member {
         generation: known.who.generation,
         owned_targets: count(known.owned),
         standby_targets: count(known.standby),
-        raft_role: v1::RaftRole::None.into(),
+        raft_role: raft_role(known).into(),
         since: Some(timestamp(known.since)),
+        dataset_version: known.said.dataset.0,
+        dataset_drift: is_there && known.said.dataset != mine,
+    }
+}
+
+/// What it is in the group; a dead one is nothing.
+fn raft_role(known: &Known) -> v1::RaftRole {
+    let role = known.said.raft.map(|raft| raft.role);
+    match role.filter(|_| known.state != State::Dead) {
+        Some(SaidRole::Leader) => v1::RaftRole::Leader,
+        Some(SaidRole::Follower) => v1::RaftRole::Follower,
+        Some(SaidRole::Learner) => v1::RaftRole::Learner,
+        Some(SaidRole::None) | None => v1::RaftRole::None,
     }
 }
 
@@ -77,15 +98,14 @@ pub(super) fn state(state: State) -> v1::State {
     }
 }
 
-/// The ring, and how many of the configured targets it gives to each member.
+/// The ring, and how many of the targets it and its pins give to each member.
 pub(super) fn ring(known: &Knowledge) -> v1::GetRingResponse {
     let (mut owners, mut standbys) = (BTreeMap::<&NodeId, u32>::new(), BTreeMap::<&NodeId, u32>::new());
     for placed in &known.targets {
-        let Some(place) = known.ring.place(TargetKey::from(&placed.target)) else {
-            continue;
-        };
-        *owners.entry(place.owner).or_default() += 1;
-        if let Some(standby) = place.standby {
+        if let Some(home) = &placed.home {
+            *owners.entry(home).or_default() += 1;
+        }
+        if let Some(standby) = &placed.standby {
             *standbys.entry(standby).or_default() += 1;
         }
     }
@@ -116,11 +136,17 @@ pub(super) fn target(placed: &Placed, labels: &Labels, breakers: &Circuits) -> v
         owner: name(&placed.owner),
         standby: name(&placed.standby),
         epoch: placed.epoch,
-        weight: 1.0,
+        weight: placed.weight,
         labels: labels.get(&placed.target).cloned().unwrap_or_default(),
         breaker: breakers
             .get(id)
             .map_or_else(String::new, |state| (*state).to_owned()),
+        pin: match placed.pinned {
+            None => v1::Pin::NotPinned,
+            Some(By::Load) => v1::Pin::ByLoad,
+            Some(By::Operator) => v1::Pin::ByOperator,
+        }
+        .into(),
     }
 }
 

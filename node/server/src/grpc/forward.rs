@@ -9,8 +9,9 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
-/// Marks a call that another node has handed on; it is not handed on again.
-const FORWARDED: &str = "ringwatch-forwarded";
+use super::words::{FORWARDED, handed_on};
+use crate::runtime::Change;
+
 /// Shorter than what clients wait for an answer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -55,6 +56,7 @@ pub(crate) async fn ask<T>(
 pub(super) async fn forward_drain(
     member: &Member,
     wanted: v1::DrainRequest,
+    change: &Change,
 ) -> Result<v1::DrainResponse, Status> {
     if member.state == State::Dead {
         let node = &member.who.node;
@@ -64,7 +66,7 @@ pub(super) async fn forward_drain(
     }
     ask(member, DEADLINE, async |channel| {
         let mut client = ClusterClient::new(channel).max_decoding_message_size(super::LARGEST_REQUEST);
-        client.drain(marked(wanted)).await
+        client.drain(handed_on(wanted, change)).await
     })
     .await
 }

@@ -1,12 +1,17 @@
-//! The gRPC port: cluster, breakers, samplers, verification, calls between nodes, health and reflection.
+//! The gRPC port: cluster, breakers, samplers, verification, changes at run time, back-up, calls between nodes,
+//! health and reflection.
 
+mod backup;
 mod breakers;
 mod cluster;
 mod convert;
 mod deadline;
 pub(crate) mod forward;
+mod moving;
+mod runtime;
 mod sampler;
 mod verification;
+pub(crate) mod words;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,10 +23,13 @@ use ringwatch_collect::Targets;
 use ringwatch_config::settings::Grpc;
 use ringwatch_pipeline::SamplerControl;
 use ringwatch_pipeline::verification::VerificationControl;
+use ringwatch_proto::v1::backup_server::BackupServer;
 use ringwatch_proto::v1::breakers_server::BreakersServer;
 use ringwatch_proto::v1::cluster_server::ClusterServer;
+use ringwatch_proto::v1::runtime_server::RuntimeServer;
 use ringwatch_proto::v1::sampler_server::SamplerServer;
 use ringwatch_proto::v1::verification_server::VerificationServer;
+use ringwatch_state::RaftService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,14 +39,19 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use self::backup::BackupService;
+pub(crate) use self::backup::{LARGEST as LARGEST_BACKUP, PART};
 use self::breakers::BreakersService;
 use self::cluster::ClusterService;
 pub(crate) use self::convert::timestamp;
 use self::deadline::Deadline;
+use self::runtime::RuntimeService;
 use self::sampler::SamplerService;
 use self::verification::VerificationService;
+pub(crate) use self::words::refusal;
 use crate::circuits::Desk;
 use crate::own_metrics::listen;
+use crate::runtime::Counter;
 
 /// The longest request of a client that is read; none of ours comes near it.
 const LARGEST_REQUEST: usize = 64 * 1024;
@@ -50,12 +63,14 @@ const LARGEST_HEADERS: u32 = 16 * 1024;
 /// its place.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// What health clients may ask for; the first is the node as a whole.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 7] = [
     "",
     "ringwatch.v1.Cluster",
     "ringwatch.v1.Breakers",
     "ringwatch.v1.Sampler",
     "ringwatch.v1.Verification",
+    "ringwatch.v1.Runtime",
+    "ringwatch.v1.Backup",
 ];
 
 /// The port, taken and not served yet: others must be told its address before they can call.
@@ -90,8 +105,12 @@ pub(crate) struct GrpcParts {
     pub(crate) samplers: Vec<SamplerControl>,
     /// What the verification of this node found.
     pub(crate) verifications: Vec<VerificationControl>,
+    /// Takes changes at run time.
+    pub(crate) counter: Counter,
     /// Answers other nodes, where there may be any.
     pub(crate) peers: Option<PeerService>,
+    /// Answers other nodes of the group.
+    pub(crate) group: Option<RaftService>,
 }
 
 /// Tells health clients whether the node serves.
@@ -150,17 +169,34 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .build_v1()
         .context("gRPC reflection could not be made")?;
     let stop = CancellationToken::new();
-    let desk = parts.desk.clone();
-    let verification = VerificationService::new(parts.verifications, parts.control.knowledge());
+    let knowledge = parts.control.knowledge();
+    let node = knowledge.borrow().me.to_string();
+    let (desk, counter) = (parts.desk, parts.counter);
+    let verification = VerificationService::new(parts.verifications, knowledge);
     let verification = VerificationServer::new(verification).max_decoding_message_size(LARGEST_REQUEST);
-    let cluster = ClusterService::new(parts.control, parts.targets, desk, stop.clone());
+    let cluster = ClusterService::new(
+        parts.control,
+        parts.targets,
+        desk.clone(),
+        counter.clone(),
+        stop.clone(),
+    );
     let cluster = ClusterServer::new(cluster).max_decoding_message_size(LARGEST_REQUEST);
-    let breakers =
-        BreakersServer::new(BreakersService(parts.desk)).max_decoding_message_size(LARGEST_REQUEST);
-    let samplers =
-        SamplerServer::new(SamplerService(parts.samplers)).max_decoding_message_size(LARGEST_REQUEST);
+    let breakers = BreakersService {
+        desk,
+        counter: counter.clone(),
+    };
+    let breakers = BreakersServer::new(breakers).max_decoding_message_size(LARGEST_REQUEST);
+    let samplers = SamplerService {
+        samplers: parts.samplers,
+        counter: counter.clone(),
+    };
+    let samplers = SamplerServer::new(samplers).max_decoding_message_size(LARGEST_REQUEST);
+    let backup = BackupService::new(counter.clone(), &node);
+    let backup = BackupServer::new(backup).max_decoding_message_size(LARGEST_REQUEST);
+    let runtime = RuntimeServer::new(RuntimeService(counter)).max_decoding_message_size(LARGEST_REQUEST);
     // Calls between nodes have deadlines of their own: a handoff may take longer, and replication goes on
-    // for ever.
+    // for ever. So has a back-up.
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(LARGEST_HEADERS)
@@ -171,7 +207,10 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
         .add_service(Deadline(breakers))
         .add_service(Deadline(samplers))
         .add_service(Deadline(verification))
+        .add_service(Deadline(runtime))
+        .add_service(backup)
         .add_optional_service(parts.peers)
+        .add_optional_service(parts.group)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(port.listener).with_nodelay(Some(true)),
             stop.clone().cancelled_owned(),

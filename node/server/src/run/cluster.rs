@@ -9,6 +9,7 @@ use prometheus::Registry;
 use ringwatch_cluster::gossip::{Gossip, GossipParts, Keyring, start_gossip};
 use ringwatch_cluster::member::{Incarnation, Said, Stage};
 use ringwatch_cluster::node::{ClusterParts, Prepared, prepare_cluster};
+use ringwatch_cluster::numbering::{Announced, Numbering};
 use ringwatch_cluster::peer::{Credentials, GrpcPeers, PeerMetrics, PeerService, peer_service};
 use ringwatch_cluster::pulse::Pulse;
 use ringwatch_cluster::ring::POINTS;
@@ -26,21 +27,27 @@ pub(super) struct Needs<'a> {
     pub(super) settings: &'a Cluster,
     /// This life of this node.
     pub(super) me: Incarnation,
+    /// What proves who belongs to the cluster.
+    pub(super) keys: Keyring,
     /// Where the gRPC port is reached.
     pub(super) grpc_address: String,
     /// The node's clock.
     pub(super) clock: &'a Clock,
     /// Where metrics are registered.
     pub(super) registry: &'a Registry,
-    /// The configured targets.
+    /// The targets, configured and added at run time.
     pub(super) targets: watch::Receiver<Arc<[TargetId]>>,
+    /// The group, which numbers the views.
+    pub(super) numbering: Arc<dyn Numbering>,
+    /// What the group wants to be said by gossip.
+    pub(super) announcement: watch::Receiver<Announced>,
 }
 
 /// The node of the cluster, not started yet, and what answers other nodes; nothing does in a cluster of one.
 pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, Option<PeerService>)> {
     let settings = needs.settings;
     let name = &settings.name;
-    let keys = keys(settings)?;
+    let keys = needs.keys.clone();
     let pulse = Arc::new(Pulse::default());
     let points = points(settings.weight);
     let first = Said {
@@ -52,6 +59,8 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
         targets: 0,
         owned: Arc::default(),
         excluded: Arc::default(),
+        raft: needs.announcement.borrow().raft,
+        dataset: needs.announcement.borrow().dataset,
     };
     let gossip = match &settings.gossip {
         Some(gossip) => Some(open_gossip(gossip, &needs, &keys, &pulse, first).await?),
@@ -78,6 +87,8 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
         targets: needs.targets,
         gossip,
         peers: Arc::new(peers),
+        numbering: needs.numbering,
+        announcement: needs.announcement,
         pulse,
     })?;
     // Without a key file the token is made of the cluster's name alone: nobody else has business with a
@@ -86,7 +97,8 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
     Ok((prepared, service))
 }
 
-fn keys(settings: &Cluster) -> anyhow::Result<Keyring> {
+/// The cluster's keys.
+pub(super) fn keys(settings: &Cluster) -> anyhow::Result<Keyring> {
     let Some(gossip) = &settings.gossip else {
         return Ok(Keyring::of_name(&settings.name));
     };

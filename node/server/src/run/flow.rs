@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use prometheus::Registry;
 use ringwatch_catalogue::Projections;
-use ringwatch_config::Settings;
-use ringwatch_frame::{Books, Clock};
+use ringwatch_pipeline::circuit_breaker::CircuitListener;
 
 use super::exporters::{Exporters, start_exporters};
+use super::own::Ground;
 use super::pipelines::{Pipelines, start_pipelines};
 use super::processors::{Processors, start_processors};
 use super::router::Ways;
@@ -28,15 +27,19 @@ pub(super) struct Flow {
 
 /// Starts it from its end.
 pub(super) async fn start_flow(
-    settings: &Settings,
+    ground: Ground<'_>,
     projections: &Arc<Projections>,
-    books: &Arc<Books>,
-    clock: &Clock,
-    registry: &Registry,
     watching: &mut Watching,
+    listener: &Arc<dyn CircuitListener>,
 ) -> anyhow::Result<Flow> {
+    let Ground {
+        settings,
+        clock,
+        books,
+        registry,
+    } = ground;
     let exporters = start_exporters(settings, projections, clock, registry, watching).await?;
-    let processors = start_processors(settings, projections, books, clock, registry).await?;
+    let processors = start_processors(settings, projections, books, clock, registry, Some(listener)).await?;
     let (pipelines, ways, pipes) = start_pipelines(settings, &exporters, &processors, watching)?;
     Ok(Flow {
         processors,

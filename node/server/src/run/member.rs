@@ -94,9 +94,13 @@ impl Membership {
 
     /// What the node waits for before it is a member; `None`: it is one.
     fn waiting(&self) -> Option<String> {
-        let (joined, seeds) = {
+        let (joined, seeds, group) = {
             let status = self.status.borrow();
-            (status.joined, status.waiting_for_seeds)
+            (
+                status.joined,
+                status.waiting_for_seeds,
+                status.waiting_for_group.clone(),
+            )
         };
         if !joined {
             return Some(if seeds {
@@ -104,6 +108,9 @@ impl Membership {
             } else {
                 "joining".to_owned()
             });
+        }
+        if group.is_some() {
+            return group;
         }
         let known = self.knowledge.borrow();
         match known.members.iter().find(|member| member.who.node == known.me) {

@@ -3,11 +3,13 @@
 mod activity;
 mod cluster;
 mod columns;
+mod covering;
 mod exporters;
 mod flow;
 mod heritage;
 mod identity;
 mod member;
+mod numbering;
 mod own;
 mod ownership;
 mod parts;
@@ -16,10 +18,13 @@ mod processors;
 mod protection;
 mod reading;
 mod receivers;
+mod remembering;
 mod router;
 mod serving;
 mod share;
 mod signals;
+mod sources;
+mod state;
 mod watching;
 
 use std::time::Duration;

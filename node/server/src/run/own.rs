@@ -22,6 +22,27 @@ pub(super) struct Own {
     pub(super) admin: Admin,
 }
 
+/// What every part is started with.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) clock: &'a Clock,
+    pub(super) books: &'a Arc<Books>,
+    pub(super) registry: &'a Registry,
+}
+
+impl Own {
+    /// What the parts are started with.
+    pub(super) fn ground<'a>(&'a self, settings: &'a Settings, clock: &'a Clock) -> Ground<'a> {
+        Ground {
+            settings,
+            clock,
+            books: &self.books,
+            registry: &self.registry,
+        }
+    }
+}
+
 /// Begins to answer: the node is alive, and not ready.
 pub(super) async fn start_own(settings: &Settings, clock: &Clock, started: Instant) -> anyhow::Result<Own> {
     let (books, registry) = (Arc::new(Books::default()), Registry::new());

@@ -4,38 +4,45 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
 use ringwatch_catalogue::Catalogue;
+use ringwatch_cluster::gossip::Keyring;
 use ringwatch_cluster::member::Incarnation;
 use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure, Prepared};
 use ringwatch_cluster::peer::PeerService;
-use ringwatch_collect::{Collector, ReaderPlan, TargetsWatch, start_targets};
+use ringwatch_collect::{Collector, TargetsWatch};
 use ringwatch_config::Settings;
-use ringwatch_frame::{Books, Clock};
+use ringwatch_frame::{Books, Clock, TargetId};
+use ringwatch_pipeline::circuit_breaker::CircuitListener;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::activity::Activity;
-use super::cluster::{Needs, open_cluster};
+use super::cluster::{Needs, keys, open_cluster};
+use super::covering::cover;
 use super::exporters::Exporters;
 use super::flow::start_flow;
 use super::identity::identity;
 use super::member::Membership;
-use super::own::{Own, start_own};
+use super::numbering::ByGroup;
+use super::own::{Ground, Own, start_own};
 use super::pipelines::Pipelines;
-use super::processors::{Keepers, Processors};
-use super::protection::Protection;
+use super::processors::Keepers;
 use super::reading::{Reading, start_reading};
 use super::receivers::{Receivers, plan_receivers};
+use super::remembering::Remembering;
 use super::router::Router;
 use super::serving::Serving;
-use super::share::Share;
-use super::watching::{Watching, sole, watch_collector, watch_membership, watch_receivers};
-use crate::circuits::{Circuits, Desk};
+use super::state::{Group, start_group};
+use super::watching::{Watching, sole, watch_collector, watch_group, watch_membership};
+use crate::circuits::Desk;
 use crate::extensions::{Extensions, SpanTable, ZpagesParts, start_extensions};
 use crate::grpc::{GrpcParts, GrpcPort, GrpcServer, start_grpc};
 use crate::health::Monitor;
+use crate::runtime::{Content, Roll};
 use crate::telemetry::{MetricReaders, start_metric_readers};
+
+/// What the node has not told the group yet is told by then when it stops.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// A running node.
 pub(super) struct Node {
@@ -46,6 +53,7 @@ pub(super) struct Node {
     targets: TargetsWatch,
     collector: Arc<Collector>,
     reading: Arc<Reading>,
+    group: Group,
     cluster: ClusterNode,
     membership: Membership,
     gossips: bool,
@@ -53,7 +61,9 @@ pub(super) struct Node {
     serving: Serving,
     extensions: Extensions,
     metric_readers: Option<MetricReaders>,
-    _tending: AbortOnDropHandle<()>,
+    _roll: Roll,
+    /// What goes on beside the parts until the node has stopped.
+    _following: Vec<AbortOnDropHandle<()>>,
     _monitor: Monitor,
 }
 
@@ -67,47 +77,43 @@ impl Node {
         spans: Option<SpanTable>,
     ) -> anyhow::Result<Self> {
         let own = start_own(&settings, clock, started).await?;
+        let ground = own.ground(&settings, clock);
         let mut watching = Watching::new(&own.health, clock);
 
+        let (me, keys, mut group) = join_group(ground).await?;
+        let remembering = Remembering::new(&group, &me, clock);
+        let (content, circuits) = (remembering.content(), remembering.breakers());
+
         let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
-        let flow = start_flow(
-            &settings,
-            &projections,
-            &own.books,
-            clock,
-            &own.registry,
-            &mut watching,
-        )
-        .await?;
-        let covered = cover(&settings, plans, &flow.processors, &mut watching).await;
-        let (port, me, cluster, peers) =
-            enter_cluster(&settings, clock, &own.registry, &covered.share).await?;
+        let listener: Arc<dyn CircuitListener> = circuits.clone();
+        let flow = start_flow(ground, &projections, &mut watching, &listener).await?;
+        let covered = cover(&settings, plans, &flow.processors, &mut watching, &content).await;
+        let (port, cluster, peers) =
+            enter_cluster(ground, (&me, keys), covered.share.ids(), (&mut group, &content)).await?;
         let router = Arc::new(Router::new(flow.ways, projections));
-        let tending = covered.protection.tend();
-        let (collector, reading) = start_reading(
-            &cluster,
-            covered.share,
-            router,
-            &own.books,
-            clock,
-            &own.registry,
-            covered.protection,
-        )?;
+        let mut following = remembering.follow(&flow.processors, &covered.protection, covered.share.given());
+        following.push(covered.protection.tend());
+        let counter = covered.counter(&group, &content, &me);
+        let reads = (covered.share, circuits);
+        let (collector, reading) = start_reading(ground, &cluster, reads, router, covered.protection)?;
         watch_collector(&watching, &collector);
         let cluster = cluster.start(Arc::clone(&reading) as Arc<dyn Collecting>);
         let membership = Membership::new(&cluster.control(), &settings.cluster);
         watch_membership(&watching, &membership);
+        watch_group(&watching, &group.handle());
         let desk = Desk::new(covered.circuits, cluster.control().knowledge());
         own.admin.open(desk.clone());
         let grpc = start_grpc(
             port,
             GrpcParts {
                 control: cluster.control(),
-                targets: covered.targets.receiver(),
+                targets: covered.roll.all(),
                 desk,
                 samplers: flow.processors.samplers(),
                 verifications: flow.processors.verifications(),
+                counter,
                 peers,
+                group: group.service(),
             },
         )
         .await?;
@@ -125,6 +131,7 @@ impl Node {
             targets: covered.targets,
             collector,
             reading,
+            group,
             cluster,
             membership,
             gossips: settings.cluster.gossip.is_some(),
@@ -132,7 +139,8 @@ impl Node {
             serving,
             extensions,
             metric_readers,
-            _tending: tending,
+            _roll: covered.roll,
+            _following: following,
             _monitor: watching.start(),
         })
     }
@@ -161,6 +169,8 @@ impl Node {
         self.serving.stop().await;
         let others = self.cluster.control().status().borrow().others_ready > 0;
         if others {
+            // First, so that somebody leads while the targets change hands.
+            self.group.hand_over(time / 15).await;
             leave(&self.cluster, time / 3).await;
         }
         self.targets.stop().await;
@@ -170,6 +180,7 @@ impl Node {
             // Nobody goes on with its targets: their last readings could end first.
             leave(&self.cluster, Duration::ZERO).await;
         }
+        self.group.handle().flush(LAST_WORDS).await;
         self.reading.flush();
         self.pipelines.stop(now + time * 3 / 5).await;
         self.keepers.stop(now + time * 7 / 10).await;
@@ -179,6 +190,7 @@ impl Node {
             readers.stop().await;
         }
         self.cluster.stop().await;
+        self.group.stop().await;
         self.extensions.stop().await;
         self.grpc.stop().await;
         if let Some(server) = self.own.metrics_server {
@@ -188,55 +200,38 @@ impl Node {
     }
 }
 
-/// The configured targets with what protects them.
-struct Covered {
-    targets: TargetsWatch,
-    share: Share,
-    protection: Arc<Protection>,
-    circuits: Arc<Circuits>,
+/// Who the node is, and its part in the group.
+async fn join_group(ground: Ground<'_>) -> anyhow::Result<(Incarnation, Keyring, Group)> {
+    let cluster = &ground.settings.cluster;
+    let (me, keys) = (identity(cluster, ground.clock)?, keys(cluster)?);
+    let group = start_group(cluster, &me, &keys, ground.clock, ground.registry).await?;
+    Ok((me, keys, group))
 }
 
-/// Finds the targets, which are covered before anything of them is read.
-async fn cover(
-    settings: &Settings,
-    plans: Vec<ReaderPlan>,
-    processors: &Processors,
-    watching: &mut Watching,
-) -> Covered {
-    let activity = Arc::new(Activity::of(&plans));
-    let targets = start_targets(plans.clone()).await;
-    let circuits = Arc::new(Circuits::new(processors.breakers().values().cloned().collect()));
-    let protection = Arc::new(Protection::new(settings, processors, &circuits, &activity));
-    let covers = Arc::clone(&protection);
-    let share = Share::of(targets.receiver(), move |now| covers.cover(now));
-    watch_receivers(watching, &plans, &activity, &share.read());
-    Covered {
-        targets,
-        share,
-        protection,
-        circuits,
-    }
-}
-
-/// Takes the port at which others reach the node, and prepares its part in the cluster.
+/// Takes the port at which others reach the node, and prepares its part in the cluster, whose views the group
+/// numbers.
 async fn enter_cluster(
-    settings: &Settings,
-    clock: &Clock,
-    registry: &Registry,
-    share: &Share,
-) -> anyhow::Result<(GrpcPort, Incarnation, Prepared, Option<PeerService>)> {
-    let port = GrpcPort::take(&settings.cluster.grpc).await?;
-    let me = identity(&settings.cluster, clock)?;
+    ground: Ground<'_>,
+    (me, keys): (&Incarnation, Keyring),
+    targets: watch::Receiver<Arc<[TargetId]>>,
+    (group, content): (&mut Group, &watch::Receiver<Arc<Content>>),
+) -> anyhow::Result<(GrpcPort, Prepared, Option<PeerService>)> {
+    let settings = &ground.settings.cluster;
+    let port = GrpcPort::take(&settings.grpc).await?;
     let (cluster, peers) = open_cluster(Needs {
-        settings: &settings.cluster,
+        settings,
         me: me.clone(),
+        keys,
         grpc_address: port.address.clone(),
-        clock,
-        registry,
-        targets: share.ids(),
+        clock: ground.clock,
+        registry: ground.registry,
+        targets,
+        numbering: Arc::new(ByGroup::new(group, content.clone())),
+        announcement: group.announced(content),
     })
     .await?;
-    Ok((port, me, cluster, peers))
+    group.follow(&cluster);
+    Ok((port, cluster, peers))
 }
 
 /// Hands all targets to others, as far as they take them within `time`, and says goodbye.

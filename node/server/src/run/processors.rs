@@ -14,7 +14,7 @@ use ringwatch_config::settings::{
 };
 use ringwatch_deliver::Signal;
 use ringwatch_frame::{Books, Clock};
-use ringwatch_pipeline::circuit_breaker::{BreakerMetrics, BreakerParts, Breakers};
+use ringwatch_pipeline::circuit_breaker::{BreakerMetrics, BreakerParts, Breakers, CircuitListener};
 use ringwatch_pipeline::rate_limiter::{LimiterMetrics, Limits};
 use ringwatch_pipeline::store::{FileStore, KeeperHandle, StateStore, recall, start_keeper};
 use ringwatch_pipeline::verification::{Verification, VerificationControl, VerificationMetrics};
@@ -57,13 +57,14 @@ impl Keepers {
     }
 }
 
-/// Makes what the pipelines' processors share, and reads what they remembered.
+/// Makes what the pipelines' processors share, and reads what they remembered. `listener` hears of circuits.
 pub(super) async fn start_processors(
     settings: &Settings,
     projections: &Arc<Projections>,
     books: &Arc<Books>,
     clock: &Clock,
     registry: &Registry,
+    listener: Option<&Arc<dyn CircuitListener>>,
 ) -> anyhow::Result<Processors> {
     let mut processors = Processors {
         projections: Arc::clone(projections),
@@ -107,7 +108,8 @@ pub(super) async fn start_processors(
                 processors.keepers.extend(keeper);
             }
             Some(ProcessorSettings::CircuitBreaker(settings)) => {
-                let parts = BreakerParts::new(clock.clone(), breakers.clone());
+                let mut parts = BreakerParts::new(clock.clone(), breakers.clone());
+                parts.listener = listener.cloned();
                 processors.add_breakers(name, settings, parts, &unwritten).await;
             }
             Some(ProcessorSettings::RateLimiter(settings)) => {

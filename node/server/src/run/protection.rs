@@ -1,14 +1,15 @@
 //! Between the collector and the processors that protect databases: breakers first, then limits.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arrow_array::{Array as _, Int64Array, RecordBatch};
-use ringwatch_collect::{FaultKind, Guard, ReaderPlan, ReadingEnd, Refusal, TargetSpec, Targets};
+use ringwatch_catalogue::model::Cadence;
+use ringwatch_collect::{FaultKind, Guard, ReaderPlan, ReadingEnd, Refusal, Targets};
 use ringwatch_config::Settings;
 use ringwatch_frame::{StreamId, TargetId, Tick};
-use ringwatch_pipeline::CoveredTarget;
 use ringwatch_pipeline::circuit_breaker::{Breakers, LOOK, Outcome, Refused};
 use ringwatch_pipeline::rate_limiter::Limits;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -16,7 +17,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::activity::Activity;
 use super::processors::Processors;
+use super::sources::{Sources, shares, sources};
 use crate::circuits::Circuits;
+use crate::remember::Costs;
 
 /// One row of it is one active session.
 const ACTIVITY: &str = "postgresql.activity";
@@ -30,11 +33,11 @@ pub(super) struct Protection {
     limits: Vec<(Sources, Arc<Limits>)>,
     circuits: Arc<Circuits>,
     activity: Arc<Activity>,
+    costs: Arc<Costs>,
+    /// Whether plans are asked for.
+    plans: Arc<AtomicBool>,
     known: RwLock<Known>,
 }
-
-/// The receivers whose pipelines name a processor.
-type Sources = BTreeSet<String>;
 
 /// What is known of the targets.
 #[derive(Default)]
@@ -43,6 +46,8 @@ struct Known {
     engines: HashMap<TargetId, Arc<str>>,
     /// Targets whose active sessions are read.
     with_activity: HashSet<TargetId>,
+    /// Streams for which plans are asked for.
+    of_plans: BTreeSet<String>,
 }
 
 impl Protection {
@@ -65,8 +70,25 @@ impl Protection {
                 .collect(),
             circuits: Arc::clone(circuits),
             activity: Arc::clone(activity),
+            costs: Arc::default(),
+            plans: Arc::new(AtomicBool::new(true)),
             known: RwLock::default(),
         }
+    }
+
+    /// What reading the targets costs.
+    pub(super) fn costs(&self) -> &Arc<Costs> {
+        &self.costs
+    }
+
+    /// Says whether plans are asked for.
+    pub(super) fn plans(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.plans)
+    }
+
+    /// What can be limited at run time.
+    pub(super) fn limits(&self) -> Vec<Arc<Limits>> {
+        self.limits.iter().map(|(_, limits)| Arc::clone(limits)).collect()
     }
 
     /// These are the targets now. A target is covered by the first breaker, and by the first limiter, that is
@@ -143,6 +165,10 @@ impl Guard for Protection {
         if let Some(source) = self.source(target, stream) {
             self.activity.asked(&source);
         }
+        let of_plans = || self.with_known(|known| known.of_plans.contains(stream.name()));
+        if !self.plans.load(Ordering::Acquire) && of_plans() {
+            return Err(Refusal::SwitchedOff);
+        }
         for (at, (_, breakers)) in self.breakers.iter().enumerate() {
             if let Err(refused) = breakers.admit(target, stream, tick, interval, now) {
                 self.give_back(target, stream, at, 0, now);
@@ -175,6 +201,9 @@ impl Guard for Protection {
 
     fn ended(&self, target: &TargetId, stream: &StreamId, end: &ReadingEnd<'_>) {
         let now = Instant::now();
+        if let ReadingEnd::Read { took, .. } | ReadingEnd::Failed { took, .. } = *end {
+            self.costs.took(target, took);
+        }
         let outcome = match *end {
             ReadingEnd::Read { took, rows } => Outcome::Answered {
                 took,
@@ -240,16 +269,6 @@ fn backends(rows: &RecordBatch) -> Option<u64> {
     u64::try_from(sum).ok()
 }
 
-fn sources(settings: &Settings, processor: &str) -> Sources {
-    let pipelines = settings.service.pipelines.values();
-    let naming =
-        pipelines.filter(|pipeline| pipeline.processors.iter().any(|id| id.to_string() == processor));
-    naming
-        .flat_map(|pipeline| &pipeline.receivers)
-        .map(ToString::to_string)
-        .collect()
-}
-
 fn known(targets: &Targets) -> Known {
     let mut known = Known::default();
     for target in targets.iter() {
@@ -265,43 +284,17 @@ fn known(targets: &Targets) -> Known {
                 {
                     known.with_activity.insert(target.id.clone());
                 }
+                let asks = plan
+                    .streams()
+                    .iter()
+                    .filter(|planned| planned.stream.cadence == Cadence::Plans);
+                known
+                    .of_plans
+                    .extend(asks.map(|planned| planned.stream.name.clone()));
             }
         }
     }
     known
-}
-
-/// For each of the processors with these receivers, the targets that are its own.
-fn shares(processors: &[Sources], targets: &Targets) -> Vec<Vec<CoveredTarget>> {
-    let mut shares = vec![Vec::new(); processors.len()];
-    for target in targets.iter() {
-        let reads = |sources: &Sources| {
-            target
-                .readers
-                .iter()
-                .any(|reader| sources.contains(&*reader.source))
-        };
-        let first = processors.iter().position(reads);
-        if let Some(share) = first.and_then(|at| shares.get_mut(at)) {
-            share.push(covered(target));
-        }
-    }
-    shares
-}
-
-fn covered(target: &TargetSpec) -> CoveredTarget {
-    let mut databases: Vec<String> = Vec::new();
-    for reader in &target.readers {
-        let database = reader.plan.database();
-        if !databases.iter().any(|known| known == database) {
-            databases.push(database.to_owned());
-        }
-    }
-    CoveredTarget {
-        id: target.id.clone(),
-        endpoint: target.endpoint.to_string(),
-        databases,
-    }
 }
 
 #[cfg(test)]

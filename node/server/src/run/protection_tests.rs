@@ -11,7 +11,7 @@ use crate::run::receivers::plan_receivers;
 const CONFIG: &str = "
 receivers:
   postgresql/fleet: { username: u, targets: [{ endpoint: \"a:1\" }, { endpoint: \"b:1\" }] }
-  postgresql/free: { username: u, endpoint: \"c:1\" }
+  postgresql/free: { username: u, endpoint: \"c:1\", plans: { interval: 60s } }
   sqlquery/shop:
     driver: postgres
     datasource: postgresql://u@a:1/shop
@@ -29,6 +29,7 @@ service:
       processors: [circuit_breaker/second, rate_limiter]
       exporters: [debug]
     metrics/c: { receivers: [postgresql/free], exporters: [debug] }
+    logs: { receivers: [postgresql/free], exporters: [debug] }
 ";
 
 struct Scene {
@@ -51,7 +52,7 @@ async fn scene() -> Scene {
     let clock = Clock::simulated(Tick::from_unix_nanos(0));
     let (projections, books) = (Arc::new(receivers.projections), Arc::new(Books::default()));
     let registry = prometheus::Registry::new();
-    let processors = start_processors(&settings, &projections, &books, &clock, &registry)
+    let processors = start_processors(&settings, &projections, &books, &clock, &registry, None)
         .await
         .unwrap();
     let circuits = Arc::new(Circuits::new(processors.breakers().values().cloned().collect()));
@@ -239,4 +240,16 @@ fn streams_of_queries_tell_their_receiver() {
     ] {
         assert_eq!(of_query(stream), receiver, "{stream}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn plans_that_are_switched_off_are_not_asked_for() {
+    let scene = scene().await;
+    let ask = |stream| admit(&scene.protection, &target("c:1"), stream);
+    assert_eq!(ask("postgresql.plans"), Ok(()));
+    scene.protection.plans().store(false, Ordering::Release);
+    assert_eq!(ask("postgresql.plans"), Err(Refusal::SwitchedOff));
+    assert_eq!(ask("postgresql.databases"), Ok(()));
+    scene.protection.plans().store(true, Ordering::Release);
+    assert_eq!(ask("postgresql.plans"), Ok(()));
 }

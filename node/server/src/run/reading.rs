@@ -3,32 +3,41 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::Registry;
 use ringwatch_cluster::node::{Collecting, Prepared};
+use ringwatch_cluster::peer::MAX_COMPANION;
 use ringwatch_collect::{Collector, CollectorParts, Fault, FaultKind, Guard, start_collector};
-use ringwatch_frame::{Books, Clock, PendingFrame, TargetId};
+use ringwatch_frame::{PendingFrame, TargetId};
 use tokio_util::sync::CancellationToken;
 
 use super::heritage::Heritage;
+use super::own::Ground;
 use super::ownership::{ByGate, InMemories};
 use super::router::Router;
 use super::share::Share;
+use crate::remember::RememberedBreakers;
 
 const STOPPING: &str = "the node is stopping";
 
 /// Does what the cluster says with the collector, as long as there is one.
 pub(super) struct Reading {
     share: Share,
+    breakers: Arc<RememberedBreakers>,
     heritage: Heritage,
     collector: Mutex<Option<Arc<Collector>>>,
     closing: CancellationToken,
 }
 
 impl Reading {
-    /// Reads `share` with `collector`.
-    pub(super) fn new(share: Share, heritage: Heritage, collector: Arc<Collector>) -> Self {
+    /// Reads `share` with `collector`. `breakers` hear of what is begun and ended.
+    pub(super) fn new(
+        share: Share,
+        breakers: Arc<RememberedBreakers>,
+        heritage: Heritage,
+        collector: Arc<Collector>,
+    ) -> Self {
         Self {
             share,
+            breakers,
             heritage,
             collector: Mutex::new(Some(collector)),
             closing: CancellationToken::new(),
@@ -61,26 +70,24 @@ impl Reading {
 
 /// Starts the collector, which reads nothing before the cluster says so.
 pub(super) fn start_reading(
+    ground: Ground<'_>,
     cluster: &Prepared,
-    share: Share,
+    (share, breakers): (Share, Arc<RememberedBreakers>),
     router: Arc<Router>,
-    books: &Arc<Books>,
-    clock: &Clock,
-    registry: &Registry,
     guard: Arc<dyn Guard>,
 ) -> anyhow::Result<(Arc<Collector>, Arc<Reading>)> {
-    let heritage = Heritage::new(books, cluster.memories(), Arc::clone(&router));
+    let heritage = Heritage::new(ground.books, cluster.memories(), Arc::clone(&router));
     let collector = Arc::new(start_collector(CollectorParts {
-        clock: clock.clone(),
-        books: Arc::clone(books),
-        registry: registry.clone(),
+        clock: ground.clock.clone(),
+        books: Arc::clone(ground.books),
+        registry: ground.registry.clone(),
         ownership: Arc::new(ByGate(cluster.gate())),
         guard,
         succession: Arc::new(InMemories(cluster.memories())),
         sink: router,
         targets: share.read(),
     })?);
-    let reading = Reading::new(share, heritage, Arc::clone(&collector));
+    let reading = Reading::new(share, breakers, heritage, Arc::clone(&collector));
     Ok((collector, Arc::new(reading)))
 }
 
@@ -115,6 +122,7 @@ impl Collecting for Reading {
     }
 
     async fn start(&self, target: &TargetId) {
+        self.breakers.begin(target);
         self.share.add(target);
     }
 
@@ -126,6 +134,21 @@ impl Collecting for Reading {
                 () = self.closing.cancelled() => {}
             }
         }
+        self.breakers.end(target);
+    }
+
+    fn released(&self, target: &TargetId) -> Vec<u8> {
+        let circuits = self.breakers.released(target);
+        // What is too long stays behind, and the group's word counts.
+        if circuits.len() > MAX_COMPANION {
+            Vec::new()
+        } else {
+            circuits
+        }
+    }
+
+    fn received(&self, target: &TargetId, companion: Vec<u8>) {
+        self.breakers.received(target, &companion);
     }
 
     fn deliver(&self, frames: Vec<PendingFrame>) {

@@ -77,6 +77,15 @@ impl Share {
         known.covered.iter().find(|spec| spec.id == *target).cloned()
     }
 
+    /// Says which targets the cluster gave to the node.
+    pub(super) fn given(&self) -> impl Fn(&TargetId) -> bool + Send + 'static {
+        let inner = Arc::clone(&self.inner);
+        move |target| {
+            let known = inner.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.given.contains(target)
+        }
+    }
+
     /// The cluster gave this target to the node.
     pub(super) fn add(&self, target: &TargetId) {
         self.inner.change(|known| {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_collect::{Collector, ReaderPlan, Targets};
-use ringwatch_frame::Clock;
+use ringwatch_frame::{Clock, Tick};
+use ringwatch_state::StateHandle;
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::activity::Activity;
 use super::member::Membership;
 use crate::health::{Condition, Figures, Health, Monitor, Status, Track};
+use crate::telemetry::rfc3339;
 
 /// Components as they are added, and whose figures are looked at from time to time.
 pub(super) struct Watching {
@@ -55,6 +57,53 @@ impl Watching {
 pub(super) fn watch_membership(health: &Watching, membership: &Membership) {
     let membership = membership.clone();
     health.watch("cluster", move || membership.condition());
+}
+
+/// Without a quorum the node goes on with what it has, and says so; without a group there is nothing yet.
+pub(super) fn watch_group(health: &Watching, handle: &StateHandle) {
+    let handle = handle.clone();
+    let standing = handle.standing();
+    health.watch("group", move || {
+        let standing = standing.borrow().clone();
+        let (digest, records, bytes, time) =
+            handle.read(|machine| (machine.digest(), machine.count(), machine.bytes(), machine.time()));
+        let condition = Condition::well(json!({
+            "role": standing.role.name(),
+            "leader": standing.leader,
+            "term": standing.term,
+            "quorum": standing.quorum,
+            "voters": standing.voters,
+            "learners": standing.learners,
+            "missing": standing.missing,
+            "commit": standing.commit,
+            "applied": standing.applied,
+            "records": records,
+            "bytes": bytes,
+            "digest": format!("{digest:016x}"),
+            "last_change": (time > 0).then(|| rfc3339(Tick::from_unix_nanos(time))),
+        }));
+        if let Some(failed) = standing.failed {
+            condition.because(Status::Degraded, failed)
+        } else if !standing.founded {
+            let waiting = standing
+                .waiting
+                .unwrap_or_else(|| "the group has not begun".to_owned());
+            condition.waiting(Some(waiting))
+        } else if !standing.quorum {
+            condition.because(Status::Degraded, no_quorum(&standing.missing))
+        } else {
+            condition
+        }
+    });
+}
+
+fn no_quorum(missing: &[String]) -> String {
+    let what = "the group has no quorum: what is remembered stays in force, and nothing is changed";
+    if missing.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}; missing voters: {}", missing.join(", "))
+    }
 }
 
 /// A target that is down is no fault of the node: it is shown, not judged.

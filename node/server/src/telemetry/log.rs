@@ -51,7 +51,18 @@ pub(crate) fn start_telemetry(
     };
     // Libraries speak of themselves only when something is wrong: a log is read for what the node does.
     let quiet = level.min(LevelFilter::WARN);
-    let ours = |level| Targets::new().with_default(quiet).with_target("ringwatch", level);
+    // What openraft takes for an error is a peer that is away; what matters of the group we say ourselves.
+    let raft = if level >= LevelFilter::DEBUG {
+        quiet
+    } else {
+        LevelFilter::OFF
+    };
+    let ours = |level| {
+        Targets::new()
+            .with_default(quiet)
+            .with_target("openraft", raft)
+            .with_target("ringwatch", level)
+    };
     let log = match settings.logs.encoding {
         LogEncoding::Json => {
             let fields = settings.logs.initial_fields.clone().into_iter().collect();

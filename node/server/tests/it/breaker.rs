@@ -171,15 +171,17 @@ fn without_a_token_nobody_does_and_is_told_what_to_set() {
 
 #[test]
 fn a_question_about_a_target_of_another_node_is_passed_on() {
-    let [a, b] = free_udp_ports();
+    let [a, b, c] = free_udp_ports();
     let targets = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18];
     let cluster = |port: u16| {
-        format!(", gossip: {{ listen: 127.0.0.1:{port}, seeds: [\"127.0.0.1:{a}\", \"127.0.0.1:{b}\"] }}")
+        format!(", gossip: {{ listen: 127.0.0.1:{port}, seeds: [\"127.0.0.1:{a}\", \"127.0.0.1:{c}\"] }}")
     };
     let token = "{ token: s3cret }";
     let first = launch("n1", cluster(a), &targets, token);
     let second = launch("n2", cluster(b), &targets, token);
-    wait_agreed(&[&first, &second], &[("n1", "READY"), ("n2", "READY")]);
+    let third = launch("n3", cluster(c), &targets, token);
+    let ready = ["n1", "n2", "n3"].map(|node| (node, "READY"));
+    wait_agreed(&[&first, &second, &third], &ready);
     let all = list(&first);
     assert_eq!(all.len(), targets.len(), "{all:?}");
     let of = |owner: &str| all.iter().find(|breaker| breaker["owner"] == owner).unwrap();
@@ -202,15 +204,24 @@ fn a_question_about_a_target_of_another_node_is_passed_on() {
         (status, &body["state"], &body["owner"]),
         (200, &"CLOSED".into(), &"n2".into())
     );
+    // It stays open when its owner dies: whoever is the owner next goes on where the circuit was.
+    let again = json(&first, &["open", target]);
+    assert_eq!(again["state"], "OPEN");
+    first.wait("all to know of it", || {
+        [&first, &third].iter().all(|node| {
+            let (_, metrics) = get(node.metrics, "/metrics").unwrap();
+            let open = metrics.lines().find(|line| {
+                line.starts_with("circuit_breaker_state{") && line.contains(&format!("\"{target}\""))
+            });
+            open.is_some_and(|line| line.contains("state=\"open\""))
+        })
+    });
     second.kill();
-    first.wait("n2 to be left out", || {
+    first.wait("another owner with the open circuit", || {
         let left = list(&first);
-        !left.is_empty() && left.iter().all(|breaker| breaker["owner"] == "n1")
+        let found = left.iter().find(|breaker| breaker["target_id"] == target);
+        found.is_some_and(|breaker| breaker["owner"] != "n2" && breaker["state"] == "OPEN")
     });
     let done = ask(&first, &["reset", target]);
-    assert!(
-        !done.status.success(),
-        "nobody answers for it: {}",
-        text(&done.stdout)
-    );
+    assert!(done.status.success(), "{}", text(&done.stderr));
 }

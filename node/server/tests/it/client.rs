@@ -46,15 +46,16 @@ fn a_cluster_of_one_answers_the_command_line() {
         (&me["grpc_address"], &me["gossip_address"]),
         (&grpc.into(), &"".into())
     );
-    assert_eq!(me["raft_role"], "NONE");
+    assert_eq!(me["raft_role"], "LEADER");
+    assert_eq!(members["view"], 1, "the first view of a group of one");
     assert!(me["since"].as_str().unwrap().ends_with('Z'), "{me}");
 
     let targets = json(node.grpc, &["targets"]).unwrap();
     let target = &targets["targets"][0];
     assert_eq!((&target["owner"], &target["standby"]), (&"n1".into(), &"".into()));
     assert_eq!(
-        (&target["labels"]["team"], &target["weight"]),
-        (&"billing".into(), &1.0.into())
+        (&target["labels"]["team"], &target["pin"]),
+        (&"billing".into(), &"NOT_PINNED".into())
     );
     assert_eq!(target["epoch"], members["view"]);
     let id = target["target_id"].as_str().unwrap();

@@ -74,11 +74,11 @@ fn ready_all<'a>(ids: &[&'a str]) -> Vec<(&'a str, &'static str)> {
 
 #[test]
 fn three_nodes_meet_share_the_targets_and_say_the_same() {
-    let [a, b, c] = free_udp_ports();
-    let nodes = [("n1", a), ("n2", b), ("n3", c)].map(|(id, port)| launch(id, port, &[a, b, c]));
+    let nodes = launch_three();
     let all: Vec<&Node> = nodes.iter().collect();
     nodes.iter().for_each(Node::wait_ready);
     let counts = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
+    nodes[0].wait("one leader", || leader(&all).is_some());
     assert!(
         counts.iter().all(|owned| *owned > 0),
         "everybody has some: {counts:?}"
@@ -131,11 +131,32 @@ fn three_nodes_meet_share_the_targets_and_say_the_same() {
     }
 }
 
+/// The fewest nodes that make a cluster.
+pub fn launch_three() -> [Node; 3] {
+    let [a, b, c] = free_udp_ports();
+    [("n1", a), ("n2", b), ("n3", c)].map(|(id, port)| launch(id, port, &[a, b, c]))
+}
+
+/// The name of the member that leads, if all nodes name the same.
+fn leader(nodes: &[&Node]) -> Option<String> {
+    let mut leaders = nodes.iter().map(|node| {
+        let answer = json(node.grpc, &["members"])?;
+        let members = answer["members"].as_array()?;
+        let mut leads = members.iter().filter(|member| member["raft_role"] == "LEADER");
+        let leader = leads.next()?["node_id"].as_str()?.to_owned();
+        leads.next().is_none().then_some(leader)
+    });
+    let first = leaders.next()??;
+    leaders
+        .all(|leader| leader.as_ref() == Some(&first))
+        .then_some(first)
+}
+
 #[test]
 fn a_drained_node_hands_everything_over_and_takes_its_share_again() {
-    let [a, b] = free_udp_ports();
-    let (first, second) = (launch("n1", a, &[a, b]), launch("n2", b, &[a, b]));
-    let before = wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    let [first, second, third] = launch_three();
+    let all = [&first, &second, &third];
+    let before = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
     assert!(before[1] > 0, "{before:?}");
 
     // The one that is asked is not the one that is drained.
@@ -146,20 +167,20 @@ fn a_drained_node_hands_everything_over_and_takes_its_share_again() {
         shown.ends_with("n2 is DRAINING and has handed over all its targets\n"),
         "{shown}"
     );
-    let counts = wait_agreed(&[&first, &second], &[("n1", "READY"), ("n2", "DRAINING")]);
-    assert_eq!(counts, [TARGETS.len() as u64, 0]);
+    let states = [("n1", "READY"), ("n2", "DRAINING"), ("n3", "READY")];
+    assert_eq!(wait_agreed(&all, &states)[1], 0);
 
     let done = ask(second.grpc, &["drain", "n2", "--undo"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     second.wait("its share", || owned(&second) == Some(before[1]));
-    assert_eq!(wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"])), before);
+    assert_eq!(wait_agreed(&all, &ready_all(&["n1", "n2", "n3"])), before);
 }
 
 #[test]
 fn a_drain_that_is_undone_at_once_leaves_no_target_alone() {
-    let [a, b] = free_udp_ports();
-    let (first, second) = (launch("n1", a, &[a, b]), launch("n2", b, &[a, b]));
-    let before = wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    let [first, second, third] = launch_three();
+    let all = [&first, &second, &third];
+    let before = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
     for args in [
         &["drain", "n2", "--no-wait"][..],
         &["drain", "n2", "--undo", "--no-wait"],
@@ -167,19 +188,13 @@ fn a_drain_that_is_undone_at_once_leaves_no_target_alone() {
         let done = ask(second.grpc, args);
         assert!(done.status.success(), "{}", text(&done.stderr));
     }
-    let after = wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    let after = wait_agreed(&all, &ready_all(&["n1", "n2", "n3"]));
     assert_eq!(after, before);
 }
 
 #[test]
 fn a_node_that_is_told_to_stop_leaves_and_one_that_is_killed_is_replaced() {
-    let [a, b, c] = free_udp_ports();
-    let all = [a, b, c];
-    let (first, second, third) = (
-        launch("n1", a, &all),
-        launch("n2", b, &all),
-        launch("n3", c, &all),
-    );
+    let [first, second, third] = launch_three();
     wait_agreed(&[&first, &second, &third], &ready_all(&["n1", "n2", "n3"]));
     third.kill();
     wait_agreed(
@@ -215,17 +230,22 @@ fn a_node_whose_seeds_are_dead_waits_and_says_for_what() {
     assert_eq!(get(node.health, "/health/live").unwrap().0, 200);
     assert_eq!(get(node.health, "/health").unwrap().0, 200);
     assert_eq!(members(&node), [("n1".into(), "JOINING".into(), 0)]);
-    // The seed comes after all.
+    // The seed comes after all. Two are no group yet, which needs three voters.
     let seed = launch("n2", dead, &[dead]);
+    node.wait("the reason", || {
+        get(node.health, "/health/ready")
+            .is_some_and(|(status, body)| status == 503 && body.contains("2 of 3"))
+    });
+    let third = launch("n3", free_udp_ports::<1>()[0], &[dead]);
     node.wait_ready();
-    wait_agreed(&[&node, &seed], &ready_all(&["n1", "n2"]));
+    wait_agreed(&[&node, &seed, &third], &ready_all(&["n1", "n2", "n3"]));
 }
 
 #[test]
 fn a_second_node_of_the_same_name_is_refused_with_one_clear_line() {
     let [a, b] = free_udp_ports();
     let first = launch("n1", a, &[a]);
-    first.wait_ready();
+    first.wait("itself", || members(&first).len() == 1);
     let second = launch("n1", b, &[a]);
     let log = second.log_file();
     assert_eq!(second.ended(), Some(1));
@@ -238,9 +258,8 @@ fn a_second_node_of_the_same_name_is_refused_with_one_clear_line() {
 
 #[tokio::test]
 async fn a_drain_is_handed_on_once_and_strangers_have_no_say() {
-    let [a, b] = free_udp_ports();
-    let (first, second) = (launch("n1", a, &[a, b]), launch("n2", b, &[a, b]));
-    wait_agreed(&[&first, &second], &ready_all(&["n1", "n2"]));
+    let [first, second, third] = launch_three();
+    wait_agreed(&[&first, &second, &third], &ready_all(&["n1", "n2", "n3"]));
     let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", first.grpc)).unwrap();
     let channel = endpoint.connect().await.unwrap();
     let mut handed_on = Request::new(DrainRequest {

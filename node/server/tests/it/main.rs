@@ -19,6 +19,7 @@ mod debugging;
 mod deployment;
 mod node;
 mod ports;
+mod runtime;
 mod sampler;
 mod telemetry;
 mod watch;

@@ -217,7 +217,8 @@ async fn a_node_that_waits_for_its_seeds_does_not_serve() {
     let [mine, dead] = free_udp_ports();
     let node = launch("n1", mine, &[dead]);
     node.wait("the reason", || {
-        get(node.health, "/health/ready").is_some_and(|(status, _)| status == 503)
+        get(node.health, "/health/ready")
+            .is_some_and(|(status, body)| status == 503 && body.contains("waiting for seeds"))
     });
     let mut health = HealthClient::new(channel(&node).await);
     for service in [
@@ -225,6 +226,8 @@ async fn a_node_that_waits_for_its_seeds_does_not_serve() {
         "ringwatch.v1.Cluster",
         "ringwatch.v1.Breakers",
         "ringwatch.v1.Sampler",
+        "ringwatch.v1.Runtime",
+        "ringwatch.v1.Backup",
     ] {
         let service = service.to_owned();
         let answer = health

@@ -35,6 +35,11 @@ fn a_sampler_is_shown_and_set_by_hand() {
     let set = &json(&["set-rate", "2.5", "--cache-size", "77"])["samplers"][0];
     assert_eq!(set["default_rate"], 2.5);
     assert_eq!(json(&["show"])["samplers"][0]["default_rate"], 2.5);
+    assert_eq!(
+        json(&["set-rate", "default"])["samplers"][0]["default_rate"],
+        10.0
+    );
+    json(&["set-rate", "2.5"]);
     let table = text(&ask(&["show"]).stdout);
     assert!(
         table.contains("adaptive_sampler: rate 2.5 %") && table.contains("slow"),
@@ -63,6 +68,10 @@ fn a_sampler_is_shown_and_set_by_hand() {
         note.contains("ringwatch.yaml:") && note.contains("`mean_exec_tim`"),
         "what `validate` notes is in the log too: {note}"
     );
+    metrics_are_offered(&node);
+}
+
+fn metrics_are_offered(node: &Node) {
     let (_, metrics) = get(node.metrics, "/metrics").unwrap();
     for name in [
         "adaptive_sampler_records_processed_total",

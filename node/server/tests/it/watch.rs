@@ -43,8 +43,9 @@ fn wait_line(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) {
 
 #[test]
 fn watch_shows_the_members_and_then_each_change() {
-    let [a, b] = free_udp_ports();
+    let [a, b, c, d] = free_udp_ports();
     let first = launch("n1", a, &[a]);
+    let _others = [launch("n2", b, &[a]), launch("n3", c, &[a])];
     first.wait_ready();
     let address = format!("127.0.0.1:{}", first.grpc);
     let watch = |more: &[&str]| {
@@ -69,16 +70,16 @@ fn watch_shows_the_members_and_then_each_change() {
         let answer: Value = serde_json::from_str(line).unwrap();
         answer["members"].as_array().unwrap().len()
     };
-    assert_eq!(members(&told.recv_timeout(PATIENCE).unwrap()), 1);
+    assert_eq!(members(&told.recv_timeout(PATIENCE).unwrap()), 3);
 
-    let second = launch("n2", b, &[a]);
-    wait_line(&shown, |line| line.contains("  n2 came, "));
+    let fourth = launch("n4", d, &[a]);
+    wait_line(&shown, |line| line.contains("  n4 came, "));
     wait_line(&shown, |line| {
-        line.contains("  n2 ") && line.contains(" -> READY")
+        line.contains("  n4 ") && line.contains(" -> READY")
     });
-    wait_line(&told, |line| members(line) == 2);
-    assert_eq!(second.stop(), Some(0));
-    wait_line(&shown, |line| line.ends_with("  n2 left"));
+    wait_line(&told, |line| members(line) == 4);
+    assert_eq!(fourth.stop(), Some(0));
+    wait_line(&shown, |line| line.ends_with("  n4 left"));
 
     kill_process(Pid::from_child(&table), Signal::INT).unwrap();
     assert_eq!(table.wait().unwrap().code(), Some(0), "Ctrl-C is a good end");

@@ -8,7 +8,7 @@ use ringwatch_proto::v1::breakers_client::BreakersClient;
 use serde::Serialize;
 use tonic::transport::Channel;
 
-use super::client::{self, converse};
+use super::client::{self, converse, signed};
 use super::text::show;
 use crate::cli::BreakerCommand;
 
@@ -43,7 +43,7 @@ async fn ask(what: &BreakerCommand) -> anyhow::Result<()> {
             let wanted = v1::ResetBreakerRequest {
                 target: target.clone(),
             };
-            let asked = node.ask(async |node| node.reset_breaker(wanted).await);
+            let asked = node.ask(async |node| node.reset_breaker(signed(wanted)).await);
             let breaker = asked.await?;
             show(client, &json::breaker(&breaker), || table::breaker(&breaker))
         }
@@ -53,7 +53,7 @@ async fn ask(what: &BreakerCommand) -> anyhow::Result<()> {
                 target: target.clone(),
                 r#for: time.and_then(|time| prost_types::Duration::try_from(*time).ok()),
             };
-            let asked = node.ask(async |node| node.open_breaker(wanted).await);
+            let asked = node.ask(async |node| node.open_breaker(signed(wanted)).await);
             let breaker = asked.await?;
             show(client, &json::breaker(&breaker), || table::breaker(&breaker))
         }

@@ -48,6 +48,10 @@ fn differences(before: &v1::Member, after: &v1::Member) -> Vec<String> {
             after.state().as_str_name(),
         ));
     }
+    if before.raft_role != after.raft_role {
+        let (before, after) = (before.raft_role(), after.raft_role());
+        all.push(changed("", before.as_str_name(), after.as_str_name()));
+    }
     let numbers = [
         ("owns ", before.owned_targets, after.owned_targets),
         ("stands by for ", before.standby_targets, after.standby_targets),
@@ -99,6 +103,7 @@ mod tests {
         );
         let mut restarted = member("b", v1::State::Joining, 1);
         restarted.generation = 9;
+        restarted.raft_role = v1::RaftRole::Leader.into();
         let after = answer(
             8,
             vec![
@@ -111,7 +116,7 @@ mod tests {
             changes(&before, &after),
             [
                 "a owns 2 -> 3",
-                "b restarted, READY -> JOINING",
+                "b restarted, READY -> JOINING, RAFT_ROLE_UNSPECIFIED -> LEADER",
                 "c left",
                 "d came, JOINING",
                 "view 7 -> 8",

@@ -8,6 +8,7 @@ use ringwatch_proto::v1::State;
 
 use super::{Node, json};
 use crate::cli::{Client, Output};
+use crate::commands::client::signed;
 use crate::commands::say;
 use crate::commands::text::plain;
 
@@ -15,7 +16,7 @@ use crate::commands::text::plain;
 pub(super) async fn drain(client: &Client, wanted: v1::DrainRequest, wait: bool) -> anyhow::Result<()> {
     let mut node = Node::connect(&client.address).await?;
     let (name, undo) = (plain(&wanted.node_id), wanted.undo);
-    let asked = node.ask(async |node| node.drain(wanted).await);
+    let asked = node.ask(async |node| node.drain(signed(wanted)).await);
     let mut answer = asked.await?;
     let mut progress = Progress::new(client.output);
     if wait {

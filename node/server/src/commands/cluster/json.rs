@@ -29,6 +29,8 @@ struct Member<'a> {
     standby_targets: u32,
     raft_role: &'static str,
     since: Option<String>,
+    dataset_version: u64,
+    dataset_drift: bool,
 }
 
 pub(super) fn members(answer: &v1::ListMembersResponse) -> Members<'_> {
@@ -52,6 +54,8 @@ fn member(member: &v1::Member) -> Member<'_> {
         standby_targets: member.standby_targets,
         raft_role: member.raft_role().as_str_name(),
         since: member.since.as_ref().and_then(time),
+        dataset_version: member.dataset_version,
+        dataset_drift: member.dataset_drift,
     }
 }
 
@@ -105,6 +109,7 @@ pub(super) struct Target<'a> {
     weight: f64,
     labels: BTreeMap<&'a str, &'a str>,
     breaker: &'a str,
+    pin: &'static str,
 }
 
 pub(super) fn targets(answer: &v1::ListTargetsResponse) -> Targets<'_> {
@@ -126,6 +131,70 @@ pub(super) fn target(target: &v1::Target) -> Target<'_> {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect(),
         breaker: &target.breaker,
+        pin: target.pin().as_str_name(),
+    }
+}
+
+/// `MoveTargetResponse`.
+#[derive(Serialize)]
+pub(super) struct Moved<'a> {
+    target_id: &'a str,
+    node_id: &'a str,
+    from: &'a str,
+}
+
+pub(super) fn moved(answer: &v1::MoveTargetResponse) -> Moved<'_> {
+    Moved {
+        target_id: &answer.target_id,
+        node_id: &answer.node_id,
+        from: &answer.from,
+    }
+}
+
+/// `RebalanceResponse`.
+#[derive(Serialize)]
+pub(super) struct Rebalanced<'a> {
+    dry_run: bool,
+    moves: Vec<Move<'a>>,
+    before: Vec<Load<'a>>,
+    after: Vec<Load<'a>>,
+}
+
+#[derive(Serialize)]
+struct Move<'a> {
+    target_id: &'a str,
+    from: &'a str,
+    to: &'a str,
+    weight: f64,
+}
+
+#[derive(Serialize)]
+struct Load<'a> {
+    node_id: &'a str,
+    load: f64,
+    targets: u32,
+}
+
+pub(super) fn rebalanced(answer: &v1::RebalanceResponse) -> Rebalanced<'_> {
+    let moves = answer.moves.iter().map(|one| Move {
+        target_id: &one.target_id,
+        from: &one.from,
+        to: &one.to,
+        weight: one.weight,
+    });
+    Rebalanced {
+        dry_run: answer.dry_run,
+        moves: moves.collect(),
+        before: answer.before.iter().map(load).collect(),
+        after: answer.after.iter().map(load).collect(),
+    }
+}
+
+fn load(load: &v1::Load) -> Load<'_> {
+    Load {
+        node_id: &load.node_id,
+        load: load.load,
+        targets: load.targets,
     }
 }
 
@@ -162,6 +231,7 @@ mod tests {
                     seconds: 1_700_000_000,
                     nanos: 5_000_000,
                 }),
+                dataset_version: 4,
                 ..v1::Member::default()
             }],
         };
@@ -170,13 +240,14 @@ mod tests {
             text,
             "{\"cluster\":\"c\",\"view\":281474976710655,\"answered_by\":\"n1\",\"members\":[{\"node_id\":\"\",\
              \"state\":\"READY\",\"grpc_address\":\"\",\"gossip_address\":\"\",\"version\":\"\",\"generation\":0,\
-             \"owned_targets\":0,\"standby_targets\":0,\"raft_role\":\"NONE\",\"since\":\"2023-11-14T22:13:20.005Z\"}]}"
+             \"owned_targets\":0,\"standby_targets\":0,\"raft_role\":\"NONE\",\"since\":\"2023-11-14T22:13:20.005Z\",\
+             \"dataset_version\":4,\"dataset_drift\":false}]}"
         );
         let text = serde_json::to_string(&target(&v1::Target::default())).unwrap();
         assert_eq!(
             text,
             "{\"target_id\":\"\",\"engine\":\"\",\"owner\":\"\",\"standby\":\"\",\"epoch\":0,\"weight\":0.0,\
-             \"labels\":{},\"breaker\":\"\"}"
+             \"labels\":{},\"breaker\":\"\",\"pin\":\"PIN_UNSPECIFIED\"}"
         );
     }
 }

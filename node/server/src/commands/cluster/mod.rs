@@ -3,6 +3,7 @@
 mod changes;
 mod drain;
 mod json;
+mod moves;
 mod table;
 mod watch;
 
@@ -16,7 +17,7 @@ use crate::cli::ClusterCommand;
 
 type Node = client::Node<ClusterClient<Channel>>;
 
-/// `ringwatch cluster members|ring|targets|locate|watch|drain`.
+/// `ringwatch cluster members|ring|targets|locate|watch|drain|move|rebalance`.
 pub(crate) fn cluster(what: &ClusterCommand) -> anyhow::Result<()> {
     converse(ask(what))
 }
@@ -63,5 +64,7 @@ async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
             };
             drain::drain(client, wanted, !*no_wait).await
         }
+        ClusterCommand::Move { target, node, client } => moves::move_target(client, target, node).await,
+        ClusterCommand::Rebalance { dry_run, client } => moves::rebalance(client, *dry_run).await,
     }
 }

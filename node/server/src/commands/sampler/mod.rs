@@ -7,9 +7,9 @@ use ringwatch_proto::v1;
 use ringwatch_proto::v1::sampler_client::SamplerClient;
 use tonic::transport::Channel;
 
-use super::client::{self, converse};
+use super::client::{self, converse, signed};
 use super::text::show;
-use crate::cli::SamplerCommand;
+use crate::cli::{Rate, SamplerCommand};
 
 type Node = client::Node<SamplerClient<Channel>>;
 
@@ -34,10 +34,14 @@ async fn ask(what: &SamplerCommand) -> anyhow::Result<()> {
             let mut node = Node::connect(&client.address).await?;
             let wanted = v1::SetRateRequest {
                 name: name.clone().unwrap_or_default(),
-                rate: Some(*rate),
+                rate: match rate {
+                    Rate::Default => None,
+                    Rate::Percent(rate) => Some(*rate),
+                },
+                reset: *rate == Rate::Default,
                 cache_size: *cache_size,
             };
-            let asked = node.ask(async |node| node.set_rate(wanted).await);
+            let asked = node.ask(async |node| node.set_rate(signed(wanted)).await);
             (client, asked.await?)
         }
     };

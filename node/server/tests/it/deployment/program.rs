@@ -49,7 +49,7 @@ pub(super) fn faults(files: &Files) -> Vec<String> {
 pub(super) fn start_with_placeholders(files: &Files) -> String {
     let pod = Pod::new(files, |_, placeholder| placeholder.into());
     let mut child = pod
-        .program(&free_ports().0)
+        .program(&Ports::free().settings(""))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -231,56 +231,99 @@ impl Drop for Running {
     }
 }
 
-/// Settings that put every listener on a free port of this machine, without seeds; and the port of the health
-/// check.
-fn free_ports() -> (Vec<String>, u16) {
-    let listeners: [TcpListener; 4] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let [gossip, grpc, health, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
-    let sets = vec![
-        format!("cluster.gossip.listen=127.0.0.1:{gossip}"),
-        format!("cluster.gossip.advertise=127.0.0.1:{gossip}"),
-        "cluster.gossip.seeds=[]".into(),
-        format!("cluster.grpc.listen=127.0.0.1:{grpc}"),
-        format!("cluster.grpc.advertise=127.0.0.1:{grpc}"),
-        format!("extensions.health_check.endpoint=127.0.0.1:{health}"),
-        format!("service.telemetry.metrics.address=127.0.0.1:{metrics}"),
-    ];
-    (sets, health)
+/// The listeners of one node of the stateful set on this machine.
+struct Ports {
+    gossip: u16,
+    grpc: u16,
+    health: u16,
+    metrics: u16,
 }
 
-/// Starts the node on free ports, alone, and asks what the probes ask.
-fn probes_are_answered(files: &Files, pod: &Pod, settings: &Value, found: &mut Vec<String>) {
-    let (mut sets, health) = free_ports();
-    sets.push("exporters.otlp.endpoint=127.0.0.1:1".into());
-    for name in at(settings, "/receivers").as_object().unwrap().keys() {
-        sets.push(format!("receivers.{name}.targets=[{{ endpoint: 127.0.0.1:1 }}]"));
+impl Ports {
+    fn free() -> Self {
+        let listeners: [TcpListener; 4] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [gossip, grpc, health, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
+        Self {
+            gossip,
+            grpc,
+            health,
+            metrics,
+        }
     }
-    let log = pod.folder.path().join("log");
-    let child = pod
-        .program(&sets)
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let mut node = Running(child);
-    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        let path = text(&files.container(), &format!("/{probe}/httpGet/path"));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = get(health, &path).map(|(status, _)| status);
-            let ended = node.0.try_wait().unwrap().is_some();
-            if answer == Some(200) {
-                break;
+
+    /// Settings that put every listener there, among nodes that take gossip at `seeds`.
+    fn settings(&self, seeds: &str) -> Vec<String> {
+        let Self {
+            gossip,
+            grpc,
+            health,
+            metrics,
+        } = self;
+        vec![
+            format!("cluster.gossip.listen=127.0.0.1:{gossip}"),
+            format!("cluster.gossip.advertise=127.0.0.1:{gossip}"),
+            format!("cluster.gossip.seeds=[{seeds}]"),
+            format!("cluster.grpc.listen=127.0.0.1:{grpc}"),
+            format!("cluster.grpc.advertise=127.0.0.1:{grpc}"),
+            format!("extensions.health_check.endpoint=127.0.0.1:{health}"),
+            format!("service.telemetry.metrics.address=127.0.0.1:{metrics}"),
+        ]
+    }
+}
+
+/// Starts as many nodes as vote, on free ports, and asks each what the probes ask.
+fn probes_are_answered(files: &Files, pod: &Pod, settings: &Value, found: &mut Vec<String>) {
+    let all: [Ports; 3] = std::array::from_fn(|_| Ports::free());
+    let seeds = all.iter().map(|ports| format!("127.0.0.1:{}", ports.gossip));
+    let seeds = seeds.collect::<Vec<_>>().join(", ");
+    let mut nodes: Vec<_> = all
+        .iter()
+        .enumerate()
+        .map(|(number, ports)| {
+            let mut sets = ports.settings(&seeds);
+            let folder = pod.folder.path().join(format!("node-{number}"));
+            sets.push(format!("cluster.node_id=ringwatch-{number}"));
+            sets.push(format!("cluster.data_dir={}", folder.display()));
+            sets.push("exporters.otlp.endpoint=127.0.0.1:1".into());
+            for name in at(settings, "/receivers").as_object().unwrap().keys() {
+                sets.push(format!("receivers.{name}.targets=[{{ endpoint: 127.0.0.1:1 }}]"));
             }
-            // A node that starts does not answer, or says that it is not ready.
-            if ended || !matches!(answer, None | Some(503)) || Instant::now() > deadline {
-                let log = std::fs::read_to_string(&log).unwrap();
+            let log = pod.folder.path().join(format!("log-{number}"));
+            let child = pod
+                .program(&sets)
+                .stdout(Stdio::null())
+                .stderr(std::fs::File::create(&log).unwrap())
+                .spawn()
+                .unwrap();
+            (Running(child), log)
+        })
+        .collect();
+    for (ports, (node, log)) in all.iter().zip(&mut nodes) {
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let path = text(&files.container(), &format!("/{probe}/httpGet/path"));
+            if let Some(answer) = unanswered(node, ports.health, &path) {
+                let log = std::fs::read_to_string(&*log).unwrap();
                 found.push(format!(
                     "{probe}: {path} is answered with {answer:?}; the node's log: {log}"
                 ));
-                break;
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// What a probe is answered with, if that is not a yes in time.
+fn unanswered(node: &mut Running, health: u16, path: &str) -> Option<Option<u16>> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = get(health, path).map(|(status, _)| status);
+        let ended = node.0.try_wait().unwrap().is_some();
+        if answer == Some(200) {
+            return None;
+        }
+        // A node that starts does not answer, or says that it is not ready.
+        if ended || !matches!(answer, None | Some(503)) || Instant::now() > deadline {
+            return Some(answer);
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

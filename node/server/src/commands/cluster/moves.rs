@@ -1,0 +1,137 @@
+//! `ringwatch cluster move|rebalance`: which member has which target.
+
+use std::fmt::Write as _;
+
+use ringwatch_proto::v1;
+
+use super::{Node, json};
+use crate::cli::Client;
+use crate::commands::client::signed;
+use crate::commands::text::{aligned, plain, show};
+
+/// Keeps a target on a member; `auto`: where the ring says.
+pub(super) async fn move_target(client: &Client, target: &str, node: &str) -> anyhow::Result<()> {
+    let wanted = v1::MoveTargetRequest {
+        target_id: target.to_owned(),
+        node_id: if node == "auto" {
+            String::new()
+        } else {
+            node.to_owned()
+        },
+    };
+    let mut asked = Node::connect(&client.address).await?;
+    let answer = asked
+        .ask(async |node| node.move_target(signed(wanted)).await)
+        .await?;
+    show(client, &json::moved(&answer), || moved(&answer))
+}
+
+/// Makes the loads of the members alike, or shows how.
+pub(super) async fn rebalance(client: &Client, dry_run: bool) -> anyhow::Result<()> {
+    let wanted = v1::RebalanceRequest { dry_run };
+    let mut asked = Node::connect(&client.address).await?;
+    let answer = asked
+        .ask(async |node| node.rebalance(signed(wanted)).await)
+        .await?;
+    show(client, &json::rebalanced(&answer), || rebalanced(&answer))
+}
+
+fn moved(answer: &v1::MoveTargetResponse) -> String {
+    let (target, node) = (plain(&answer.target_id), plain(&answer.node_id));
+    if answer.from == answer.node_id || answer.from.is_empty() {
+        format!("{target} is with {node}\n")
+    } else {
+        format!("{target} goes from {} to {node}\n", plain(&answer.from))
+    }
+}
+
+/// The moves, and the loads before and after them.
+fn rebalanced(answer: &v1::RebalanceResponse) -> String {
+    let mut text = String::new();
+    if answer.moves.is_empty() {
+        text.push_str("no move would make the loads of the members more alike\n\n");
+    } else {
+        let rows: Vec<_> = answer
+            .moves
+            .iter()
+            .map(|one| {
+                [
+                    plain(&one.target_id),
+                    plain(&one.from),
+                    plain(&one.to),
+                    load(one.weight),
+                ]
+            })
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}", aligned(["TARGET", "FROM", "TO", "LOAD"], &rows));
+    }
+    let row = |before: &v1::Load| {
+        let after = answer.after.iter().find(|after| after.node_id == before.node_id);
+        [
+            plain(&before.node_id),
+            load(before.load),
+            before.targets.to_string(),
+            after.map_or_else(String::new, |after| load(after.load)),
+            after.map_or_else(String::new, |after| after.targets.to_string()),
+        ]
+    };
+    let rows: Vec<_> = answer.before.iter().map(row).collect();
+    let head = ["NODE", "LOAD BEFORE", "TARGETS", "LOAD AFTER", "TARGETS"];
+    text.push_str(&aligned(head, &rows));
+    if answer.dry_run && !answer.moves.is_empty() {
+        text.push_str("\nnothing was moved: this was a dry run\n");
+    }
+    text
+}
+
+/// Milliseconds of query time per second.
+fn load(weight: f64) -> String {
+    format!("{:.1} ms/s", weight * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_are_shown_with_the_loads_before_and_after() {
+        let load = |node: &str, load: f64, targets| v1::Load {
+            node_id: node.into(),
+            load,
+            targets,
+        };
+        let mut answer = v1::RebalanceResponse {
+            dry_run: true,
+            moves: vec![v1::Move {
+                target_id: "postgresql://a:1".into(),
+                from: "n1".into(),
+                to: "n2".into(),
+                weight: 0.02,
+            }],
+            before: vec![load("n1", 0.05, 3), load("n2", 0.01, 1)],
+            after: vec![load("n1", 0.03, 2), load("n2", 0.03, 2)],
+        };
+        assert_eq!(
+            rebalanced(&answer),
+            "\
+TARGET            FROM  TO  LOAD
+postgresql://a:1  n1    n2  20.0 ms/s
+
+NODE  LOAD BEFORE  TARGETS  LOAD AFTER  TARGETS
+n1    50.0 ms/s    3        30.0 ms/s   2
+n2    10.0 ms/s    1        30.0 ms/s   2
+
+nothing was moved: this was a dry run
+"
+        );
+        answer.moves.clear();
+        assert!(rebalanced(&answer).starts_with("no move would"));
+        let answer = v1::MoveTargetResponse {
+            target_id: "t".into(),
+            node_id: "n2".into(),
+            from: "n1".into(),
+        };
+        assert_eq!(moved(&answer), "t goes from n1 to n2\n");
+    }
+}
