@@ -67,6 +67,17 @@ has_ip() {
     return 0
 }
 
+# For power cuts of a file system in a file. Where it cannot be had, they say that they are skipped.
+has_ext4() {
+    command -v mkfs.ext4 >/dev/null && return
+    echo "   installing e2fsprogs with apt-get"
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends e2fsprogs >/dev/null
+    return 0
+}
+
 # A minimal Rust comes without them.
 has_format_and_lints() {
     local missing=()
@@ -178,6 +189,7 @@ count() { grep '^test result' "$logs/tests.log" 2>/dev/null | grep -o "[0-9]* $1
 step "PostgreSQL" deploy/install-postgresql.sh || exit 1
 step "compiler" has_compiler || exit 1
 step "iproute2" has_ip
+step "ext4" has_ext4
 step "rustfmt and clippy" has_format_and_lints || exit 1
 choose_servers
 if [ "$quick" != yes ]; then

@@ -11,6 +11,7 @@
 
 pub mod books;
 pub mod cluster;
+pub mod content;
 pub mod fake;
 pub mod http;
 pub mod mysql;
@@ -18,6 +19,7 @@ pub mod node;
 pub mod pgbench;
 pub mod ports;
 pub mod postgres;
+pub mod power;
 pub mod process;
 pub mod scene;
 pub mod sink;

@@ -72,8 +72,8 @@ impl Agreement {
 }
 
 /// The agreement, if it is reached: the nodes `ready` and no others are ready and nobody is joining, draining or
-/// suspect; all have the same view; each of `endpoints` has one owner, the same everywhere, and that is what the ring
-/// says.
+/// suspect; the ring is theirs; all have the same view; each of `endpoints` has one owner, the same everywhere, and
+/// that is what the ring says.
 ///
 /// # Errors
 /// What stands in the way, in words.
@@ -113,6 +113,10 @@ fn of_one(word: &Words, ready: &[String], endpoints: &[String]) -> Result<Agreem
     }
     if word.ring.view != word.members.view {
         return Err("a ring of another view".into());
+    }
+    let seated: BTreeSet<&str> = word.ring.members.iter().map(|m| m.node_id.as_str()).collect();
+    if seated != wanted {
+        return Err(format!("the ring is of {seated:?}"));
     }
     for ring in &word.ring.members {
         let owned = states.iter().find(|(node, ..)| *node == ring.node_id);
@@ -204,10 +208,11 @@ mod tests {
 
     #[test]
     fn only_what_all_say_and_nothing_on_its_way_is_an_agreement() {
-        let table: [(&str, Change, bool); 9] = [
+        let table: [(&str, Change, bool); 10] = [
             ("the same", |_| {}, true),
             ("another view", |w| w.members.view = 8, false),
             ("a ring of another view", |w| w.ring.view = 8, false),
+            ("a newcomer without a seat", |w| w.ring.members.truncate(1), false),
             (
                 "a suspect",
                 |w| w.members.members[1].set_state(State::Suspect),

@@ -3,13 +3,16 @@
 pub mod agreement;
 pub mod ask;
 mod command;
+mod disk;
 pub mod flood;
+pub mod group;
 pub mod life;
 pub mod relay;
 mod seat;
 mod shape;
 pub mod takeover;
 pub mod ticks;
+pub mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +24,7 @@ use crate::node::{DRAIN, Metrics, Node};
 use crate::wait;
 pub use agreement::{Agreement, Words};
 pub use command::{client, command};
+pub use disk::{Damage, Disk};
 pub use seat::{End, Seat};
 pub use shape::{Seeds, Shape, new_key};
 
@@ -82,7 +86,8 @@ impl Cluster {
         let n = self.seats.len();
         let id = format!("node-{n}");
         let log = self.logs.join(format!("{id}.log"));
-        self.seats.push(Seat::new(id, log)?);
+        let disk = Disk::new(self.folder.path().join(&id));
+        self.seats.push(Seat::new(id, log, disk)?);
         self.seats[n].config = self.config_of(n)?;
         Ok(n)
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tokio::time::Instant;
 
+use super::Disk;
 use crate::books::NodeBooks;
 use crate::node::{Every, LastBooks, Node, NodeConfig, Ports};
 
@@ -28,18 +29,20 @@ pub struct Seat {
     id: String,
     ports: Ports,
     log: PathBuf,
+    disk: Disk,
     node: Option<Node>,
     frozen: bool,
     ends: Vec<End>,
 }
 
 impl Seat {
-    pub(super) fn new(id: String, log: PathBuf) -> Result<Self> {
+    pub(super) fn new(id: String, log: PathBuf, disk: Disk) -> Result<Self> {
         Ok(Self {
             config: NodeConfig::new(&[], "", Every::SECOND),
             id,
             ports: Ports::free()?,
             log,
+            disk,
             node: None,
             frozen: false,
             ends: Vec::new(),
@@ -59,6 +62,11 @@ impl Seat {
     /// Where its node takes gossip.
     pub fn gossip_address(&self) -> String {
         format!("127.0.0.1:{}", self.ports.gossip)
+    }
+
+    /// What its node keeps when it goes, unless the shape of the cluster is without disks.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// How the nodes before the present one ended.

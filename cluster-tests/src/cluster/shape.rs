@@ -38,6 +38,8 @@ pub struct Shape {
     /// Whether every node logs in at the servers under a role of its own ([`Shape::role`]), so that their logs tell who
     /// asked. The roles are made by [`Shape::make_roles`].
     pub roles: bool,
+    /// Whether every node has a disk ([`Seat::disk`]). Without, all that it knew goes with its process.
+    pub disks: bool,
     /// What is changed in each node's configuration besides.
     pub adapt: fn(&mut NodeConfig),
 }
@@ -53,6 +55,7 @@ impl Shape {
             every,
             sink: sink.into(),
             roles: false,
+            disks: true,
             adapt: |_| {},
         }
     }
@@ -92,6 +95,11 @@ impl Shape {
             "hold_down": self.hold_down,
             "gossip": { "seeds": seeds, "key_file": key_file },
         }))?;
+        if self.disks {
+            config
+                .cluster
+                .insert("data_dir".into(), json!(seats[n].disk().folder()));
+        }
         (self.adapt)(&mut config);
         Ok(config)
     }

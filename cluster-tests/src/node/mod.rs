@@ -3,10 +3,10 @@
 mod config;
 mod last_books;
 mod metrics;
+mod programs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +18,7 @@ use crate::{http, ports, wait};
 pub use config::{Every, NodeConfig};
 pub use last_books::LastBooks;
 pub use metrics::Metrics;
+pub use programs::{binary, program, target_dir};
 
 /// A node that is told to stop has gone after this time.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -234,61 +235,4 @@ pub fn validate(file: &Path) -> Result<Output> {
         .arg(file)
         .output()
         .context("run ringwatch validate")
-}
-
-static BUILD: Mutex<()> = Mutex::new(());
-
-/// The program `ringwatch` beside the one that runs now; it is built if it is not there. `RINGWATCH_BINARY` names
-/// another one.
-///
-/// # Errors
-/// It is not there and cannot be built.
-pub fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("RINGWATCH_BINARY") {
-        return Ok(path.into());
-    }
-    let path = profile_dir()?.join("ringwatch");
-    let _one_at_a_time = BUILD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !path.exists() {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .args(["build", "--locked", "-p", "ringwatch-server"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if path.parent().is_some_and(|p| p.ends_with("release")) {
-            cargo.arg("--release");
-        }
-        ensure!(
-            cargo.status()?.success(),
-            "cargo build -p ringwatch-server failed"
-        );
-    }
-    ensure!(
-        path.exists(),
-        "no {}: cargo build -p ringwatch-server",
-        path.display()
-    );
-    Ok(path)
-}
-
-/// The folder of this profile's programs: `target/debug`.
-fn profile_dir() -> Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let folder = program.parent().context("a program without a folder")?;
-    let folder = if folder.ends_with("deps") {
-        folder.parent().context("deps without a folder")?
-    } else {
-        folder
-    };
-    Ok(folder.to_owned())
-}
-
-/// Cargo's target folder.
-///
-/// # Errors
-/// The running program is not in one.
-pub fn target_dir() -> Result<PathBuf> {
-    Ok(profile_dir()?
-        .parent()
-        .context("a profile without a target folder")?
-        .to_owned())
 }

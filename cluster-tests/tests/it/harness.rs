@@ -1,11 +1,14 @@
 //! The harness itself, without a node: its servers start, stop, crash, hang and come back.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use ringwatch_cluster_tests::pgbench::{self, Load};
 use ringwatch_cluster_tests::postgres::{SUPERUSER, Wish, questions};
+use ringwatch_cluster_tests::power::Volume;
 use ringwatch_cluster_tests::scene::scenario;
 
 #[test]
@@ -96,6 +99,32 @@ fn a_server_answers_to_several_names_and_tells_who_asked_what() -> Result<()> {
             begun <= found.at && found.at <= ended,
             "{begun}, {found:?}, {ended}"
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_power_cut_takes_what_was_not_durable() -> Result<()> {
+    scenario("harness_power", async |_| {
+        let Some(mut volume) = Volume::new()? else {
+            return Ok(());
+        };
+        let (kept, lost) = (volume.place().join("kept"), volume.place().join("lost"));
+        let mut file = File::create(&kept)?;
+        file.write_all(&[1; 100_000])?;
+        file.sync_all()?;
+        File::open(volume.place())?.sync_all()?;
+        std::fs::write(&lost, [1; 100_000])?;
+        volume.cut()?;
+        let refused = file.write_all(&[2; 100_000]).and_then(|()| file.sync_all());
+        ensure!(refused.is_err(), "it can still be written");
+        drop(file);
+        volume.restore()?;
+        ensure!(std::fs::read(&kept)? == [1; 100_000], "what was durable is gone");
+        let left = std::fs::metadata(&lost).map_or(0, |m| m.len());
+        ensure!(left == 0, "{left} bytes are left that were not durable");
+        volume.renew()?;
+        ensure!(!kept.exists(), "it is not new");
         Ok(())
     })
 }

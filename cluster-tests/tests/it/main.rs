@@ -20,6 +20,7 @@ mod intervals;
 mod lifecycle;
 mod locks;
 mod plans;
+mod raft;
 mod reference;
 mod replication;
 mod rights;

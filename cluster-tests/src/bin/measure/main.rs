@@ -13,6 +13,7 @@ mod idle;
 mod kill;
 mod moves;
 mod quantiles;
+mod raft;
 mod scale;
 mod server_cost;
 mod start;
@@ -69,6 +70,20 @@ enum What {
     Idle3,
     /// What the detector of anomalies says of a calm database; an hour is meant: --seconds 3600
     Calm,
+    /// Writes a second that the group takes, beside one fsync
+    RaftWrites,
+    /// Leaders killed while somebody writes; 50 by default
+    RaftLeader,
+    /// Two of three voters away
+    RaftAway,
+    /// Disks wiped, and damaged in five ways; 20 times each by default
+    RaftDisk,
+    /// Power cuts of the store; 40 by default; needs root
+    RaftPower,
+    /// A hundred thousand decisions of a sampler: snapshot, memory
+    RaftSize,
+    /// Start to caught up
+    RaftStart,
 }
 
 #[tokio::main]
@@ -83,6 +98,13 @@ async fn main() -> Result<()> {
     for what in wanted {
         match what {
             What::Calm => calm::measure(time, args.csv.as_deref()).await?,
+            What::RaftWrites => raft::writes::measure(time).await?,
+            What::RaftLeader => raft::leader::measure(args.rounds.unwrap_or(50)).await?,
+            What::RaftAway => raft::away::measure(time).await?,
+            What::RaftDisk => raft::disk::measure(args.rounds.unwrap_or(20)).await?,
+            What::RaftPower => raft::power::measure(args.rounds.unwrap_or(40)).await?,
+            What::RaftSize => raft::size::measure().await?,
+            What::RaftStart => raft::start::measure(args.rounds.unwrap_or(20)).await?,
             What::Start => start::measure().await?,
             What::Idle => scale::idle(time).await?,
             What::Hundred => scale::hundred(time).await?,

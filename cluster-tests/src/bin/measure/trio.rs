@@ -32,7 +32,7 @@ pub(crate) struct Trio {
 }
 
 impl Trio {
-    /// Three nodes that agree on the targets that `names` are.
+    /// Three nodes that agree on the targets that `names` are, and those that `shape` adds.
     pub(crate) async fn start(names: usize, every: Every, shape: impl FnOnce(&mut Shape)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ringwatch-measure-").tempdir()?;
         let mut wish = Wish::default().with_names(names).with("log_connections=off");
@@ -52,8 +52,8 @@ impl Trio {
         // It is seen at every tick of the activity stream.
         let mut open = server.connect("postgres").await?;
         sql::execute(&mut open, "begin; select 1").await?;
-        wanted.endpoints = server.endpoints(names);
-        let targets = wanted.endpoints.clone();
+        let targets = server.endpoints(names);
+        wanted.endpoints.splice(0..0, targets.iter().cloned());
         Ok(Self {
             cluster: Cluster::start(wanted, 3, folder.path()).await?,
             load: None,

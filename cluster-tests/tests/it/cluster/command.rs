@@ -26,6 +26,7 @@ fn printed(output: &Output, code: i32) -> Result<String> {
 fn the_command_line_shows_and_drains() -> Result<()> {
     scenario("cluster_command", async |scene| {
         let mut all = Watching::start(scene, 3, 6, |_| {}).await?;
+        all.keep_to_the_ring().await?;
         let before = all.cluster.agree(SOON).await?;
         let ids: Vec<String> = all.cluster.seats().iter().map(|s| s.id().to_owned()).collect();
         let grpc = all.cluster.seat(1).ports().grpc;

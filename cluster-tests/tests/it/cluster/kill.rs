@@ -69,6 +69,7 @@ fn a_killed_owners_targets_go_on_at_their_standbys() -> Result<()> {
 fn a_node_restarted_at_once_is_another_life_and_nothing_is_read_twice() -> Result<()> {
     scenario("cluster_restart", async |scene| {
         let mut all = Watching::start(scene, 3, 6, |_| {}).await?;
+        all.keep_to_the_ring().await?;
         all.baselines().await?;
         let caller = Caller::start(&all.server).await?;
         all.more_ticks(1).await?;
@@ -121,6 +122,7 @@ fn a_node_restarted_at_once_is_another_life_and_nothing_is_read_twice() -> Resul
 fn owners_killed_in_turn_lose_no_call() -> Result<()> {
     scenario("cluster_kill_in_turn", async |scene| {
         let mut all = Watching::start(scene, 3, 6, |shape| shape.hold_down = "1s").await?;
+        all.keep_to_the_ring().await?;
         all.baselines().await?;
         let caller = Caller::start(&all.server).await?;
         let mut taken_over = 0;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::cluster::life::{self, LifeBooks};
 use ringwatch_cluster_tests::cluster::ticks::{self, ACTIVITY, Missing, SECOND, STATEMENTS};
-use ringwatch_cluster_tests::cluster::{Cluster, Shape};
+use ringwatch_cluster_tests::cluster::{Cluster, Shape, client};
 use ringwatch_cluster_tests::node::Every;
 use ringwatch_cluster_tests::postgres::{Server, Wish, sql};
 use ringwatch_cluster_tests::scene::Scene;
@@ -39,19 +39,19 @@ const EVERY: Every = Every {
 const METRICS: u64 = 2 * SECOND;
 
 /// A cluster, one server under several names, and a receiver.
-struct Watching {
+pub(crate) struct Watching {
     // Ended before the server.
-    cluster: Cluster,
-    sink: Sink,
-    server: Server,
-    targets: Vec<String>,
+    pub(crate) cluster: Cluster,
+    pub(crate) sink: Sink,
+    pub(crate) server: Server,
+    pub(crate) targets: Vec<String>,
     /// A session that is seen at every tick of the activity stream.
     _open: PgConnection,
 }
 
 impl Watching {
     /// Everything but the nodes' start.
-    async fn prepare(
+    pub(crate) async fn prepare(
         scene: &Scene,
         nodes: usize,
         names: usize,
@@ -79,7 +79,7 @@ impl Watching {
     }
 
     /// The same with all nodes started and agreed, and every target read.
-    async fn start(
+    pub(crate) async fn start(
         scene: &Scene,
         nodes: usize,
         names: usize,
@@ -94,13 +94,25 @@ impl Watching {
         Ok(all)
     }
 
+    /// From now on no target moves for the load alone: who owns what is as the ring says.
+    pub(crate) async fn keep_to_the_ring(&self) -> Result<()> {
+        let grpc = self.cluster.seat(0).ports().grpc;
+        wait::until("an order that is carried out", SOON, async || {
+            let said = client(grpc, &["flags", "set", "rebalance", "off"]).map_err(|e| format!("{e:#}"))?;
+            wait::when(said.status.success(), || {
+                String::from_utf8_lossy(&said.stderr).into_owned()
+            })
+        })
+        .await
+    }
+
     /// Waits until each target has `count` more ticks of activity than now.
-    async fn more_ticks(&self, count: usize) -> Result<()> {
+    pub(crate) async fn more_ticks(&self, count: usize) -> Result<()> {
         self.more_ticks_of(&self.targets, count).await
     }
 
     /// The same for these targets.
-    async fn more_ticks_of(&self, targets: &[String], count: usize) -> Result<()> {
+    pub(crate) async fn more_ticks_of(&self, targets: &[String], count: usize) -> Result<()> {
         let have = || -> Vec<usize> {
             let of = |ledger: &_| {
                 targets
@@ -138,7 +150,7 @@ impl Watching {
     }
 
     /// No series has a gap and no activity tick is missing, once what is on its way has come.
-    async fn nothing_missing(&self) -> Result<()> {
+    pub(crate) async fn nothing_missing(&self) -> Result<()> {
         wait::until("every tick", SOON, async || {
             let missing = self.missing();
             wait::when(missing == Missing::default(), || format!("{missing:?}"))
@@ -148,7 +160,7 @@ impl Watching {
     }
 
     /// No series has a gap, once what is on its way has come.
-    async fn no_gaps(&self) -> Result<()> {
+    pub(crate) async fn no_gaps(&self) -> Result<()> {
         wait::until("series without gaps", SOON, async || {
             let gaps = self.sink.look(|l| l.gaps());
             wait::when(gaps.is_empty(), || {
@@ -173,7 +185,7 @@ impl Watching {
     }
 
     /// Nothing came twice with two meanings; gives how much came twice byte for byte.
-    fn repeats(&self) -> Result<u64> {
+    pub(crate) fn repeats(&self) -> Result<u64> {
         let (doubles, conflicts) = self.sink.look(|l| (l.doubles(), l.conflicts()));
         ensure!(
             conflicts == 0,
@@ -183,14 +195,14 @@ impl Watching {
     }
 
     /// Nothing came twice.
-    fn nothing_twice(&self) -> Result<()> {
+    pub(crate) fn nothing_twice(&self) -> Result<()> {
         let doubles = self.repeats()?;
         ensure!(doubles == 0, "{doubles} points or records came twice");
         Ok(())
     }
 
     /// The verdict over the books of all nodes, and an orderly end.
-    async fn verdict(&mut self) -> Result<LifeBooks> {
+    pub(crate) async fn verdict(&mut self) -> Result<LifeBooks> {
         let books = life::verdict(&self.cluster, &self.sink).await?;
         self.cluster.end().await?;
         for seat in self.cluster.seats() {

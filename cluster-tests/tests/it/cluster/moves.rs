@@ -45,6 +45,7 @@ fn a_node_that_is_told_to_stop_hands_its_targets_over() -> Result<()> {
 fn newcomers_are_given_targets_without_a_gap() -> Result<()> {
     scenario("cluster_join", async |scene| {
         let mut all = Watching::start(scene, 3, 16, |_| {}).await?;
+        all.keep_to_the_ring().await?;
         let mut moves = 0;
         for _ in 0..2 {
             let before = all.cluster.agree(SOON).await?;
@@ -71,6 +72,7 @@ fn newcomers_are_given_targets_without_a_gap() -> Result<()> {
 fn a_drained_node_gives_its_targets_and_has_them_back() -> Result<()> {
     scenario("cluster_drain", async |scene| {
         let mut all = Watching::start(scene, 3, 6, |_| {}).await?;
+        all.keep_to_the_ring().await?;
         all.baselines().await?;
         let caller = Caller::start(&all.server).await?;
         let before = all.cluster.agree(SOON).await?;

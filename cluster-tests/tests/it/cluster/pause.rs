@@ -24,6 +24,7 @@ fn a_woken_owner_asks_nothing_of_what_it_lost() -> Result<()> {
             shape.hold_down = "8s";
         };
         let mut all = Watching::start(scene, 3, 6, roles).await?;
+        all.keep_to_the_ring().await?;
         all.baselines().await?;
         let caller = Caller::start(&all.server).await?;
         let before = all.cluster.agree(SOON).await?;

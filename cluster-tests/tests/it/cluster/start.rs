@@ -76,9 +76,9 @@ fn nodes_that_start_at_once_agree_and_read_nothing_twice() -> Result<()> {
 #[test]
 fn a_node_whose_seeds_are_dead_says_so_and_joins_when_one_appears() -> Result<()> {
     scenario("cluster_dead_seeds", async |scene| {
-        let mut all = Watching::prepare(scene, 2, 3, |_| {}).await?;
+        let mut all = Watching::prepare(scene, 3, 3, |_| {}).await?;
         let seed = json!([all.cluster.seat(1).gossip_address()]);
-        for n in 0..2 {
+        for n in 0..3 {
             all.cluster.seat_mut(n).config.cluster["gossip"]["seeds"] = seed.clone();
         }
         all.cluster.launch(0)?;
@@ -86,6 +86,7 @@ fn a_node_whose_seeds_are_dead_says_so_and_joins_when_one_appears() -> Result<()
         ensure_fault(all.sink.look(|l| l.points) == 0, "it read a target")?;
 
         all.cluster.launch(1)?;
+        all.cluster.launch(2)?;
         all.cluster
             .seat_mut(0)
             .node_mut()?
