@@ -57,9 +57,7 @@ pub struct TableSize {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFailed {
     /// Somebody has changed something at run time since the group was founded.
-    #[error(
-        "the group is not empty, it was changed at run time already: a back-up can only be restored into a new group"
-    )]
+    #[error("the group was changed at run time already: a back-up can only be restored into a new group")]
     NotEmpty,
     /// The document is no back-up.
     #[error(transparent)]
@@ -75,7 +73,7 @@ pub enum ImportFailed {
         error: ProposeError,
     },
     /// A command was refused.
-    #[error("the group refused a part of the back-up, {done} of {all} commands were restored: {why}")]
+    #[error("the group refused a part of the back-up after {done} of {all} commands: {why}")]
     Refused {
         /// How many commands were done.
         done: usize,

@@ -91,7 +91,7 @@ pub async fn start_state_on(
     let opened = storage.open(None).await?;
     if let Some(aside) = &opened.set_aside {
         let (path, reason) = (aside.path.display(), &aside.reason);
-        tracing::error!(%path, reason, "the store of the group was damaged and set aside, this node fetches its state anew");
+        tracing::error!(%path, reason, "the damaged store was set aside, the node fetches the state anew");
     }
     let core = Arc::new(Core::new(parts, transport, metrics, opened.machine.state()));
     let run = Run::start(&core, opened).await?;

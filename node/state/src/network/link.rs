@@ -130,7 +130,14 @@ impl RaftNetwork<Types> for Link {
     ) -> Result<SnapshotResponse<u64>, StreamingError<Types, Fatal<u64>>> {
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = send::snapshot(&self.caller, &self.node, self.raft, vote, snapshot, option.hard_ttl()) => sent,
+            sent = send::snapshot(
+                &self.caller,
+                &self.node,
+                self.raft,
+                vote,
+                snapshot,
+                option.hard_ttl(),
+            ) => sent,
         }
     }
 
