@@ -5,15 +5,18 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let rooms = [
+        "audit",
         "backup",
         "breakers",
         "cluster",
+        "members",
         "peer",
         "raft",
         "runtime",
         "sampler",
         "state",
         "verification",
+        "watch",
     ];
     let files = rooms.map(|room| format!("ringwatch/v1/{room}.proto"));
     let set = protox::compile(files, ["proto"])?;
@@ -22,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".ringwatch.v1.StreamMemory")
         .bytes(".ringwatch.v1.TickEnded")
+        .bytes(".ringwatch.v1.Covered")
         .bytes(".ringwatch.v1.RaftRequest")
         .bytes(".ringwatch.v1.RaftResponse")
         .compile_fds(set)?;

@@ -72,6 +72,11 @@ impl NodeBooks {
         self.dropped.values().sum()
     }
 
+    /// Rows lost: dropped for any reason but that another node's reading of the tick counts.
+    pub fn lost(&self) -> u64 {
+        self.dropped_total() - self.dropped.get("superseded").copied().unwrap_or(0)
+    }
+
     /// Whether every row is accounted for, and none by the reason that only a defect gives.
     pub fn balanced(&self) -> bool {
         let into = i128::from(self.collected) + i128::from(self.copied);

@@ -10,6 +10,7 @@
 )]
 
 pub mod books;
+pub mod chaos;
 pub mod cluster;
 pub mod content;
 pub mod fake;

@@ -19,7 +19,7 @@ pub struct LifeBooks {
     pub collected: u64,
     /// Rows delivered, likewise.
     pub delivered: u64,
-    /// Rows dropped, likewise.
+    /// Rows dropped, likewise, but for those of ticks that another node had read too.
     pub dropped: u64,
     /// Rows in flight in nodes that were killed, as seen a moment before. What their standbys delivered is among the
     /// delivered too.
@@ -40,7 +40,7 @@ impl LifeBooks {
             let books = NodeBooks::of(&metrics)?;
             all.collected += books.collected;
             all.delivered += books.delivered;
-            all.dropped += books.dropped_total();
+            all.dropped += books.lost();
             for (outcome, ticks) in metrics.by_label("ringwatch_ticks_total", "outcome") {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -57,12 +57,12 @@ impl LifeBooks {
                 End::Stopped(books) => {
                     all.collected += books.collected;
                     all.delivered += books.delivered;
-                    all.dropped += books.dropped;
+                    all.dropped += books.lost();
                 }
                 End::Killed(books) => {
                     all.collected += books.collected;
                     all.delivered += books.delivered;
-                    all.dropped += books.dropped_total();
+                    all.dropped += books.lost();
                     all.lost_with_killed += books.in_flight;
                 }
             }
@@ -80,7 +80,7 @@ impl LifeBooks {
 
 /// Whether a tick with this outcome is not missing: it was read, or it was another member's.
 pub fn ended_well(outcome: &str) -> bool {
-    ["collected", "not_owned"].contains(&outcome)
+    ["collected", "covered", "fenced", "not_owned", "superseded"].contains(&outcome)
 }
 
 /// The verdict over a cluster's life: at a moment of rest the books of every running node balance, none has dropped

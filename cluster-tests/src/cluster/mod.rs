@@ -87,7 +87,7 @@ impl Cluster {
         let id = format!("node-{n}");
         let log = self.logs.join(format!("{id}.log"));
         let disk = Disk::new(self.folder.path().join(&id));
-        self.seats.push(Seat::new(id, log, disk)?);
+        self.seats.push(Seat::new(id, (self.shape.place)(n), log, disk)?);
         self.seats[n].config = self.config_of(n)?;
         Ok(n)
     }
@@ -232,7 +232,7 @@ impl Cluster {
         for n in self.awake() {
             self.terminate(n).await?;
             let last = self.seats[n].ends().last();
-            let lost = matches!(last, Some(End::Stopped(books)) if books.dropped > 0);
+            let lost = matches!(last, Some(End::Stopped(books)) if books.lost() > 0);
             ensure!(!lost, "{} lost rows at its end: {last:?}", self.seats[n].id());
         }
         Ok(())

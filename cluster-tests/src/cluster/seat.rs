@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Disk;
 use crate::books::NodeBooks;
-use crate::node::{Every, LastBooks, Node, NodeConfig, Ports};
+use crate::node::{Every, LastBooks, Node, NodeConfig, Place, Ports};
 
 /// How a node of the seat ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub enum End {
 pub struct Seat {
     /// What the next node in it starts with.
     pub config: NodeConfig,
+    /// Where the next node in it lives.
+    pub place: Place,
     id: String,
     ports: Ports,
     log: PathBuf,
@@ -36,9 +38,10 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(id: String, log: PathBuf, disk: Disk) -> Result<Self> {
+    pub(super) fn new(id: String, place: Place, log: PathBuf, disk: Disk) -> Result<Self> {
         Ok(Self {
             config: NodeConfig::new(&[], "", Every::SECOND),
+            place,
             id,
             ports: Ports::free()?,
             log,
@@ -59,9 +62,9 @@ impl Seat {
         self.ports
     }
 
-    /// Where its node takes gossip.
+    /// Where the others send gossip for its node.
     pub fn gossip_address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.gossip)
+        format!("{}:{}", self.place.reached_at(), self.ports.gossip)
     }
 
     /// What its node keeps when it goes, unless the shape of the cluster is without disks.
@@ -105,7 +108,8 @@ impl Seat {
     /// One runs already, or the program is not there.
     pub fn launch(&mut self) -> Result<()> {
         ensure!(self.node.is_none(), "{} runs already", self.id);
-        self.node = Some(Node::launch_at(&self.id, &self.config, self.ports, &self.log)?);
+        let node = Node::launch_at(&self.id, &self.config, self.ports, &self.place, &self.log)?;
+        self.node = Some(node);
         Ok(())
     }
 

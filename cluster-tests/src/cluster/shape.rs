@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::Seat;
-use crate::node::{Every, NodeConfig};
+use crate::node::{Every, NodeConfig, Place};
 use crate::postgres::{MONITOR, MONITOR_PASSWORD, Server};
 
 /// Which gossip addresses a node has as its seeds.
@@ -42,6 +42,8 @@ pub struct Shape {
     pub disks: bool,
     /// What is changed in each node's configuration besides.
     pub adapt: fn(&mut NodeConfig),
+    /// Where the node of a seat lives.
+    pub place: fn(usize) -> Place,
 }
 
 impl Shape {
@@ -57,6 +59,7 @@ impl Shape {
             roles: false,
             disks: true,
             adapt: |_| {},
+            place: |_| Place::HERE,
         }
     }
 

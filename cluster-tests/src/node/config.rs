@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::Ports;
+use super::{Place, Ports};
 use crate::postgres::{MONITOR, MONITOR_PASSWORD};
 
 /// How often a node reads.
@@ -102,7 +102,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// Never for values that JSON can hold.
-    pub fn text(&self, ports: &Ports) -> Result<String> {
+    pub fn text(&self, ports: &Ports, place: &Place) -> Result<String> {
         let pipeline = json!({
             "receivers": self.receivers.keys().collect::<Vec<_>>(),
             "processors": self.order,
@@ -112,11 +112,15 @@ impl NodeConfig {
         if self.logs {
             pipelines.insert("logs".into(), pipeline);
         }
-        let local = |port: u16| format!("127.0.0.1:{port}");
+        let local = |port: u16| format!("{}:{port}", place.address);
         let mut cluster = self.cluster.clone();
         cluster.insert("grpc".into(), json!({ "listen": local(ports.grpc) }));
         if let Some(gossip) = cluster.get_mut("gossip") {
             gossip["listen"] = json!(local(ports.gossip));
+            if let Some(front) = place.front {
+                gossip["advertise"] = json!(format!("{front}:{}", ports.gossip));
+                cluster["grpc"]["advertise"] = json!(format!("{front}:{}", ports.grpc));
+            }
         }
         Ok(serde_json::to_string_pretty(&json!({
             "cluster": cluster,

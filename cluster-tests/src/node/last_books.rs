@@ -21,10 +21,18 @@ pub struct LastBooks {
     /// Rows lost for any reason.
     #[serde(rename = "dropped_rows")]
     pub dropped: u64,
+    /// Those of them of whose ticks another node's reading counts.
+    #[serde(rename = "superseded_rows", default)]
+    pub superseded: u64,
     balanced: bool,
 }
 
 impl LastBooks {
+    /// Rows lost: dropped for any reason but that another node's reading of the tick counts.
+    pub fn lost(&self) -> u64 {
+        self.dropped.saturating_sub(self.superseded)
+    }
+
     /// Finds them in the log of a node that has ended.
     ///
     /// # Errors

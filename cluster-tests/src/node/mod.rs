@@ -3,10 +3,11 @@
 mod config;
 mod last_books;
 mod metrics;
+mod place;
 mod programs;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{ExitStatus, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -18,12 +19,13 @@ use crate::{http, ports, wait};
 pub use config::{Every, NodeConfig};
 pub use last_books::LastBooks;
 pub use metrics::Metrics;
+pub use place::Place;
 pub use programs::{binary, program, target_dir};
 
 /// A node that is told to stop has gone after this time.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
-/// Where a node listens, on 127.0.0.1.
+/// Where a node listens, on the address of its [`Place`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// gRPC.
@@ -80,18 +82,24 @@ impl Node {
     /// # Errors
     /// The program is not there.
     pub fn launch(name: &str, config: &NodeConfig, log: &Path) -> Result<Self> {
-        Self::launch_at(name, config, Ports::free()?, log)
+        Self::launch_at(name, config, Ports::free()?, &Place::HERE, log)
     }
 
-    /// Starts a node at these ports without waiting.
+    /// Starts a node at these ports of a place without waiting.
     ///
     /// # Errors
     /// The program is not there.
-    pub fn launch_at(name: &str, config: &NodeConfig, ports: Ports, log: &Path) -> Result<Self> {
+    pub fn launch_at(
+        name: &str,
+        config: &NodeConfig,
+        ports: Ports,
+        place: &Place,
+        log: &Path,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ringwatch-node-").tempdir()?;
         let file = folder.path().join("ringwatch.yaml");
-        std::fs::write(&file, config.text(&ports)?)?;
-        let mut command = Command::new(binary()?);
+        std::fs::write(&file, config.text(&ports, place)?)?;
+        let mut command = place.command(&binary()?);
         command.arg("run").arg("--config").arg(&file);
         let process = Process::spawn(name, &mut command, log, Signal::KILL)?;
         Ok(Self {
@@ -229,7 +237,7 @@ impl Node {
 /// # Errors
 /// The program cannot be run.
 pub fn validate(file: &Path) -> Result<Output> {
-    Command::new(binary()?)
+    std::process::Command::new(binary()?)
         .arg("validate")
         .arg("--config")
         .arg(file)

@@ -50,6 +50,15 @@ pub(super) async fn fresh(binaries: &Binaries, from_template: bool) -> Result<Te
     Ok(folder)
 }
 
+/// Lets sessions in that come from the addresses `from`, with their passwords.
+pub(super) fn let_in(folder: &TempDir, from: &str) -> Result<()> {
+    let mut file = std::fs::File::options()
+        .append(true)
+        .open(pgdata(folder).join("pg_hba.conf"))?;
+    writeln!(file, "host all all {from} scram-sha-256")?;
+    Ok(())
+}
+
 /// A folder with a copy of the running server on `port`, set up to follow it.
 pub(super) async fn copy_of_running(port: u16) -> Result<TempDir> {
     let folder = own_folder()?;

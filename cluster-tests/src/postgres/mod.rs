@@ -31,6 +31,8 @@ pub const MONITOR_PASSWORD: &str = "watches-quietly";
 pub struct Wish {
     /// The major version; absent: the system's server.
     pub major: Option<u32>,
+    /// Whether sessions may come from other machines: from private addresses.
+    pub from_afar: bool,
     /// Whether the library of `pg_stat_statements` is loaded and the extension made in `postgres`.
     pub statements: bool,
     /// Whether the role `monitor` gets `pg_monitor`.
@@ -45,6 +47,7 @@ impl Default for Wish {
     fn default() -> Self {
         Self {
             major: None,
+            from_afar: false,
             statements: true,
             grant: true,
             settings: Vec::new(),
@@ -68,6 +71,14 @@ impl Wish {
     pub fn with_names(self, count: usize) -> Self {
         let addresses: Vec<String> = (1..=count).map(name).collect();
         self.with(&format!("listen_addresses={}", addresses.join(",")))
+            .with("max_connections=400")
+    }
+
+    /// The same on addresses that other machines reach, beside 127.0.0.1.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: &[String]) -> Self {
+        self.from_afar = true;
+        self.with(&format!("listen_addresses=127.0.0.1,{}", addresses.join(",")))
             .with("max_connections=400")
     }
 
@@ -102,6 +113,9 @@ impl Server {
             None => Binaries::of_system()?,
         };
         let folder = data::fresh(&binaries, wish.from_template).await?;
+        if wish.from_afar {
+            data::let_in(&folder, "10.0.0.0/8")?;
+        }
         let mut server = Self::over(binaries, folder, wish, log)?;
         server.resume_service().await?;
         server.make_roles(wish).await?;

@@ -11,6 +11,8 @@ pub struct Question {
     pub at: i64,
     /// The server's process that answered.
     pub backend: u32,
+    /// What its session is called.
+    pub application: String,
     /// Who asked.
     pub role: String,
     /// In which database.
@@ -39,11 +41,12 @@ fn question(line: &str) -> Option<Question> {
     };
     let (time, rest) = head.split_once(" UTC [")?;
     let (backend, rest) = rest.split_once("] app=")?;
-    let (_, rest) = rest.rsplit_once(" user=")?;
+    let (application, rest) = rest.rsplit_once(" user=")?;
     let (role, database) = rest.trim_end().split_once(" db=")?;
     Some(Question {
         at: millis(time).ok()?,
         backend: backend.parse().ok()?,
+        application: application.to_owned(),
         role: role.to_owned(),
         database: database.to_owned(),
         text: text.to_owned(),
@@ -68,9 +71,10 @@ mod tests {
 1970-01-01 00:00:03.000 UTC [7] app=ringwatch user=watch_a db=postgres LOG:  disconnection: session time
 1970-01-01 00:00:04.000 UTC [9] app=[unknown] user=[unknown] db=[unknown] LOG:  connection received: host=127.0.0.1
 ";
-        let question = |at, backend, role: &str, database: &str, text: &str| Question {
+        let question = |at, backend, [application, role]: [&str; 2], database: &str, text: &str| Question {
             at,
             backend,
+            application: application.into(),
             role: role.into(),
             database: database.into(),
             text: text.into(),
@@ -78,8 +82,20 @@ mod tests {
         assert_eq!(
             read(log),
             [
-                question(1_250, 7, "watch_a", "postgres", "/* one */ select 1"),
-                question(2_000, 8, "root", "shop", "select 'LOG:  execute x: y'"),
+                question(
+                    1_250,
+                    7,
+                    ["ringwatch", "watch_a"],
+                    "postgres",
+                    "/* one */ select 1"
+                ),
+                question(
+                    2_000,
+                    8,
+                    ["a user=b", "root"],
+                    "shop",
+                    "select 'LOG:  execute x: y'"
+                ),
             ]
         );
     }

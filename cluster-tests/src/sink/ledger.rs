@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::point::{Attributes, PointOf, Record, SeriesId, Value};
+use super::repeats::Repeats;
 use super::series::{Gap, Series};
 
 /// How much is remembered.
@@ -73,6 +74,8 @@ pub struct Ledger {
     /// Log records that tell of the same thing at the same tick as an earlier one, and tell it otherwise: the same tick
     /// was read twice.
     pub conflicting_records: u64,
+    /// What came twice, tick by tick, and when each tick came first.
+    pub repeats: Repeats,
     seen_records: HashSet<u64>,
     seen_things: HashSet<u64>,
     seen_order: VecDeque<(u64, Option<u64>)>,
@@ -94,10 +97,16 @@ impl Ledger {
             targets: BTreeMap::new(),
             resources: HashMap::new(),
             conflicting_records: 0,
+            repeats: Repeats::new(memory),
             seen_records: HashSet::new(),
             seen_things: HashSet::new(),
             seen_order: VecDeque::new(),
         }
+    }
+
+    /// What is entered from now on came with another request.
+    pub fn begin_request(&mut self) {
+        self.repeats.begin_request();
     }
 
     /// Enters a point.
@@ -108,11 +117,24 @@ impl Ledger {
         if self.series.len() >= self.memory.series && !self.series.contains_key(&of.id) {
             return;
         }
-        let series = self
-            .series
-            .entry(of.id)
-            .or_insert_with(|| Series::new(of.unit, of.kind));
-        series.enter(of.time, of.point, self.memory.points_of_series);
+        let most = self.memory.points_of_series;
+        let Some(series) = self.series.get_mut(&of.id) else {
+            let mut series = Series::new(of.unit, of.kind);
+            self.repeats.came(&of.id.target, of.time);
+            series.enter(of.time, of.point, most);
+            self.series.insert(of.id, series);
+            return;
+        };
+        let contradicted = series.conflicts;
+        if series.enter(of.time, of.point, most) {
+            self.repeats.came(&of.id.target, of.time);
+            return;
+        }
+        let contradicted = series.conflicts > contradicted;
+        self.repeats.again(&of.id.target, of.time);
+        if contradicted {
+            self.repeats.contradict(|| format!("{:?} at {}", of.id, of.time));
+        }
     }
 
     /// Enters a log record.
@@ -190,10 +212,17 @@ impl Ledger {
         let (mark, thing) = (record.mark(), record.thing());
         if !self.seen_records.insert(mark) {
             self.double_records += 1;
+            self.repeats.again(&record.target, record.time);
             return false;
         }
         let known = thing.is_some_and(|thing| !self.seen_things.insert(thing));
-        self.conflicting_records += u64::from(known);
+        if known {
+            self.conflicting_records += 1;
+            self.repeats.again(&record.target, record.time);
+            self.repeats.contradict(|| format!("{record:?}"));
+        } else {
+            self.repeats.came(&record.target, record.time);
+        }
         self.seen_order.push_back((mark, thing));
         if self.seen_order.len() > self.memory.records
             && let Some((mark, thing)) = self.seen_order.pop_front()

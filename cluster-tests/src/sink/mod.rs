@@ -2,6 +2,7 @@
 
 mod ledger;
 mod point;
+mod repeats;
 mod series;
 mod service;
 pub mod status;
@@ -20,6 +21,7 @@ use tonic::codec::CompressionEncoding;
 use crate::ports;
 pub use ledger::{Ledger, Memory, StatementSum};
 pub use point::{Attributes, Kind, Point, PointOf, Record, SeriesId, Value};
+pub use repeats::{Arrival, Repeats};
 pub use series::{Gap, Series};
 pub use service::{Answer, Given};
 use service::{Service, Shared, lock};

@@ -48,11 +48,12 @@ impl Series {
         }
     }
 
-    pub(super) fn enter(&mut self, time: u64, point: Point, most: usize) {
+    /// Enters a point; whether none had come with its time.
+    pub(super) fn enter(&mut self, time: u64, point: Point, most: usize) -> bool {
         if let Some(first) = self.points.get(&time) {
             self.doubles += 1;
             self.conflicts += u64::from(*first != point);
-            return;
+            return false;
         }
         let before = self.points.range(..time).next_back().map(|(t, _)| time - t);
         let after = self.points.range(time..).next().map(|(t, _)| t - time);
@@ -68,6 +69,7 @@ impl Series {
             }
             self.points.pop_first();
         }
+        true
     }
 
     /// The newest point.

@@ -120,6 +120,7 @@ impl MetricsService for Service {
         let rejected = self.answer(points.len()).await?;
         points.truncate(points.len() - rejected);
         let mut ledger = lock(&self.0.ledger);
+        ledger.begin_request();
         points.into_iter().for_each(|point| ledger.enter_point(point));
         let partial_success = (rejected > 0).then(|| ExportMetricsPartialSuccess {
             rejected_data_points: i64::try_from(rejected).unwrap_or(i64::MAX),
@@ -139,6 +140,7 @@ impl LogsService for Service {
         let rejected = self.answer(records.len()).await?;
         records.truncate(records.len() - rejected);
         let mut ledger = lock(&self.0.ledger);
+        ledger.begin_request();
         records.into_iter().for_each(|record| ledger.enter_record(record));
         let partial_success = (rejected > 0).then(|| ExportLogsPartialSuccess {
             rejected_log_records: i64::try_from(rejected).unwrap_or(i64::MAX),

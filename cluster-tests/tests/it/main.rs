@@ -9,9 +9,11 @@ mod story;
 
 mod breaker;
 mod catalogue;
+mod chaos;
 mod cluster;
 mod config;
 mod contract;
+mod cover;
 mod database_stops;
 mod demo;
 mod hanging;

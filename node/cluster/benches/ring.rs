@@ -91,6 +91,7 @@ fn rest(nodes_count: usize, targets_count: usize) -> Rest {
             excluded: Arc::default(),
             raft: None,
             dataset: (0, 0),
+            protocol: ringwatch_cluster::member::PROTOCOL,
         },
     };
     let membership = Membership {

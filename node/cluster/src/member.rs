@@ -67,6 +67,11 @@ pub enum Stage {
     Left,
 }
 
+/// The version of what nodes say to each other. A node of version 1 does not say so.
+pub const PROTOCOL: u32 = 2;
+/// From this version on standbys answer what they are told.
+pub(crate) const ANSWERING: u32 = 2;
+
 /// What a node says of itself, by gossip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
@@ -90,6 +95,8 @@ pub struct Said {
     pub raft: Option<SaidRaft>,
     /// Version and hash of the data set that it has applied; (0, 0): none.
     pub dataset: (u64, u64),
+    /// Which version of what nodes say to each other it speaks; see [`PROTOCOL`].
+    pub protocol: u32,
 }
 
 /// What a node says of its part in the Raft group.

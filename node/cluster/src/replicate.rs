@@ -7,12 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::member::Incarnation;
-use crate::memories::{Memories, Reset, Stream};
+use crate::memories::{Memories, Reset, Stream, Word};
 use crate::peer::{PeerError, Peers, Throttle, clean};
 
 /// The first and the longest time between two streams to one standby.
@@ -23,6 +24,10 @@ const GOOD: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(5);
 /// How long the last words to a standby may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How many words of a standby may wait.
+const WORDS: usize = 256;
+/// How often a standby is looked at whether it answers.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Tells standbys what is remembered, until it is dropped.
 #[derive(Debug)]
@@ -62,6 +67,10 @@ async fn serve(memories: Arc<Memories>, peers: Arc<dyn Peers>, peer: Incarnation
             End::Idle => continue,
             // It was counted where it happened.
             End::Overflow => "the standby does not keep up".to_owned(),
+            End::Silent => {
+                memories.count_reset(Reset::Broken);
+                "the standby does not answer".to_owned()
+            }
             End::Broken(PeerError::Stale { .. }) => {
                 // Our next view is on its way: there is nothing to wait longer for.
                 memories.count_reset(Reset::Refused);
@@ -92,6 +101,8 @@ enum End {
     /// The peer stands by for nothing.
     Idle,
     Overflow,
+    /// It has not answered for too long.
+    Silent,
     Broken(PeerError),
 }
 
@@ -104,7 +115,8 @@ async fn converse(memories: &Memories, peers: &dyn Peers, peer: &Incarnation, st
         overflow,
         wake,
     } = stream;
-    let mut call = pin!(peers.replicate(&member, changes));
+    let (says, mut words) = mpsc::channel(WORDS);
+    let mut call = pin!(peers.replicate(&member, changes, says));
     {
         let snapshots = async {
             loop {
@@ -121,13 +133,33 @@ async fn converse(memories: &Memories, peers: &dyn Peers, peer: &Incarnation, st
         tokio::select! {
             error = &mut call => return End::Broken(error),
             () = overflow.cancelled() => return End::Overflow,
+            () = hear(memories, peer, number, &mut words) => {}
+            () = silence(memories, peer) => return End::Silent,
             () = snapshots => {}
         }
     }
     memories.close(peer);
     drop(sender);
+    // What it still says is of no use, but must not hold up the rest.
+    words.close();
     if timeout(LAST_WORDS, call).await.is_ok() {
         memories.heard(peer);
     }
     End::Idle
+}
+
+/// Takes in what the standby says, for as long as the call lasts.
+async fn hear(memories: &Memories, peer: &Incarnation, stream: u64, words: &mut mpsc::Receiver<Word>) {
+    while let Some(word) = words.recv().await {
+        memories.hear(peer, stream, word);
+    }
+    // The call itself says how it ended.
+    std::future::pending::<()>().await;
+}
+
+/// Waits until the standby should have answered long ago.
+async fn silence(memories: &Memories, peer: &Incarnation) {
+    while !memories.is_silent(peer) {
+        sleep(LOOK).await;
+    }
 }

@@ -1,6 +1,5 @@
-//! The collector: starts and stops the lanes of each target as the list of targets changes.
+//! The collector: reads targets, and stands by for others.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clean::Cleaner;
 use crate::connections::Connections;
+use crate::cover::{Cover, Hot, Standby, StandbyMode};
 use crate::fault::Fault;
+use crate::fence::{Arbiter, FenceMeters, FenceMode};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::guarded::Guarded;
@@ -20,12 +21,14 @@ use crate::health::Health;
 use crate::lane::Env;
 use crate::live::Live;
 use crate::meters::Meters;
+use crate::names::Names;
 use crate::ownership::{Ownership, Sink, Succession};
-use crate::reconcile::reconcile;
 use crate::session::Connector;
+use crate::supervisor::Supervisor;
 use crate::target::{TargetSpec, Targets};
+use crate::tick_book::TickBook;
 use crate::warm::{Ahead, Warm, Warming};
-use crate::watched::{Running, Watched};
+use crate::watched::Running;
 
 /// How many may wait for the supervisor to follow the list of targets.
 const FOLLOWING: usize = 64;
@@ -48,6 +51,20 @@ pub struct CollectorParts {
     pub sink: Arc<dyn Sink>,
     /// The targets, as they change.
     pub targets: watch::Receiver<Targets>,
+    /// This node's id, by which its sessions call themselves.
+    pub node: Arc<str>,
+    /// Who knows of targets that other members own.
+    pub standby: Arc<dyn Standby>,
+    /// The targets that this node stands by for, as they change.
+    pub covers: watch::Receiver<Arc<[Cover]>>,
+    /// How it stands by.
+    pub standby_mode: StandbyMode,
+    /// What fences the targets that it reads.
+    pub fence: FenceMode,
+    /// Who says whose session may be ended.
+    pub arbiter: Arc<dyn Arbiter>,
+    /// Who keeps the books of ticks.
+    pub book: Arc<dyn TickBook>,
 }
 
 /// Why the collector could not start.
@@ -142,18 +159,19 @@ impl Collector {
 /// # Errors
 /// When the metrics cannot be registered.
 pub fn start_collector(parts: CollectorParts) -> Result<Collector, StartError> {
-    start_with(parts, Connections::new())
+    let connections = Connections::new(names_of(&parts.node));
+    start_with(parts, connections)
 }
 
 /// Starts reading the targets through `connector`.
 pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> Result<Collector, StartError> {
-    let meters = Arc::new(Meters::new(&parts.registry)?);
+    let meters = Arc::new(Meters::new(&parts.registry)?.with_book(parts.book));
     let cancel = CancellationToken::new();
     let running = Running::default();
     let env = Arc::new(Env {
         clock: parts.clock,
         books: parts.books,
-        connector: Guarded::new(connector, Arc::clone(&parts.ownership)),
+        connector: Guarded::new(connector),
         ownership: parts.ownership,
         guard: parts.guard,
         succession: parts.succession,
@@ -161,6 +179,12 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         gate: Gate::new(),
         cleaner: Arc::new(Cleaner::new()),
         warm: Warm::new(),
+        hot: Hot::default(),
+        names: names_of(&parts.node),
+        standby: parts.standby,
+        fence_mode: parts.fence,
+        fences: FenceMeters::new(&parts.registry)?,
+        arbiter: parts.arbiter,
     });
     let live = Live::default();
     let warming = Arc::new(Ahead {
@@ -172,120 +196,30 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         let (env, cancel) = (Arc::clone(&env), cancel.clone());
         async move { env.warm.tend(cancel).await }
     };
-    let supervisor = Supervisor {
+    let supervisor = Supervisor::new(
         env,
         meters,
-        cancel: cancel.clone(),
-        specs: BTreeMap::new(),
-        tasks: BTreeMap::new(),
-        leaving: BTreeMap::new(),
-        doubles: BTreeSet::new(),
-        running: Arc::clone(&running),
-        live: live.clone(),
-    };
+        parts.standby_mode,
+        cancel.clone(),
+        (Arc::clone(&running), live.clone()),
+    );
+    let supervising = supervisor.run(parts.targets, parts.covers, asked);
     Ok(Collector {
         cancel,
         running,
         live,
         warming,
         follow,
-        supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run(parts.targets, asked))),
+        supervisor: AbortOnDropHandle::new(tokio::spawn(supervising)),
         keeper: AbortOnDropHandle::new(tokio::spawn(tending)),
     })
 }
 
-/// One running target.
-struct Task {
-    cancel: CancellationToken,
-    handle: AbortOnDropHandle<()>,
-}
-
-struct Supervisor<C: Connector> {
-    env: Arc<Env<C>>,
-    meters: Arc<Meters>,
-    cancel: CancellationToken,
-    specs: BTreeMap<TargetId, Arc<TargetSpec>>,
-    tasks: BTreeMap<TargetId, Task>,
-    /// Tasks of targets that are gone and finish their last reading. A target that comes back waits for its
-    /// own.
-    leaving: BTreeMap<TargetId, AbortOnDropHandle<()>>,
-    /// Targets that a receiver wants and another one reads, as they were told.
-    doubles: BTreeSet<(TargetId, Arc<str>)>,
-    running: Running,
-    live: Live,
-}
-
-impl<C: Connector> Supervisor<C> {
-    async fn run(
-        mut self,
-        mut targets: watch::Receiver<Targets>,
-        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
-    ) {
-        // When nobody can change the list any more, it stays as it is.
-        let mut changes = true;
-        while !self.cancel.is_cancelled() {
-            let wanted = Arc::clone(&targets.borrow_and_update());
-            self.follow(&wanted);
-            tokio::select! {
-                () = self.cancel.cancelled() => {}
-                changed = targets.changed(), if changes => changes = changed.is_ok(),
-                Some(done) = asked.recv() => {
-                    let wanted = Arc::clone(&targets.borrow_and_update());
-                    self.follow(&wanted);
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }
-            }
-        }
-        let tasks = std::mem::take(&mut self.tasks);
-        for handle in self
-            .leaving
-            .into_values()
-            .chain(tasks.into_values().map(|task| task.handle))
-        {
-            // A task that panicked has ended too.
-            let _ = handle.await;
-        }
-    }
-
-    fn follow(&mut self, wanted: &[Arc<TargetSpec>]) {
-        self.leaving.retain(|_, handle| !handle.is_finished());
-        let changes = reconcile(&self.specs, wanted);
-        self.tell(changes.doubles);
-        for id in changes.stop {
-            self.specs.remove(&id);
-            if let Some(task) = self.tasks.remove(&id) {
-                task.cancel.cancel();
-                // It has itself waited for what was leaving when it was started.
-                self.leaving.insert(id, task.handle);
-            }
-        }
-        for spec in changes.start {
-            let id = spec.id.clone();
-            let cancel = self.cancel.child_token();
-            let before = self.leaving.remove(&id);
-            let watched = Watched {
-                env: Arc::clone(&self.env),
-                spec: Arc::clone(&spec),
-                meters: Arc::clone(&self.meters),
-                running: Arc::clone(&self.running),
-                cancel: cancel.clone(),
-                alive: self.live.begin(&id),
-            };
-            let handle = AbortOnDropHandle::new(tokio::spawn(watched.run(before)));
-            self.tasks.insert(id.clone(), Task { cancel, handle });
-            self.specs.insert(id, spec);
-        }
-    }
-
-    /// Warns of targets that two receivers want, once of each.
-    fn tell(&mut self, doubles: BTreeSet<(TargetId, Arc<str>)>) {
-        for (target, source) in doubles.difference(&self.doubles) {
-            tracing::warn!(
-                %target, %source,
-                "another receiver reads this target already: it is read once only, so take it out of one of them"
-            );
-        }
-        self.doubles = doubles;
+/// The names of a node's sessions.
+fn names_of(node: &str) -> Names {
+    if node.is_empty() {
+        Names::of_nobody()
+    } else {
+        Names::of(node)
     }
 }

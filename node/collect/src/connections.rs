@@ -4,11 +4,14 @@ use arrow_array::RecordBatch;
 use ringwatch_config::settings::Driver;
 
 use crate::fault::Fault;
+use crate::fence::{Lock, Locked};
 use crate::mysql::{Mysql, MysqlSession};
+use crate::names::{Names, Station};
 use crate::postgres::{PgSession, Postgres};
 use crate::reader::Reader;
 use crate::session::{
-    Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -29,11 +32,11 @@ pub(crate) enum AnySession {
 }
 
 impl Connections {
-    /// Opens connections to all that can be read.
-    pub(crate) fn new() -> Self {
+    /// Opens connections to all that can be read, under these names.
+    pub(crate) fn new(names: Names) -> Self {
         Self {
-            postgres: Postgres,
-            mysql: Mysql,
+            postgres: Postgres::new(names.clone()),
+            mysql: Mysql::new(names),
         }
     }
 }
@@ -44,16 +47,16 @@ impl Connector for Connections {
     async fn connect(
         &self,
         target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
+        login: (&Reader, &str),
+        station: Station,
     ) -> Result<AnySession, Fault> {
-        match reader.plan.driver() {
+        match login.0.plan.driver() {
             Driver::Postgres => {
-                let session = Box::pin(self.postgres.connect(target, reader, database)).await?;
+                let session = Box::pin(self.postgres.connect(target, login, station)).await?;
                 Ok(AnySession::Postgres(Box::new(session)))
             }
             Driver::Mysql => {
-                let session = Box::pin(self.mysql.connect(target, reader, database)).await?;
+                let session = Box::pin(self.mysql.connect(target, login, station)).await?;
                 Ok(AnySession::Mysql(Box::new(session)))
             }
         }
@@ -121,6 +124,41 @@ impl Session for AnySession {
         match self {
             Self::Postgres(session) => session.started().await,
             Self::Mysql(session) => session.started().await,
+        }
+    }
+
+    async fn activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
+        match self {
+            Self::Postgres(session) => session.activity(whose).await,
+            Self::Mysql(session) => session.activity(whose).await,
+        }
+    }
+
+    async fn enlist(&mut self) -> Result<(), Fault> {
+        match self {
+            Self::Postgres(session) => session.enlist().await,
+            Self::Mysql(session) => session.enlist().await,
+        }
+    }
+
+    async fn lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        match self {
+            Self::Postgres(session) => Box::pin(session.lock(lock)).await,
+            Self::Mysql(session) => Box::pin(session.lock(lock)).await,
+        }
+    }
+
+    async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
+        match self {
+            Self::Postgres(session) => session.stamp(lock).await,
+            Self::Mysql(session) => session.stamp(lock).await,
+        }
+    }
+
+    async fn end_session(&mut self, session: i64) -> Result<(), Fault> {
+        match self {
+            Self::Postgres(own) => own.end_session(session).await,
+            Self::Mysql(own) => own.end_session(session).await,
         }
     }
 

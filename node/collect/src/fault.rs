@@ -7,6 +7,7 @@ use ringwatch_config::settings::Driver;
 
 use crate::meters::Outcome;
 use crate::mysql::advice_of_mysql;
+use crate::ownership::Reach;
 
 /// The longest part of a server's message that is shown.
 const MESSAGE: usize = 200;
@@ -52,6 +53,8 @@ pub enum FaultKind {
     Query,
     /// This node is not sure to own the target at this moment: nothing was sent.
     NotHeld,
+    /// Another session holds the target's lock: nothing was sent.
+    Fenced,
 }
 
 impl FaultKind {
@@ -102,11 +105,28 @@ impl FaultKind {
         )
     }
 
+    /// Whether nothing was sent, because this node must not or might not.
+    pub(crate) const fn is_of_ownership(self) -> bool {
+        matches!(self, Self::NotHeld | Self::Fenced)
+    }
+
+    /// Whether the server could be reached, where connections of ours are `open` or not.
+    pub(crate) const fn reach(self, open: bool) -> Reach {
+        match self {
+            Self::Connection | Self::Tls => Reach::Unreachable,
+            Self::Deadline | Self::Login | Self::NoDatabase | Self::TooManyConnections if !open => {
+                Reach::Unreachable
+            }
+            _ => Reach::Reached,
+        }
+    }
+
     /// The label of the ticks that are missed for it.
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Deadline | Self::StatementTimeout => Outcome::Timeout,
             Self::NotHeld => Outcome::Paused,
+            Self::Fenced => Outcome::Fenced,
             _ => Outcome::Error,
         }
     }
@@ -240,6 +260,9 @@ pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
             "check the receiver's `tls`: `ca_file` for an authority of your own, `insecure: true` for a server without TLS".into()
         }
         (FaultKind::Connection, _) => "check that the server runs and listens at this endpoint".into(),
+        (FaultKind::Fenced, _) => {
+            "nothing: the target is read when the session of its former owner has ended".into()
+        }
         (FaultKind::NotHeld, _) => "nothing: it goes on when the other members have been heard".into(),
         (FaultKind::Version, _) => "upgrade the server or the extension, or switch the stream off".into(),
         (FaultKind::Query, _) => "correct the query or its mapping in the configuration; the other streams go on".into(),

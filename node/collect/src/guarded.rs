@@ -5,24 +5,24 @@
 //! answers an answer with a further message, as when a statement was prepared and is now executed. A question
 //! under way rests meanwhile.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::TargetId;
-use tokio::time::Instant;
 
+use crate::barrier::{Allows, Barrier};
 use crate::fault::{Fault, FaultKind};
-use crate::ownership::Ownership;
+use crate::fence::{Held, Lock, Locked};
+use crate::limit::{Ended, within};
+use crate::names::Station;
 use crate::reader::Reader;
 use crate::session::{
-    Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
+use crate::warrant::Warrant;
 
 /// How often it is asked again whether the target is held.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -30,28 +30,28 @@ pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Opens connections, and guards them.
 pub(crate) struct Guarded<C> {
     connector: C,
-    ownership: Arc<dyn Ownership>,
 }
 
 impl<C: Connector> Guarded<C> {
     /// Guards what `connector` opens.
-    pub(crate) fn new(connector: C, ownership: Arc<dyn Ownership>) -> Self {
-        Self { connector, ownership }
+    pub(crate) fn new(connector: C) -> Self {
+        Self { connector }
     }
 
     /// Connects to `database` of `target`, within the receiver's timeout.
     pub(crate) async fn connect(
         &self,
         target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
+        (reader, database): (&Reader, &str),
+        station: Station,
+        warrant: &Arc<dyn Warrant>,
     ) -> Result<GuardedSession<C::Session>, Fault> {
-        let fence = self.fence(target, reader);
-        fence.check()?;
-        let connect = Box::pin(self.connector.connect(target, reader, database));
-        let session = fence.around(connect).await;
+        let barrier = Barrier::new(warrant, reader);
+        barrier.check(Warrant::owns)?;
+        let connect = Box::pin(self.connector.connect(target, (reader, database), station));
+        let session = barrier.around(Warrant::owns, connect).await;
         let session = session.unwrap_or_else(|| Err(not_held()))?;
-        Ok(GuardedSession::new(session, fence))
+        Ok(GuardedSession::new(session, barrier, station))
     }
 
     /// Connects before the target is ours: a connection that is ready when it becomes so. Nothing else is
@@ -59,19 +59,16 @@ impl<C: Connector> Guarded<C> {
     pub(crate) async fn connect_ahead(
         &self,
         target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
+        (reader, database): (&Reader, &str),
+        warrant: &Arc<dyn Warrant>,
     ) -> Result<GuardedSession<C::Session>, Fault> {
-        let session = Box::pin(self.connector.connect(target, reader, database)).await?;
-        Ok(GuardedSession::new(session, self.fence(target, reader)))
-    }
-
-    fn fence(&self, target: &TargetSpec, reader: &Reader) -> Fence {
-        Fence {
-            ownership: Arc::clone(&self.ownership),
-            target: target.id.clone(),
-            patience: reader.plan.timeout(),
-        }
+        let station = Station::Standby;
+        let session = Box::pin(self.connector.connect(target, (reader, database), station)).await?;
+        Ok(GuardedSession::new(
+            session,
+            Barrier::new(warrant, reader),
+            station,
+        ))
     }
 }
 
@@ -83,53 +80,15 @@ pub(crate) fn not_held() -> Fault {
     )
 }
 
-/// Lets nothing pass while the target is not held.
-struct Fence {
-    ownership: Arc<dyn Ownership>,
-    target: TargetId,
-    /// How long something under way may rest.
-    patience: Duration,
-}
-
-impl Fence {
-    fn holds(&self) -> bool {
-        self.ownership.holds(&self.target)
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        if self.holds() { Ok(()) } else { Err(not_held()) }
-    }
-
-    /// What comes of `work`, which rests while the target is not held. `None` when it rested too long: then
-    /// it is broken off in the middle.
-    async fn around<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
-        loop {
-            let held = poll_fn(|context| {
-                if self.holds() {
-                    work.as_mut().poll(context).map(Some)
-                } else {
-                    Poll::Ready(None)
-                }
-            });
-            if let Some(done) = held.await {
-                return Some(done);
-            }
-            let end = Instant::now() + self.patience;
-            while !self.holds() {
-                if Instant::now() >= end {
-                    return None;
-                }
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
-    }
-}
-
-/// A connection behind a fence.
+/// A connection behind a barrier.
 pub(crate) struct GuardedSession<S> {
     session: S,
-    fence: Fence,
+    barrier: Barrier,
+    /// It was opened for a standby, and the lane that has it now has not asked yet.
+    unlisted: bool,
+    station: Station,
+    /// The target's lock, where this session has it.
+    held: Option<Held>,
     /// A question was begun and its end was not seen.
     under_way: bool,
     /// The longest that one question may take, where it is less than the reader says.
@@ -137,13 +96,64 @@ pub(crate) struct GuardedSession<S> {
 }
 
 impl<S: Session> GuardedSession<S> {
-    fn new(session: S, fence: Fence) -> Self {
+    fn new(session: S, barrier: Barrier, station: Station) -> Self {
         Self {
             session,
-            fence,
+            barrier,
+            unlisted: false,
+            station,
+            held: None,
             under_way: false,
             limit: None,
         }
+    }
+
+    /// It passes from a standby to a lane of the owner, which has another warrant.
+    pub(crate) fn adopt(&mut self, warrant: &Arc<dyn Warrant>) {
+        self.barrier.warrant = Arc::clone(warrant);
+        self.unlisted |= self.station == Station::Standby;
+        self.station = Station::Lane;
+    }
+
+    /// Tries the lock of a target that is ours as far as nodes know.
+    pub(crate) async fn try_lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.begin(Warrant::owns).await?;
+        let answer = self
+            .barrier
+            .around(Warrant::owns, self.session.lock(lock))
+            .await
+            .map(Ended::InTime);
+        self.end(answer)
+    }
+
+    /// Ends the session of another node, which holds the lock of a target that is ours.
+    pub(crate) async fn end_other(&mut self, session: i64) -> Result<(), Fault> {
+        self.begin(Warrant::owns).await?;
+        let work = self.session.end_session(session);
+        let answer = self.barrier.around(Warrant::owns, work).await;
+        self.end(answer.map(Ended::InTime))
+    }
+
+    /// The lock is this session's from here on.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held = Some(held);
+    }
+
+    /// Says anew under which epoch it holds the lock, where that has changed.
+    pub(crate) async fn restamp(&mut self) -> Result<(), Fault> {
+        let Some(lock) = self.held.as_ref().and_then(Held::restamp) else {
+            return Ok(());
+        };
+        self.begin(Warrant::holds).await?;
+        let answer = self
+            .barrier
+            .around(Warrant::holds, self.session.stamp(&lock))
+            .await;
+        self.end(answer.map(Ended::InTime))?;
+        if let Some(held) = &mut self.held {
+            held.stamped(lock.epoch);
+        }
+        Ok(())
     }
 
     /// Sets the longest that one question may take, where it is less than the reader says.
@@ -167,9 +177,15 @@ impl<S: Session> GuardedSession<S> {
         }
     }
 
-    fn begin(&mut self) -> Result<(), Fault> {
-        self.fence.check()?;
+    async fn begin(&mut self, allows: Allows) -> Result<(), Fault> {
+        self.barrier.check(allows)?;
         self.under_way = true;
+        if self.unlisted {
+            let answer = self.barrier.around(allows, self.session.enlist()).await;
+            self.end(answer.map(Ended::InTime))?;
+            self.unlisted = false;
+            self.under_way = true;
+        }
         Ok(())
     }
 
@@ -188,88 +204,83 @@ impl<S: Session> GuardedSession<S> {
     }
 }
 
-/// How a question ended.
-enum Ended<T, E> {
-    /// The server answered.
-    InTime(Result<T, E>),
-    /// It did not within this time, and the question was broken off.
-    Late(Duration),
-}
-
-/// What comes of `work` within `limit`.
-async fn within<T, E>(limit: Option<Duration>, work: impl Future<Output = Result<T, E>>) -> Ended<T, E> {
-    let Some(limit) = limit else {
-        return Ended::InTime(work.await);
-    };
-    tokio::time::timeout(limit, work)
-        .await
-        .map_or(Ended::Late(limit), Ended::InTime)
-}
-
 impl<S: Session> Session for GuardedSession<S> {
     fn version(&self) -> u32 {
         self.session.version()
     }
 
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.read(question));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.extension(name));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.has_role(name));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.databases());
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let query = self.limited(query);
         let work = within(self.limit, self.session.query(&query));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn describe(&mut self, query: &Query<'_>) -> Result<Described, Refused> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let query = self.limited(query);
         let work = within(self.limit, self.session.describe(&query));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.explain(explain));
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
     async fn started(&mut self) -> Result<Option<i64>, Fault> {
-        self.begin()?;
+        self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.started());
-        let answer = self.fence.around(work).await;
+        let answer = self.barrier.around(Warrant::holds, work).await;
         self.end(answer)
     }
 
-    async fn close(self) {
+    async fn activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
+        self.begin(Warrant::holds).await?;
+        let work = within(self.limit, self.session.activity(whose));
+        let answer = self.barrier.around(Warrant::holds, work).await;
+        self.end(answer)
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.held.is_some()
+    }
+
+    async fn close(mut self) {
+        // Before the server lets go of the lock: nothing may be sent any more.
+        self.held = None;
         // A goodbye would first send the rest of what was broken off.
         if self.is_whole() {
             self.session.close().await;

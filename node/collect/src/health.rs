@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fault::{Fault, FaultKind, Scene, advice};
 use crate::meters::{Outcome, TargetMeters};
+use crate::ownership::Reach;
 use crate::report::Reporter;
 
 /// The first wait after an attempt that failed.
@@ -22,6 +23,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait after the server refused our login: each attempt is a line in its log, and whoever counts such lines
 /// may lock us out.
 const LONGEST_WAIT_REFUSED: Duration = Duration::from_secs(30);
+
+/// How long a server is out of reach before that is told; or this many ticks, which may be those of several streams, and
+/// this long at least.
+const AWAY_FOR: Duration = Duration::from_secs(3);
+const AWAY_TICKS: u32 = 3;
+const AWAY_AT_LEAST: Duration = Duration::from_secs(1);
+/// How soon it is told again.
+const AWAY_AGAIN: Duration = Duration::from_secs(30);
 
 /// The health of one target.
 #[derive(Debug)]
@@ -44,11 +53,14 @@ struct State {
     reporter: Reporter,
     last_error: Option<String>,
     streams: BTreeMap<StreamId, String>,
+    /// Since when ticks are missed because it cannot be reached, how many, and when that was told.
+    away: Option<(Instant, u32, Option<Instant>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Down {
     outcome: Outcome,
+    reach: Reach,
     until: Instant,
 }
 
@@ -130,12 +142,34 @@ impl Health {
         self.with(|state| state.down.map(|down| down.outcome))
     }
 
+    /// Whether ticks pass unread because the server could not be reached.
+    pub(crate) fn reach(&self) -> Reach {
+        self.with(|state| state.down.map_or(Reach::Reached, |down| down.reach))
+    }
+
+    /// One more tick was missed because the server could not be reached. Says whether that is to be told: it has gone on
+    /// for a while, and was not told lately.
+    pub(crate) fn is_out_of_reach(&self, now: Instant) -> bool {
+        self.with(|state| {
+            let (since, count, told) = state.away.get_or_insert((now, 0, None));
+            *count = count.saturating_add(1);
+            let time = now.saturating_duration_since(*since);
+            let long = time >= AWAY_FOR || (*count >= AWAY_TICKS && time >= AWAY_AT_LEAST);
+            let news = long && told.is_none_or(|told| now >= told + AWAY_AGAIN);
+            if news {
+                *told = Some(now);
+            }
+            news
+        })
+    }
+
     /// The target answered, be it with an error about one stream.
     pub(crate) fn answered(&self) {
         let news = self.with(|state| {
             let first = !std::mem::replace(&mut state.up, true);
             state.tried = true;
             state.down = None;
+            state.away = None;
             state.failures = 0;
             state.last_error = None;
             let recovered = state.reporter.fine();
@@ -158,6 +192,7 @@ impl Health {
             let until = now + wait(&self.target, state.failures, longest(fault.kind));
             state.down = Some(Down {
                 outcome: fault.kind.outcome(),
+                reach: fault.kind.reach(self.has_connections()),
                 until,
             });
             state.last_error = Some(fault.message.clone());
@@ -236,6 +271,27 @@ mod tests {
                 assert!(last >= most * 4 / 5, "{kind:?}: {last:?}");
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_out_of_reach_is_told_once_in_a_while() {
+        let target = TargetId::new("postgresql", "a:1");
+        let meters = Arc::new(Meters::new(&prometheus::Registry::new()).unwrap());
+        let health = Health::new(&target, TargetMeters::new(&target, &meters));
+        let start = Instant::now();
+        let told = |millis| health.is_out_of_reach(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 10, 20, 30].map(told),
+            [false; 4],
+            "the same moment of several streams"
+        );
+        assert_eq!([1000, 2000, 20_000, 31_000].map(told), [true, false, false, true]);
+        health.answered();
+        assert_eq!(
+            [32_000, 35_000].map(told),
+            [false, true],
+            "few ticks and a long time"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,68 +1,20 @@
 //! The collector's own metrics.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::{CounterVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use ringwatch_frame::{StreamId, TargetId};
+use prometheus::{
+    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
+use ringwatch_frame::{Epoch, StreamId, TargetId, Tick};
 
 use crate::delta::Uncertain;
-use crate::ownership::Refusal;
+pub(crate) use crate::outcome::Outcome;
 use crate::plans::{PlanMeters, PlansOf};
-
-/// What became of a tick: the label `outcome` of `ringwatch_ticks_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Outcome {
-    /// Read, and its frame handed on.
-    Collected,
-    /// Another member owns the target.
-    NotOwned,
-    /// A breaker is open.
-    BreakerOpen,
-    /// The target's budget is used up.
-    Budget,
-    /// Such readings are switched off.
-    SwitchedOff,
-    /// No answer came in time.
-    Timeout,
-    /// The reading failed.
-    Error,
-    /// It could not be begun before the next tick, because readings before it took too long.
-    Late,
-    /// It could not be begun before the next tick, because this node had been paused and was not sure to own
-    /// the target.
-    Paused,
-}
-
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Collected => "collected",
-            Self::NotOwned => "not_owned",
-            Self::BreakerOpen => "breaker_open",
-            Self::Budget => "budget",
-            Self::SwitchedOff => "switched_off",
-            Self::Timeout => "timeout",
-            Self::Error => "error",
-            Self::Late => "late",
-            Self::Paused => "paused",
-        }
-    }
-}
-
-impl From<Refusal> for Outcome {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotOwned => Self::NotOwned,
-            Refusal::BreakerOpen => Self::BreakerOpen,
-            Refusal::Budget => Self::Budget,
-            Refusal::SwitchedOff => Self::SwitchedOff,
-            Refusal::Unsure => Self::Paused,
-        }
-    }
-}
+use crate::tick_book::{EndedTicks, NoTickBook, TickBook};
 
 /// All metrics of the collector.
 #[derive(Debug)]
@@ -75,6 +27,33 @@ pub(crate) struct Meters {
     uncertain: IntCounterVec,
     connections: IntGaugeVec,
     plans: PlanMeters,
+    /// How many count for each target: its lanes, and who stands by for it.
+    holders: Mutex<HashMap<TargetId, usize>>,
+    book: Book,
+}
+
+/// Who keeps the books of ticks.
+struct Book(Arc<dyn TickBook>);
+
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Book")
+    }
+}
+
+/// Ticks of one stream that ended alike.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended<'a> {
+    /// The stream.
+    pub(crate) stream: &'a StreamId,
+    /// What became of them.
+    pub(crate) outcome: Outcome,
+    /// The last of them, and how many there are.
+    pub(crate) last: (Tick, u64),
+    /// The stream's interval.
+    pub(crate) interval: Duration,
+    /// The view under which they were read, if they were.
+    pub(crate) epoch: Option<Epoch>,
 }
 
 impl Meters {
@@ -132,6 +111,8 @@ impl Meters {
                 &["target"],
             )?,
             plans: PlanMeters::new(registry)?,
+            holders: Mutex::default(),
+            book: Book(Arc::new(NoTickBook)),
         };
         let all: [Box<dyn Collector>; 7] = [
             Box::new(meters.ticks.clone()),
@@ -147,24 +128,48 @@ impl Meters {
         }
         Ok(meters)
     }
+
+    /// The same, which tell `book` of every tick.
+    pub(crate) fn with_book(mut self, book: Arc<dyn TickBook>) -> Self {
+        self.book = Book(book);
+        self
+    }
+
+    fn holders(&self) -> MutexGuard<'_, HashMap<TargetId, usize>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The metrics of one target. When it is dropped, the target's series are taken away.
+/// The metrics of one target. When the last of them is dropped, the target's series are taken away.
 #[derive(Debug)]
 pub(crate) struct TargetMeters {
     target: TargetId,
     meters: Arc<Meters>,
+    /// Whether it says if the target is up.
+    tells_up: bool,
 }
 
 impl TargetMeters {
     /// The metrics of `target`, which is not up before it has answered.
     pub(crate) fn new(target: &TargetId, meters: &Arc<Meters>) -> Self {
+        let own = Self::counted(target, meters, true);
+        own.up(false);
+        own
+    }
+
+    /// The metrics of a target that another node reads: whether it is up is not told twice.
+    pub(crate) fn of_standby(target: &TargetId, meters: &Arc<Meters>) -> Self {
+        Self::counted(target, meters, false)
+    }
+
+    fn counted(target: &TargetId, meters: &Arc<Meters>, tells_up: bool) -> Self {
+        *meters.holders().entry(target.clone()).or_default() += 1;
         let own = Self {
             target: target.clone(),
             meters: Arc::clone(meters),
+            tells_up,
         };
-        own.up(false);
-        own.meters.connections.with_label_values(&[own.name()]).set(0);
+        own.connections(0);
         own
     }
 
@@ -172,13 +177,30 @@ impl TargetMeters {
         self.target.as_str()
     }
 
-    /// Counts `count` ticks.
-    pub(crate) fn ticks(&self, stream: &StreamId, outcome: Outcome, count: u64) {
+    /// A stream has begun: its series is there before its first tick.
+    pub(crate) fn begun(&self, stream: &StreamId) {
+        self.ticks(stream, Outcome::Collected).inc_by(0);
+    }
+
+    /// Counts ticks that have ended.
+    pub(crate) fn ended(&self, ended: &Ended<'_>) {
+        let (last, count) = ended.last;
+        self.ticks(ended.stream, ended.outcome).inc_by(count);
+        self.meters.book.0.ended(&EndedTicks {
+            target: &self.target,
+            stream: ended.stream,
+            last,
+            count,
+            interval: ended.interval,
+            outcome: ended.outcome.as_str(),
+            epoch: ended.epoch,
+        });
+    }
+
+    fn ticks(&self, stream: &StreamId, outcome: Outcome) -> IntCounter {
         let label = stream.to_string();
-        self.meters
-            .ticks
-            .with_label_values(&[self.name(), &label, outcome.as_str()])
-            .inc_by(count);
+        let labels = [self.name(), &label, outcome.as_str()];
+        self.meters.ticks.with_label_values(&labels)
     }
 
     /// A reading that was collected had begun so long after its tick. What a sick target's readings wait is not
@@ -218,6 +240,9 @@ impl TargetMeters {
 
     /// Whether the last attempt to speak to the target succeeded.
     pub(crate) fn up(&self, up: bool) {
+        if !self.tells_up {
+            return;
+        }
         self.meters
             .up
             .with_label_values(&[self.name()])
@@ -241,8 +266,18 @@ impl TargetMeters {
 impl Drop for TargetMeters {
     fn drop(&mut self) {
         let meters = &self.meters;
+        let mut holders = meters.holders();
+        if let Some(count) = holders.get_mut(&self.target) {
+            *count = count.saturating_sub(1);
+        }
+        if self.tells_up {
+            forget(&meters.up, self.name());
+        }
+        if holders.get(&self.target).is_some_and(|count| *count > 0) {
+            return;
+        }
+        holders.remove(&self.target);
         forget(&meters.ticks, self.name());
-        forget(&meters.up, self.name());
         forget(&meters.query_seconds, self.name());
         forget(&meters.queries, self.name());
         forget(&meters.uncertain, self.name());
@@ -283,7 +318,13 @@ mod tests {
         let (of_a, of_b) = (TargetMeters::new(&a, &meters), TargetMeters::new(&b, &meters));
         let stream = StreamId::of_database("s", "app");
         for meters in [&of_a, &of_b] {
-            meters.ticks(&stream, Outcome::Late, 3);
+            meters.ended(&Ended {
+                stream: &stream,
+                outcome: Outcome::Late,
+                last: (Tick::from_unix_nanos(0), 3),
+                interval: Duration::from_secs(1),
+                epoch: None,
+            });
             meters.took(&stream, Duration::from_millis(5));
             meters.uncertain(&stream, Uncertain { reset: 1, evicted: 2 });
         }

@@ -1,7 +1,13 @@
 //! What the collector asks of others: whether it may read, and where frames go.
 
+use std::future::ready;
+
 use arrow_array::RecordBatch;
-use ringwatch_frame::{Epoch, Frame, FrameMeta, Receipt, StreamId, TargetId, TargetMemory, Tick};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use ringwatch_frame::{
+    Epoch, Frame, FrameMeta, Receipt, StreamId, StreamMemory, TargetId, TargetMemory, Tick,
+};
 
 /// Why a tick must not be read. The names are values of the label `outcome` of `ringwatch_ticks_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +36,30 @@ pub trait Ownership: Send + Sync {
     /// Whether a question may be sent to the target at this very moment. Asked before each of the questions
     /// that make up a reading, because a node may have been paused between two of them.
     fn holds(&self, target: &TargetId) -> bool;
+
+    /// Whether the standby may have begun to read `tick` in our place. Asked when a reading begins so late that it
+    /// might. [`Late::GoOn`] at once where nobody stands by; an answer that does not come is one too.
+    fn late(&self, _: &TargetId, _: &StreamId, _: Tick) -> BoxFuture<'_, Late> {
+        ready(Late::GoOn).boxed()
+    }
+}
+
+/// What a reading that begins late is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// The tick is ours, and will not be covered for a second.
+    GoOn,
+    /// The standby covers it. [`Succession::rebase`] tells where to go on.
+    Covered,
+}
+
+/// Whether a tick that was missed was missed at a server that could be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It could, or it was not tried.
+    Reached,
+    /// It could not: another node may have more luck.
+    Unreachable,
 }
 
 /// Keeps what is remembered of targets, beyond the life of their lanes and of this node.
@@ -50,7 +80,13 @@ pub trait Succession: Send + Sync {
     /// otherwise. One that is refused because another member owns the target is that member's and not told. A
     /// stream that begins anew tells the tick before its first one, so that whoever goes on with it begins at
     /// the same.
-    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick);
+    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, reach: Reach);
+
+    /// Where the stream goes on, when the standby has covered ticks of it. Asked before each reading. What is older
+    /// than what the lane has read itself changes nothing, so it may be told twice.
+    fn rebase(&self, _: &TargetId, _: &StreamId) -> Option<StreamMemory> {
+        None
+    }
 
     /// A stream is gone: its database was dropped.
     fn forget(&self, target: &TargetId, stream: &StreamId);
@@ -69,7 +105,7 @@ impl Succession for NoSuccession {
         None
     }
 
-    fn missed(&self, _: &TargetId, _: &StreamId, _: Tick) {}
+    fn missed(&self, _: &TargetId, _: &StreamId, _: Tick, _: Reach) {}
 
     fn forget(&self, _: &TargetId, _: &StreamId) {}
 }

@@ -10,6 +10,7 @@ use ringwatch_frame::TargetId;
 
 use crate::connections::{AnySession, Connections};
 use crate::fault::{Fault, FaultKind, Scene, advice};
+use crate::names::{Names, Station};
 use crate::plan::{Planned, PlannedStream};
 use crate::reader::Reader;
 use crate::session::{Connector, Session};
@@ -48,7 +49,9 @@ async fn at_target(target: &TargetSpec) -> Vec<Finding> {
     let mut found = Vec::new();
     for reader in &target.readers {
         let look = Look { target, reader };
-        match Box::pin(Connections::new().connect(target, reader, reader.plan.database())).await {
+        let login = (&**reader, reader.plan.database());
+        let connections = Connections::new(Names::of_nobody());
+        match Box::pin(connections.connect(target, login, Station::Lane)).await {
             Ok(mut session) => {
                 look.with(&mut session, &mut found).await;
                 session.close().await;

@@ -7,6 +7,7 @@ use ringwatch_config::Endpoint;
 use ringwatch_config::settings::{Driver, Target};
 use ringwatch_frame::{Resource, TargetId, Value};
 
+use crate::mysql::dotted;
 use crate::plan::{Planned, ReceiverPlan};
 use crate::sqlquery::SqlPlan;
 
@@ -117,6 +118,27 @@ impl Reader {
             resource: Arc::new(resource(plan, target)),
             plan: plan.clone(),
         }
+    }
+
+    /// The target's resource, with the server's version where it is wanted. The last one is `kept`.
+    pub(crate) fn resource_at(&self, version: u32, kept: &mut Option<(u32, Arc<Resource>)>) -> Arc<Resource> {
+        if !self.plan.attribute_on("db.system.version", false) {
+            return Arc::clone(&self.resource);
+        }
+        if let Some((known, resource)) = kept
+            && *known == version
+        {
+            return Arc::clone(resource);
+        }
+        let mut resource = Resource::clone(&self.resource);
+        let shown = match self.plan.driver() {
+            Driver::Postgres => format!("{}.{}", version / 10_000, version % 10_000),
+            Driver::Mysql => dotted(version),
+        };
+        resource.set("db.system.version", Value::from(shown));
+        let resource = Arc::new(resource);
+        *kept = Some((version, Arc::clone(&resource)));
+        resource
     }
 
     /// Whether nothing that matters differs.

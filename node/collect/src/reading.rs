@@ -423,7 +423,7 @@ streams:
         let mut track = Track::new(&target, &planned, id, &"app".into(), now).unwrap();
         let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
         let first = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
-        track.collected(first.baseline);
+        track.collected(now, first.baseline);
         let reading = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
         let calls = reading.rows.column_by_name("calls").unwrap();
         assert_eq!(calls.as_primitive::<Int64Type>().value(0), 5);

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::ColumnType;
+use ringwatch_frame::{ColumnType, TargetId};
 
 use crate::fault::{Fault, FaultKind};
+use crate::fence::{Lock, Locked};
+use crate::names::Station;
 use crate::plans::Reason;
 use crate::reader::Reader;
 use crate::sqlquery::{Answered, Mapping};
@@ -95,6 +97,30 @@ pub(crate) struct Explained {
     pub(crate) source: &'static str,
 }
 
+/// Whose sessions are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose<'a> {
+    /// The target that they read.
+    pub(crate) target: &'a TargetId,
+    /// The node, as names have it.
+    pub(crate) node: &'a str,
+    /// The roles that its readers log in as: others may call themselves what they like.
+    pub(crate) roles: &'a [String],
+}
+
+/// What sessions are at, as the server knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// How many there are.
+    pub(crate) sessions: u64,
+    /// Whether one of them is at a question, or may be.
+    pub(crate) active: bool,
+    /// How long ago the last question of any of them began or ended, or one of them was opened, by the server's clock.
+    pub(crate) age: Option<Duration>,
+    /// Whether a session of another node holds the target's lock.
+    pub(crate) locked_by_others: bool,
+}
+
 /// Why there is no plan.
 #[derive(Debug)]
 pub(crate) enum NoPlan {
@@ -145,12 +171,12 @@ pub(crate) trait Connector: Send + Sync + 'static {
     /// The connections that it opens.
     type Session: Session;
 
-    /// Connects to `database` of `target` as `reader` logs in, within the reader's timeout.
+    /// Connects to a database of `target` as a reader logs in, within the reader's timeout.
     fn connect(
         &self,
         target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
+        login: (&Reader, &str),
+        station: Station,
     ) -> impl Future<Output = Result<Self::Session, Fault>> + Send;
 }
 
@@ -193,6 +219,38 @@ pub(crate) trait Session: Send + 'static {
 
     /// When the server started, in nanoseconds since the Unix epoch; asked of the server once in a session.
     fn started(&mut self) -> impl Future<Output = Result<Option<i64>, Fault>> + Send;
+
+    /// What the sessions of another member's lanes are at.
+    fn activity(&mut self, _: &Whose<'_>) -> impl Future<Output = Result<Activity, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
+
+    /// A session of a standby becomes one of a lane, and calls itself so.
+    fn enlist(&mut self) -> impl Future<Output = Result<(), Fault>> + Send {
+        ready(Ok(()))
+    }
+
+    /// Tries to take the target's lock, and says so to others who ask for its holder. It never waits.
+    fn lock(&mut self, _: &Lock) -> impl Future<Output = Result<Locked, Fault>> + Send {
+        ready(Ok(Locked::Unfit(
+            "the server has no locks that this node knows".into(),
+        )))
+    }
+
+    /// Says anew under which epoch it holds the lock.
+    fn stamp(&mut self, _: &Lock) -> impl Future<Output = Result<(), Fault>> + Send {
+        ready(Ok(()))
+    }
+
+    /// Ends another session of our account, by its number at the server.
+    fn end_session(&mut self, _: i64) -> impl Future<Output = Result<(), Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
+
+    /// Whether it must stay open as long as anything is read: it holds the target's lock.
+    fn is_pinned(&self) -> bool {
+        false
+    }
 
     /// Says goodbye; takes no longer than a moment.
     fn close(self) -> impl Future<Output = ()> + Send;

@@ -32,6 +32,11 @@ impl<S: Session> Open<S> {
         }
     }
 
+    /// The connection, which others count from here on.
+    pub(crate) fn into_session(self) -> S {
+        self.session
+    }
+
     /// Says goodbye.
     pub(crate) async fn close(self) {
         self.session.close().await;
@@ -75,10 +80,11 @@ impl<S: Session> Sessions<S> {
         Some(self.idle.remove(at).1)
     }
 
-    /// Closes the one that was used least recently, if one more would be too many.
+    /// Closes the one that was used least recently and need not stay, if one more would be too many.
     pub(crate) async fn make_room(&mut self) {
         while self.idle.len() >= self.limit {
-            self.idle.remove(0).1.close().await;
+            let free = self.idle.iter().position(|(_, open)| !open.session.is_pinned());
+            self.idle.remove(free.unwrap_or(0)).1.close().await;
         }
     }
 
@@ -87,9 +93,15 @@ impl<S: Session> Sessions<S> {
         self.idle.push((Arc::clone(database), open));
     }
 
-    /// Closes the connections whose database is not wanted.
-    pub(crate) async fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
-        let gone = self.idle.extract_if(.., |(name, _)| !wanted(name));
+    /// Closes the connections whose database is not wanted and that need not stay.
+    pub(crate) async fn leave(&mut self, wanted: impl Fn(&str) -> bool) {
+        let gone = |name: &str, open: &Open<S>| !wanted(name) && !open.session.is_pinned();
+        let gone = self.idle.extract_if(.., |(name, open)| gone(name, open));
         join_all(gone.map(|(_, open)| open.close()).collect::<Vec<_>>()).await;
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&mut self) {
+        join_all(self.idle.drain(..).map(|(_, open)| open.close())).await;
     }
 }

@@ -50,6 +50,16 @@ impl Timeline {
         Ok(())
     }
 
+    /// Another node accounts for the ticks up to `last`. Says whether that is to be believed: one that lies in the
+    /// future by an interval or more comes from a clock that is wrong.
+    pub(crate) fn rebase(&mut self, last: Tick, now: Tick) -> bool {
+        if last >= self.schedule.next(now) {
+            return false;
+        }
+        self.last = self.last.max(self.schedule.at_or_before(last));
+        true
+    }
+
     /// The last tick that is accounted for.
     pub(crate) fn last(&self) -> Tick {
         self.last
@@ -153,6 +163,20 @@ mod tests {
             .unwrap();
         assert_eq!(line.last(), tick(-1), "an instant of another schedule");
         assert_eq!(line.before(tick(0)), tick(-1));
+    }
+
+    #[test]
+    fn ticks_that_another_node_accounts_for_are_not_given_out() {
+        const SECOND: i64 = 1_000_000_000;
+        let start = 5_000 * SECOND;
+        let mut line = timeline(start);
+        let tick = |n: i64| Tick::from_unix_nanos(timeline(start).last().unix_nanos() + n * SECOND);
+        assert!(line.rebase(tick(3), tick(3)));
+        assert_eq!((line.last(), line.due(tick(3))), (tick(3), None));
+        assert!(line.rebase(tick(1), tick(3)));
+        assert_eq!(line.last(), tick(3), "never back");
+        assert!(!line.rebase(tick(9), tick(3)));
+        assert_eq!(line.take(tick(6)), 2);
     }
 
     proptest! {

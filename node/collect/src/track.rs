@@ -22,6 +22,19 @@ use crate::timeline::Timeline;
 /// In place of a stream's name in the phase of the streams of one database.
 const OF_DATABASE: &str = "database";
 
+/// The ticks of a stream. All streams of one database have the same phase.
+pub(crate) fn schedule_of(
+    target: &TargetId,
+    planned: &Planned,
+    id: &StreamId,
+) -> Result<Schedule, ScheduleError> {
+    let phase = match id.database() {
+        Some(database) => &StreamId::of_database(OF_DATABASE, database),
+        None => id,
+    };
+    Schedule::new(target, phase, planned.interval())
+}
+
 /// One stream of one target, or of one database in it, with what is remembered between its readings.
 pub(crate) struct Track {
     /// What is read.
@@ -37,6 +50,8 @@ pub(crate) struct Track {
     pub(crate) reporter: Reporter,
     /// Until then it is not asked.
     pub(crate) held: Option<Instant>,
+    /// The last tick that was read here.
+    done: Option<Tick>,
     /// How often it was stopped by `statement_timeout` in a row.
     timeouts: u32,
     pub(crate) memory: Memory,
@@ -65,11 +80,7 @@ impl Track {
         database: &Arc<str>,
         now: Tick,
     ) -> Result<Self, ScheduleError> {
-        let phase = match id.database() {
-            Some(database) => &StreamId::of_database(OF_DATABASE, database),
-            None => &id,
-        };
-        let schedule = Schedule::new(target, phase, planned.interval())?;
+        let schedule = schedule_of(target, planned, &id)?;
         let with_texts = matches!(planned, Planned::Stream(planned) if planned.stream.texts.is_some() && planned.plans.is_none());
         let texts = with_texts.then(TextCache::new);
         let (plans, plan_log) = match planned {
@@ -86,6 +97,7 @@ impl Track {
             timeline: Timeline::new(schedule, now),
             reporter: Reporter::default(),
             held: None,
+            done: None,
             timeouts: 0,
             memory: Memory {
                 granted: false,
@@ -102,45 +114,77 @@ impl Track {
     /// Goes on where the stream was left, here or on another node. Says whether its timeline goes on. What
     /// cannot be used is left out with a warning: the stream then begins anew in that respect.
     pub(crate) fn resume(&mut self, target: &TargetId, left: &StreamMemory, now: Tick) -> bool {
-        let warn = |part: &str, error: &dyn std::fmt::Display| {
-            tracing::warn!(%target, stream = %self.id, %error, "the {part} that was remembered is not used");
-        };
         if let Some(batch) = &left.baseline {
-            match &self.planned {
-                Planned::Stream(planned) if planned.plans.is_some() => {
-                    let plans = self.memory.plans.as_mut();
-                    let plan_log = self.memory.plan_log.as_mut();
-                    if !plans.is_some_and(|plans| plans.resume(batch, now))
-                        && !plan_log.is_some_and(|log| log.resume(batch))
-                    {
-                        warn("state of plans", &unfit());
-                    }
-                }
-                Planned::Stream(planned) => match baseline_of(planned, batch) {
-                    Some(Ok(baseline)) => self.memory.baseline = Some(baseline),
-                    Some(Err(error)) => warn("baseline", &error),
-                    None => {}
-                },
-                Planned::Query(query) => {
-                    if let Some(name) = query.mapping().tracking()
-                        && !self.memory.query.resume(name, batch)
-                    {
-                        warn(
-                            "value of the tracking column",
-                            &"it is not one cell of text of that column",
-                        );
-                    }
-                }
-            }
+            self.take_up(target, batch, now);
         }
         let Some(last) = left.last else { return false };
         match self.timeline.resume(last, now) {
             Ok(()) => true,
             Err(error) => {
-                warn("timeline", &error);
+                self.warn(target, "timeline", &error);
                 false
             }
         }
+    }
+
+    /// Goes on from ticks that another node has read meanwhile. What is older than our own last reading changes
+    /// nothing.
+    pub(crate) fn rebase(&mut self, target: &TargetId, told: &StreamMemory, now: Tick) {
+        let Some(last) = told
+            .last
+            .filter(|last| self.done.is_none_or(|done| *last >= done))
+        else {
+            return;
+        };
+        if !self.timeline.rebase(last, now) {
+            return;
+        }
+        self.done = Some(last);
+        // What we had is that of an older reading: to count from it would count twice.
+        self.memory.baseline = None;
+        if let Some(batch) = &told.baseline {
+            self.take_up(target, batch, now);
+        }
+    }
+
+    /// Whether the tick was read, here or on another node.
+    pub(crate) fn has_read(&self, tick: Tick) -> bool {
+        self.done.is_some_and(|done| done >= tick)
+    }
+
+    /// Takes a baseline that was told.
+    fn take_up(&mut self, target: &TargetId, batch: &RecordBatch, now: Tick) {
+        match &self.planned {
+            Planned::Stream(planned) if planned.plans.is_some() => {
+                let plans = self.memory.plans.as_mut();
+                let plan_log = self.memory.plan_log.as_mut();
+                if !plans.is_some_and(|plans| plans.resume(batch, now))
+                    && !plan_log.is_some_and(|log| log.resume(batch))
+                {
+                    self.warn(target, "state of plans", &unfit());
+                }
+            }
+            Planned::Stream(planned) => match baseline_of(planned, batch) {
+                Some(Ok(baseline)) => self.memory.baseline = Some(baseline),
+                Some(Err(error)) => self.warn(target, "baseline", &error),
+                None => {}
+            },
+            Planned::Query(query) => {
+                if let Some(name) = query.mapping().tracking()
+                    && !self.memory.query.resume(name, batch)
+                {
+                    self.warn(
+                        target,
+                        "value of the tracking column",
+                        &"it is not one cell of text of that column",
+                    );
+                }
+            }
+        }
+    }
+
+    fn warn(&self, target: &TargetId, part: &str, error: &dyn std::fmt::Display) {
+        tracing::warn!(%target, stream = %self.id, %error, "the {part} that was remembered is not used");
     }
 
     /// After `kind`, it is not asked for a while, and the extension is looked for anew.
@@ -159,7 +203,8 @@ impl Track {
     }
 
     /// It was read: the next reading goes on from what is `kept`.
-    pub(crate) fn collected(&mut self, kept: Option<Kept>) {
+    pub(crate) fn collected(&mut self, tick: Tick, kept: Option<Kept>) {
+        self.done = Some(tick);
         self.held = None;
         self.timeouts = 0;
         match kept {

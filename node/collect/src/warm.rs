@@ -16,6 +16,7 @@ use crate::lane::Env;
 use crate::live::Live;
 use crate::session::{Connector, Session};
 use crate::target::TargetSpec;
+use crate::warrant::{OwnersWarrant, Warrant};
 
 /// How long a connection waits for its target.
 const KEPT: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ struct Slots<S> {
 struct Slot<S> {
     number: u64,
     since: Instant,
+    /// How long it waits.
+    kept: Duration,
     spec: Arc<TargetSpec>,
     /// `None` while it is being opened.
     session: Option<S>,
@@ -112,6 +115,26 @@ impl<S: Session> Warm<S> {
         slot.session.filter(|_| slot.spec.same(spec))
     }
 
+    /// Puts a connection there that is open already, for a moment. It comes back where one waits, or is being opened.
+    pub(crate) fn give(&self, spec: &Arc<TargetSpec>, session: S, kept: Duration) -> Option<S> {
+        let mut slots = self.0.slots();
+        if slots.by_target.contains_key(&spec.id) || slots.by_target.len() >= MOST {
+            return Some(session);
+        }
+        slots.count += 1;
+        let slot = Slot {
+            number: slots.count,
+            since: Instant::now(),
+            kept,
+            spec: Arc::clone(spec),
+            session: Some(session),
+        };
+        slots.by_target.insert(spec.id.clone(), slot);
+        drop(slots);
+        self.0.changed.notify_one();
+        None
+    }
+
     fn reserve(&self, spec: &Arc<TargetSpec>) -> Reserved<S> {
         let mut slots = self.0.slots();
         match slots.by_target.get(&spec.id) {
@@ -133,6 +156,7 @@ impl<S: Session> Warm<S> {
         let slot = Slot {
             number,
             since: Instant::now(),
+            kept: KEPT,
             spec: Arc::clone(spec),
             session: None,
         };
@@ -148,11 +172,11 @@ impl<S: Session> Warm<S> {
     /// Takes out those that have waited too long, and says when the next one will have.
     fn expired(&self, now: Instant) -> (Vec<S>, Option<Instant>) {
         let mut slots = self.0.slots();
-        let over = |slot: &Slot<S>| slot.session.is_some() && now >= slot.since + KEPT;
+        let over = |slot: &Slot<S>| slot.session.is_some() && now >= slot.since + slot.kept;
         let gone = slots.by_target.extract_if(.., |_, slot| over(slot));
         let gone = gone.filter_map(|(_, slot)| slot.session).collect();
         let waiting = slots.by_target.values().filter(|slot| slot.session.is_some());
-        (gone, waiting.map(|slot| slot.since + KEPT).min())
+        (gone, waiting.map(|slot| slot.since + slot.kept).min())
     }
 
     /// Closes those that have waited too long, and all at the end.
@@ -197,7 +221,7 @@ impl<C: Connector> Warming for Ahead<C> {
 
 impl<C: Connector> Ahead<C> {
     async fn open(&self, spec: &Arc<TargetSpec>) -> Result<(), Fault> {
-        if !self.env.guard.at_ease(&spec.id) {
+        if !self.env.guard.at_ease(&spec.id) || self.env.hot.has(&spec.id) {
             return Ok(());
         }
         let (reservation, old) = match self.env.warm.reserve(spec) {
@@ -224,8 +248,13 @@ impl<C: Connector> Ahead<C> {
             if !self.env.guard.at_ease(&spec.id) {
                 return Ok(None);
             }
-            let database = reader.plan.database();
-            let session = self.env.connector.connect_ahead(spec, reader, database).await;
+            let login = (&**reader, reader.plan.database());
+            let warrant: Arc<dyn Warrant> = Arc::new(OwnersWarrant {
+                ownership: Arc::clone(&self.env.ownership),
+                target: spec.id.clone(),
+                fence: None,
+            });
+            let session = self.env.connector.connect_ahead(spec, login, &warrant).await;
             session.map(Some)
         };
         let deadline = reader.plan.timeout();

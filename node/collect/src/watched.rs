@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::fence::TargetFence;
 use crate::health::Health;
 use crate::lane::{Env, Lane, Place};
 use crate::live::Alive;
@@ -18,6 +19,7 @@ use crate::plan::Planned;
 use crate::reader::{Reader, ReaderPlan};
 use crate::session::Connector;
 use crate::target::TargetSpec;
+use crate::warrant::{OwnersWarrant, Warrant};
 
 /// Streams that are read more often than this have a lane of their own.
 const FAST: Duration = Duration::from_secs(5);
@@ -83,13 +85,22 @@ impl<C: Connector> Watched<C> {
     /// Begins the lanes. Where the target is taken over, all of them at once.
     fn lanes(&self, health: &Arc<Health>) -> JoinSet<()> {
         let memory = self.env.succession.recall(&self.spec.id);
-        let warm = self.env.warm.take(&self.spec);
+        let (fence, warrant) = self.fence();
+        let warm = self.env.warm.take(&self.spec).map(|mut session| {
+            session.adopt(&warrant);
+            session
+        });
         if warm.is_some() || !memory.is_empty() {
             health.presumed();
         }
         let mut ready = Vec::new();
         for reader in &self.spec.readers {
-            let mut lanes = self.ready(reader, health, &memory);
+            let mut lanes = self.ready(reader, health, &memory, (&fence, &warrant));
+            if ready.is_empty() {
+                let has_home = lanes.iter().any(|lane| lane.first_at_home().is_some());
+                let takes = |lane: &&mut Lane<C>| !has_home || lane.first_at_home().is_some();
+                lanes.iter_mut().filter(takes).for_each(Lane::take_lock);
+            }
             // The lane that begins first, so that its first tick waits for nothing.
             let never = Tick::from_unix_nanos(i64::MAX);
             lanes.sort_by_key(|lane| lane.first_at_home().unwrap_or(never));
@@ -109,12 +120,33 @@ impl<C: Connector> Watched<C> {
         lanes
     }
 
+    /// What allows the lanes to ask: the target is ours, and so is its lock.
+    fn fence(&self) -> (Arc<TargetFence>, Arc<dyn Warrant>) {
+        let (env, target) = (&self.env, &self.spec.id);
+        let node = env.names.node().unwrap_or_default();
+        let fence = TargetFence::new(target, env.fence_mode, node, &env.arbiter, &env.fences);
+        let warrant = OwnersWarrant {
+            ownership: Arc::clone(&env.ownership),
+            target: target.clone(),
+            fence: Some(Arc::clone(&fence)),
+        };
+        (fence, Arc::new(warrant))
+    }
+
     /// The lanes of one reader: up to three for the catalogue's streams, one for a user's statements.
-    fn ready(&self, reader: &Arc<Reader>, health: &Arc<Health>, memory: &TargetMemory) -> Vec<Lane<C>> {
+    fn ready(
+        &self,
+        reader: &Arc<Reader>,
+        health: &Arc<Health>,
+        memory: &TargetMemory,
+        (fence, warrant): (&Arc<TargetFence>, &Arc<dyn Warrant>),
+    ) -> Vec<Lane<C>> {
         let lane = |connections| {
             let place = Place {
                 spec: Arc::clone(&self.spec),
                 reader: Arc::clone(reader),
+                warrant: Arc::clone(warrant),
+                fence: Arc::clone(fence),
             };
             Lane::new(&self.env, place, health, &self.cancel, connections)
         };

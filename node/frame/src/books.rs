@@ -32,13 +32,15 @@ pub enum DropReason {
     Shutdown,
     /// The frame's columns and the catalogue's entry do not fit together, or the batch made consumers panic.
     Invalid,
+    /// The standby of the target had covered the tick before: its reading is the one that counts.
+    Superseded,
     /// A frame ended without a word: a defect of Ringwatch. Zero, or a bug.
     Unaccounted,
 }
 
 impl DropReason {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::MemoryLimit,
         Self::Sampled,
         Self::RateLimited,
@@ -52,6 +54,7 @@ impl DropReason {
         Self::TooLarge,
         Self::Shutdown,
         Self::Invalid,
+        Self::Superseded,
         Self::Unaccounted,
     ];
 
@@ -71,6 +74,7 @@ impl DropReason {
             Self::TooLarge => "too_large",
             Self::Shutdown => "shutdown",
             Self::Invalid => "invalid",
+            Self::Superseded => "superseded",
             Self::Unaccounted => "unaccounted",
         }
     }
@@ -130,6 +134,11 @@ impl BooksSnapshot {
     /// Rows lost for any reason.
     pub fn dropped_total(&self) -> u64 {
         self.dropped_rows.iter().sum()
+    }
+
+    /// Rows lost for this reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped_rows.get(reason as usize).copied().unwrap_or(0)
     }
 
     /// Whether every row is accounted for.

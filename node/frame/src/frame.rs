@@ -1,12 +1,12 @@
 //! The frame: rows with an identity, and with a place in the books.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 
-use crate::{Books, DropReason, FrameId, Resource};
+use crate::receipt::Fate;
+use crate::{Books, DropReason, FrameId, Receipt, Resource};
 
 /// What is known of a frame besides its rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,31 +34,6 @@ pub struct Frame {
     /// Its share of the charge.
     bytes: u64,
     settled: bool,
-}
-
-/// Calls back when a frame, with all copies and parts of it, has ended: its rows are delivered, or dropped for a
-/// reason that is counted.
-pub struct Receipt(Option<Box<dyn FnOnce() + Send + Sync>>);
-
-impl Receipt {
-    /// Calls `ended` once, on the thread on which the last part ended: it must be quick and must not wait.
-    pub fn new(ended: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(ended)))
-    }
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Receipt")
-    }
-}
-
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        if let Some(ended) = self.0.take() {
-            ended();
-        }
-    }
 }
 
 /// The memory of a frame's columns, given back when the last copy and the last part has ended.
@@ -180,6 +155,7 @@ impl Frame {
         let gone = self.rows() - kept.num_rows() as u64;
         if gone > 0 {
             self.books.drop_rows(reason, gone);
+            self.tell(|fate| fate.dropped(reason));
             self.hold(kept);
         }
         Ok(())
@@ -218,7 +194,7 @@ impl Frame {
     /// The end: its rows have been delivered.
     pub fn deliver(mut self) {
         self.settled = true;
-        self.books.deliver(self.rows());
+        self.delivered(self.rows());
     }
 
     /// The end: delivered, but the backend rejected `rejected` of its rows.
@@ -226,13 +202,30 @@ impl Frame {
         self.settled = true;
         let rejected = rejected.min(self.rows());
         self.books.drop_rows(DropReason::Rejected, rejected);
-        self.books.deliver(self.rows() - rejected);
+        if rejected > 0 {
+            self.tell(|fate| fate.dropped(DropReason::Rejected));
+        }
+        self.delivered(self.rows() - rejected);
     }
 
     /// The end: its rows are lost, for `reason`.
     pub fn discard(mut self, reason: DropReason) {
         self.settled = true;
         self.books.drop_rows(reason, self.rows());
+        self.tell(|fate| fate.dropped(reason));
+    }
+
+    fn delivered(&self, rows: u64) {
+        self.books.deliver(rows);
+        if rows > 0 {
+            self.tell(Fate::delivered);
+        }
+    }
+
+    fn tell(&self, what: impl FnOnce(&Fate)) {
+        if let Some(receipt) = &self.receipt {
+            what(receipt.fate());
+        }
     }
 }
 
@@ -246,6 +239,9 @@ impl Drop for Frame {
     fn drop(&mut self) {
         if !self.settled {
             self.books.drop_rows(DropReason::Unaccounted, self.rows());
+            if self.rows() > 0 {
+                self.tell(|fate| fate.dropped(DropReason::Unaccounted));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `ringwatch`: the node, and what one does with its configuration.
 
+mod audit;
 mod circuits;
 mod cli;
 mod commands;

@@ -9,6 +9,7 @@ mod detect;
 mod figures;
 mod flood;
 mod freeze;
+mod gap;
 mod idle;
 mod kill;
 mod moves;
@@ -21,8 +22,9 @@ mod trio;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
+use ringwatch_cluster_tests::chaos::apart;
 
 /// Measures a node.
 #[derive(Debug, Parser)]
@@ -37,9 +39,26 @@ struct Args {
     /// How often what happens in rounds is made to happen; by default 20 times, frozen nodes 5 times
     #[arg(long)]
     rounds: Option<usize>,
+    /// How long what goes on for minutes goes on; each has a usual time
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// What is left to chance in measurements of gaps and in chaos follows from it; by default another one each time
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How the figures of gaps and chaos are printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
     /// Where the series of the calm database are written, as CSV
     #[arg(long)]
     csv: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// An object a line
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,40 +103,137 @@ enum What {
     RaftSize,
     /// Start to caught up
     RaftStart,
+    /// A hundred owners killed: what is missing, what came twice, how late what was covered came
+    GapKill,
+    /// Owners frozen for 5, 15 and 60 s, 20 times each
+    GapFreeze,
+    /// Three nodes, four, five, and back to three, ten rounds
+    GapJoin,
+    /// Ten rounds of restarts, one node after the other
+    GapRolling,
+    /// Two nodes and three do not hear each other for a minute; in networks of their own, as the next three
+    GapPartition,
+    /// One node is not heard by another, then by nobody
+    GapOneWay,
+    /// A node is cut off every other five seconds, for five minutes
+    GapFlapping,
+    /// A tenth of all datagrams lost and the rest late, for ten minutes
+    GapLoss,
+    /// A machine and its disk lost while the receiver is down for two minutes
+    GapMachine,
+    /// An hour in which nothing happens
+    GapCalm,
+    /// Processor time and traffic of standing by
+    GapCost,
+    /// Faults of all kinds by a plan, ten minutes; fails when a promise is broken
+    Chaos,
+}
+
+impl What {
+    /// Whether it needs networks of its own.
+    fn needs_networks(self) -> bool {
+        use What::{GapFlapping, GapLoss, GapOneWay, GapPartition};
+        matches!(self, GapPartition | GapOneWay | GapFlapping | GapLoss)
+    }
+
+    /// Whether it is one of no gap, or all of them at once.
+    fn is_of_gaps(self) -> bool {
+        use What::{GapCalm, GapFreeze, GapJoin, GapKill, GapMachine, GapRolling};
+        self.likes_networks()
+            || matches!(
+                self,
+                GapKill | GapFreeze | GapJoin | GapRolling | GapMachine | GapCalm
+            )
+    }
+
+    /// Whether it does more where it has them.
+    fn likes_networks(self) -> bool {
+        self.needs_networks() || matches!(self, Self::GapCost | Self::Chaos)
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let wanted = if args.what.is_empty() {
+    let mut wanted = if args.what.is_empty() {
         What::value_variants().to_vec()
     } else {
-        args.what
+        args.what.clone()
     };
-    let time = Duration::from_secs(args.seconds);
-    for what in wanted {
-        match what {
-            What::Calm => calm::measure(time, args.csv.as_deref()).await?,
-            What::RaftWrites => raft::writes::measure(time).await?,
-            What::RaftLeader => raft::leader::measure(args.rounds.unwrap_or(50)).await?,
-            What::RaftAway => raft::away::measure(time).await?,
-            What::RaftDisk => raft::disk::measure(args.rounds.unwrap_or(20)).await?,
-            What::RaftPower => raft::power::measure(args.rounds.unwrap_or(40)).await?,
-            What::RaftSize => raft::size::measure().await?,
-            What::RaftStart => raft::start::measure(args.rounds.unwrap_or(20)).await?,
-            What::Start => start::measure().await?,
-            What::Idle => scale::idle(time).await?,
-            What::Hundred => scale::hundred(time).await?,
-            What::Hanging => scale::hanging(time).await?,
-            What::Cost => server_cost::measure(time).await?,
-            What::Deltas => deltas::measure(time).await?,
-            What::Kill => kill::measure(args.rounds.unwrap_or(20)).await?,
-            What::Detect => detect::measure(args.rounds.unwrap_or(20), time).await?,
-            What::Move => moves::measure().await?,
-            What::Freeze => freeze::measure(args.rounds.unwrap_or(5)).await?,
-            What::Flood => flood::measure(time).await?,
-            What::Idle3 => idle::measure(time, args.rounds.unwrap_or(20)).await?,
+    if wanted.iter().any(|what| what.likes_networks()) && !apart::inside() {
+        match apart::missing() {
+            None => return again(),
+            Some(why) => {
+                let skipped = wanted.extract_if(.., |what| what.needs_networks());
+                skipped.for_each(|what| eprintln!("skipped: {what:?}: {why}"));
+            }
         }
     }
+    let options = gap::Options {
+        rounds: args.rounds,
+        minutes: args.minutes,
+        seed: args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
+        json: args.output == Output::Json,
+    };
+    for what in wanted {
+        if what.is_of_gaps() {
+            of_gaps(what, options).await?;
+        } else {
+            measure(what, &args).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One of no gap.
+async fn of_gaps(what: What, options: gap::Options) -> Result<()> {
+    match what {
+        What::GapKill => gap::kill::measure(options).await,
+        What::GapFreeze => gap::freeze::measure(options).await,
+        What::GapJoin => gap::joins::join_and_drain(options).await,
+        What::GapRolling => gap::joins::rolling(options).await,
+        What::GapPartition => gap::links::partition(options).await,
+        What::GapOneWay => gap::links::one_way(options).await,
+        What::GapFlapping => gap::links::flapping(options).await,
+        What::GapLoss => gap::links::loss(options).await,
+        What::GapMachine => gap::machine::measure(options).await,
+        What::GapCalm => gap::calm::measure(options).await,
+        What::GapCost => gap::cost::measure(options, apart::inside()).await,
+        _ => gap::chaos::measure(options, apart::inside()).await,
+    }
+}
+
+/// Any other one.
+async fn measure(what: What, args: &Args) -> Result<()> {
+    let time = Duration::from_secs(args.seconds);
+    match what {
+        What::Calm => calm::measure(time, args.csv.as_deref()).await,
+        What::RaftWrites => raft::writes::measure(time).await,
+        What::RaftLeader => raft::leader::measure(args.rounds.unwrap_or(50)).await,
+        What::RaftAway => raft::away::measure(time).await,
+        What::RaftDisk => raft::disk::measure(args.rounds.unwrap_or(20)).await,
+        What::RaftPower => raft::power::measure(args.rounds.unwrap_or(40)).await,
+        What::RaftSize => raft::size::measure().await,
+        What::RaftStart => raft::start::measure(args.rounds.unwrap_or(20)).await,
+        What::Start => start::measure().await,
+        What::Idle => scale::idle(time).await,
+        What::Hundred => scale::hundred(time).await,
+        What::Hanging => scale::hanging(time).await,
+        What::Cost => server_cost::measure(time).await,
+        What::Deltas => deltas::measure(time).await,
+        What::Kill => kill::measure(args.rounds.unwrap_or(20)).await,
+        What::Detect => detect::measure(args.rounds.unwrap_or(20), time).await,
+        What::Move => moves::measure().await,
+        What::Freeze => freeze::measure(args.rounds.unwrap_or(5)).await,
+        What::Flood => flood::measure(time).await,
+        What::Idle3 => idle::measure(time, args.rounds.unwrap_or(20)).await,
+        _ => Ok(()),
+    }
+}
+
+/// All of it once more, in a machine apart.
+fn again() -> Result<()> {
+    let status = apart::again(std::env::args_os().skip(1))?.status()?;
+    ensure!(status.success(), "in a machine apart: {status}");
     Ok(())
 }

@@ -204,7 +204,7 @@ pub(super) async fn sampled(stage: &Stage) -> Result<()> {
     let mut session = stage.server.connect(SHOP).await?;
     let alive = sql::number(
         &mut session,
-        "select count(*) from pg_stat_activity where application_name = 'ringwatch'",
+        "select count(*) from pg_stat_activity where application_name like 'ringwatch%'",
     );
     ensure!(alive.await? <= 6, "more connections than the budget");
     Ok(())

@@ -35,10 +35,11 @@ const VIEW: &str = "view";
 const TARGETS: &str = "targets";
 const OWNED: &str = "owned";
 const EXCLUDED: &str = "excluded";
-/// These two are not in the hash: each says what it says alone, and nodes that do not know them understand
-/// the rest.
+/// These are not in the hash: each says what it says alone, and nodes that do not know them understand the
+/// rest.
 const RAFT: &str = "raft";
 const DATASET: &str = "dataset";
+const PROTOCOL: &str = "protocol";
 
 /// Why words cannot be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +107,7 @@ pub(super) fn encode(said: &Said) -> Result<Vec<(String, String)>, Unspeakable> 
         DATASET.to_owned(),
         format!("{} {}", said.dataset.0, said.dataset.1),
     ));
+    keys.push((PROTOCOL.to_owned(), said.protocol.to_string()));
     keys.push((WORDS.to_owned(), hash.digest().to_string()));
     Ok(keys)
 }
@@ -146,6 +148,7 @@ pub(super) fn decode<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Said, 
             .map(dataset_of)
             .transpose()?
             .unwrap_or_default(),
+        protocol: some((reader.get)(PROTOCOL)).map_or(Ok(1), |text| number(text, PROTOCOL))?,
     })
 }
 

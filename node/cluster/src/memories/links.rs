@@ -5,15 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringwatch_frame::TargetId;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::change::Change;
+use super::change::{Change, Word};
 use super::shadows::UNWANTED;
-use crate::member::{Incarnation, Member};
+use super::waits::Heir;
+use crate::member::{ANSWERING, Incarnation, Member};
+
+/// A standby that answers nothing for so long is given up, unless it has a snapshot to read.
+const SILENT: Duration = Duration::from_secs(1);
+/// So long it may read a snapshot.
+const READS: Duration = Duration::from_secs(10);
 
 /// How many changes may wait for one standby.
 pub(crate) const QUEUE: usize = 4096;
@@ -24,6 +31,8 @@ pub(super) struct Links {
     by_peer: BTreeMap<Incarnation, Link>,
     heirs: BTreeMap<TargetId, Incarnation>,
     streams: u64,
+    /// The last snapshot's name.
+    serials: u64,
     /// Peers whose link has no task yet.
     fresh: Vec<Incarnation>,
 }
@@ -44,6 +53,12 @@ struct Link {
     needless: Option<Instant>,
     queue: Option<Queue>,
     wake: Arc<Notify>,
+    /// Since when no stream is known to reach it.
+    down: Option<Instant>,
+    /// What it has not answered: changes, and snapshots.
+    owes: (usize, usize),
+    /// When it answered last, or was first told what it has not answered.
+    heard: Instant,
 }
 
 #[derive(Debug)]
@@ -55,7 +70,13 @@ struct Queue {
 
 /// A target's place in the replication.
 #[derive(Debug, Default)]
-pub(super) struct Synced(Option<u64>);
+pub(super) struct Synced {
+    /// The stream on which its heir had a snapshot.
+    stream: Option<u64>,
+    /// The last snapshot's name, and the number of the first frame that is not in it.
+    serial: (u64, u64),
+    answered: bool,
+}
 
 /// One replication stream, for the task that serves it.
 #[derive(Debug)]
@@ -97,9 +118,57 @@ impl Links {
             .is_some_and(|link| link.tell(synced, change))
     }
 
+    /// Who stands by for `target`.
+    pub(super) fn heir(&self, target: &TargetId) -> Option<Heir> {
+        let link = self.by_peer.get(self.heirs.get(target)?)?;
+        Some(Heir {
+            who: link.peer.who.clone(),
+            mute: !link.answers(),
+            down: link.down,
+        })
+    }
+
+    /// A standby, as it was when it became one.
+    pub(super) fn member(&self, peer: &Incarnation) -> Option<&Member> {
+        self.by_peer.get(peer).map(|link| &link.peer)
+    }
+
+    /// `peer` says a word on a stream to it. Says whether it counts: those of an earlier stream do not, as
+    /// their snapshot is due again.
+    pub(super) fn hears(&mut self, peer: &Incarnation, stream: u64, word: &Word, now: Instant) -> bool {
+        let Some(link) = self.by_peer.get_mut(peer) else {
+            return false;
+        };
+        if link.queue.as_ref().is_none_or(|queue| queue.stream != stream) {
+            return false;
+        }
+        (link.down, link.heard) = (None, now);
+        match word {
+            Word::Synced { .. } => link.owes.1 = link.owes.1.saturating_sub(1),
+            Word::Taken { .. } => link.owes.0 = link.owes.0.saturating_sub(1),
+            Word::Covered { cover, .. } => {
+                let answers = usize::from(cover.tick.is_some());
+                link.owes.0 = link.owes.0.saturating_sub(answers);
+            }
+        }
+        true
+    }
+
+    /// Whether `peer` should have answered long ago.
+    pub(super) fn is_silent(&self, peer: &Incarnation, now: Instant) -> bool {
+        self.by_peer.get(peer).is_some_and(|link| {
+            let most = match link.owes {
+                (_, 1..) => READS,
+                (1.., 0) => SILENT,
+                (0, 0) => return false,
+            };
+            link.answers() && now >= link.heard + most
+        })
+    }
+
     /// The heir of `target` must get a snapshot.
     pub(super) fn renew(&mut self, target: &TargetId, synced: &mut Synced) {
-        synced.0 = None;
+        *synced = Synced::default();
         let heir = self.heirs.get(target);
         if let Some(link) = heir.and_then(|heir| self.by_peer.get_mut(heir)) {
             link.want(target);
@@ -118,7 +187,7 @@ impl Links {
             link.released.insert(target.clone());
             link.wake.notify_one();
         }
-        synced.0 = None;
+        *synced = Synced::default();
         overflow
     }
 
@@ -188,6 +257,7 @@ impl Links {
             return None;
         }
         self.streams += 1;
+        (link.owes, link.heard) = ((0, 0), Instant::now());
         let (sender, changes) = mpsc::channel(QUEUE);
         let overflow = CancellationToken::new();
         link.queue = Some(Queue {
@@ -215,7 +285,7 @@ impl Links {
     /// Nothing is put into the queue to `peer` any more.
     pub(super) fn close(&mut self, peer: &Incarnation) {
         if let Some(link) = self.by_peer.get_mut(peer) {
-            link.queue = None;
+            link.hang_up();
         }
     }
 
@@ -233,7 +303,13 @@ impl Links {
         released.or_else(|| {
             let target = link.todo.pop_first()?;
             link.known.insert(target.clone());
-            Some(Due::Snapshot(target))
+            let mut serial = 0;
+            if link.answers() {
+                self.serials += 1;
+                serial = self.serials;
+                link.owe(|owes| &mut owes.1);
+            }
+            Some(Due::Snapshot { target, serial })
         })
     }
 
@@ -247,14 +323,31 @@ impl Links {
 /// What a standby must be told of a target.
 #[derive(Debug)]
 pub(super) enum Due {
-    Snapshot(TargetId),
+    Snapshot { target: TargetId, serial: u64 },
     Release(TargetId),
 }
 
 impl Synced {
-    /// The heir has a snapshot on this stream.
-    pub(super) fn on(&mut self, stream: u64) {
-        self.0 = Some(stream);
+    /// The heir gets a snapshot on this stream, with all frames before the one of number `next`.
+    pub(super) fn on(&mut self, stream: u64, serial: u64, next: u64) {
+        *self = Self {
+            stream: Some(stream),
+            serial: (serial, next),
+            answered: false,
+        };
+    }
+
+    /// The heir has that snapshot: gives the number of the first frame that is not in it. `None`: it is not
+    /// the last one.
+    pub(super) fn answered(&mut self, serial: u64) -> Option<u64> {
+        let last = serial > 0 && self.stream.is_some() && self.serial.0 == serial;
+        self.answered |= last;
+        last.then_some(self.serial.1)
+    }
+
+    /// Whether the heir has said that it has the last snapshot.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered
     }
 }
 
@@ -269,7 +362,29 @@ impl Link {
             needless: None,
             queue: None,
             wake: Arc::default(),
+            down: Some(Instant::now()),
+            owes: (0, 0),
+            heard: Instant::now(),
         }
+    }
+
+    /// Whether it answers at all: nodes of an older version do not.
+    fn answers(&self) -> bool {
+        self.peer.said.protocol >= ANSWERING
+    }
+
+    /// It has something more to answer.
+    fn owe(&mut self, which: impl FnOnce(&mut (usize, usize)) -> &mut usize) {
+        if self.owes == (0, 0) {
+            self.heard = Instant::now();
+        }
+        *which(&mut self.owes) += 1;
+    }
+
+    /// Nothing is told on the present stream any more.
+    fn hang_up(&mut self) {
+        self.queue = None;
+        self.down.get_or_insert_with(Instant::now);
     }
 
     /// It must get a snapshot of `target`.
@@ -280,21 +395,28 @@ impl Link {
     }
 
     fn queue(&self, synced: &Synced) -> Option<&Queue> {
-        self.queue.as_ref().filter(|queue| synced.0 == Some(queue.stream))
+        self.queue
+            .as_ref()
+            .filter(|queue| synced.stream == Some(queue.stream))
     }
 
     fn tell(&mut self, synced: &Synced, change: impl FnOnce() -> Change) -> bool {
         let Some(queue) = self.queue(synced) else {
             return false;
         };
-        let Err(error) = queue.sender.try_send(change()) else {
+        let change = change();
+        let asks = matches!(change, Change::Ended { .. });
+        let Err(error) = queue.sender.try_send(change) else {
+            if asks && self.answers() {
+                self.owe(|owes| &mut owes.0);
+            }
             return false;
         };
         let full = matches!(error, mpsc::error::TrySendError::Full(_));
         if full {
             queue.overflow.cancel();
         }
-        self.queue = None;
+        self.hang_up();
         full
     }
 }

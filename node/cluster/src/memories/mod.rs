@@ -5,21 +5,27 @@
 //! and a standby that does not keep up is given up and begins anew with snapshots.
 //!
 //! A frame that was read stays this node's to deliver, also when its target has gone to another node
-//! meanwhile.
+//! meanwhile. But it may leave only when the standby has said that it has not read the same tick itself
+//! ([`Memories::clearance`]): the standby reads what the owner does not ([`Memories::claim`]), and of two
+//! readings of one tick one counts.
 
 mod change;
+mod clearing;
 mod links;
 mod meters;
 mod own;
 mod remembered;
 mod shadows;
+mod standby;
+mod waits;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use prometheus::Registry;
@@ -27,16 +33,36 @@ use ringwatch_frame::{FrameId, FrameMeta, PendingFrame, Receipt, StreamId, Targe
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-pub use self::change::Change;
+pub use self::change::{Change, CoverWord, EndedTick, Leave, Word};
 pub(crate) use self::links::Stream;
 use self::meters::Meters;
 pub(crate) use self::meters::Reset;
-use self::own::{Own, Told};
-use self::shadows::Shadows;
+pub(crate) use self::own::Parting;
+use self::own::{Own, Runs, Told};
+use self::shadows::{Shadows, TakenOver};
+pub use self::standby::Witness;
+pub use self::waits::Clearance;
 use crate::member::{Incarnation, Member};
 use crate::peer::Refused;
+use crate::pulse::Pulse;
 
 pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
+
+/// The reading of a standby lasts no longer than this, for the owner that waits for it.
+const READING: Duration = Duration::from_secs(1);
+
+/// How a target of ours and its heir are tied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tie {
+    /// It has no heir that answers, or is not ours.
+    Alone,
+    /// Its heir has said that it knows all.
+    Synced,
+    /// Its heir has not said so yet.
+    Waits,
+    /// The link to its heir has been down for so long.
+    Down(Duration),
+}
 
 /// The memories of a node: of its own targets, and the shadows of those of others.
 #[derive(Debug)]
@@ -50,6 +76,9 @@ pub struct Memories {
     epoch: AtomicU64,
     /// The highest epoch that owners told us.
     heard: AtomicU64,
+    /// Says whether this node runs; without one it always does.
+    pulse: OnceLock<Arc<Pulse>>,
+    witness: OnceLock<Arc<dyn Witness>>,
     meters: Meters,
 }
 
@@ -66,6 +95,8 @@ impl Memories {
             view: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            pulse: OnceLock::new(),
+            witness: OnceLock::new(),
             meters: Meters::register(registry)?,
         }))
     }
@@ -90,7 +121,8 @@ impl Memories {
             meta: meta.clone(),
             rows: rows.clone(),
         };
-        let collected = self.lock().collected(frame, baseline);
+        let runs = self.runs();
+        let collected = self.lock().collected(frame, baseline, runs);
         let number = self.told(collected)?;
         Some(self.receipt_of(&meta.id, number))
     }
@@ -103,9 +135,10 @@ impl Memories {
         Some(self.receipt_of(id, number))
     }
 
-    /// A tick of a target of ours was missed, for a reason that is counted.
-    pub fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
-        let missed = self.lock().missed(target, stream, tick);
+    /// A tick of a target of ours was missed, for a reason that is counted. `unreachable`: because the target
+    /// could not be reached from here; its standby tries it.
+    pub fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, unreachable: bool) {
+        let missed = self.lock().missed(target, stream, tick, unreachable);
         self.told(missed);
     }
 
@@ -121,7 +154,7 @@ impl Memories {
     /// yet, stay pending too.
     pub fn own(&self, target: &TargetId, memory: TargetMemory) {
         // What its owner before us said is of no use any more, and must not be taken for its last word later.
-        let old = self.shadows().take(target, &|_| false);
+        let old = self.shadows().drop_shadow(target);
         drop(old);
         let owned = self.lock().own(target, memory);
         if !self.told(owned) {
@@ -132,7 +165,12 @@ impl Memories {
     /// The target is not ours any more; its heir is told to forget it, so whoever goes on must have the
     /// memory by then. Gives the memory without pending frames: these stay ours to deliver.
     pub fn release(&self, target: &TargetId) -> TargetMemory {
-        let released = self.lock().release(target);
+        self.part(target, Parting::Handed)
+    }
+
+    /// As [`release`](Self::release), with what becomes of frames of the target that wait for a word.
+    pub(crate) fn part(&self, target: &TargetId, parting: Parting) -> TargetMemory {
+        let released = self.lock().release(target, parting);
         self.told(released)
     }
 
@@ -158,7 +196,8 @@ impl Memories {
         target: &TargetId,
         alive: &dyn Fn(&Incarnation) -> bool,
     ) -> Option<TargetMemory> {
-        self.shadows().take(target, alive)
+        self.shadows()
+            .take(target, alive, self.epoch.load(Ordering::Relaxed))
     }
 
     /// As [`take_shadow`](Self::take_shadow), but the shadow stays: for a node that asks what we know.
@@ -186,14 +225,21 @@ impl Memories {
                 }
                 *view
             }
-            Change::Ended {
-                frame: Some(frame), ..
-            } => frame.meta.id.epoch.0,
+            Change::Ended { ended, .. } => {
+                let frame = ended.frame.as_ref();
+                frame.map_or(0, |frame| frame.meta.id.epoch.0)
+            }
             _ => 0,
         };
         self.heard.fetch_max(epoch, Ordering::Relaxed);
         let gone = self.shadows().take_in(from, change);
-        drop(gone);
+        self.testify();
+        match gone {
+            Ok(gone) => drop(gone),
+            Err(TakenOver) => {
+                return Err(Refused::Because("this target was taken over meanwhile".into()));
+            }
+        }
         Ok(())
     }
 
@@ -236,6 +282,21 @@ impl Memories {
         told.value
     }
 
+    /// Whether this node runs, as its pulse says.
+    fn runs(&self) -> Runs {
+        self.pulse.get().map_or(
+            Runs {
+                sure: true,
+                pauses: 0,
+            },
+            |pulse| Runs {
+                sure: pulse.sure(),
+                pauses: pulse.pauses(),
+            },
+        )
+    }
+
+    /// Taken after the lock of the shadows where both are needed.
     fn lock(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,24 +1,33 @@
 //! What is remembered of the targets of this node: pure but for the queues to the standbys.
 
+mod heard;
+
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::{PendingFrame, StreamId, TargetId, TargetMemory, Tick};
+use ringwatch_frame::{FrameId, PendingFrame, StreamId, TargetId, TargetMemory, Tick};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::change::Change;
+use self::heard::Heard;
+use super::change::{Change, EndedTick};
 use super::links::{Due, Links, Stream, Synced};
 use super::remembered::{Ended, Gone, Remembered};
+use super::waits::{Heir, Wait, Waits};
 use crate::member::{Incarnation, Member};
 
 /// How many targets of its own a node remembers.
 const MAX_OWNED: usize = 100_000;
+/// A tick that lies so far before one that was covered is that of a clock that was set back.
+pub(super) const SET_BACK: Duration = Duration::from_secs(600);
 
 /// All targets of this node, and who stands by for them.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     targets: HashMap<TargetId, Owned>,
     pub(super) links: Links,
+    pub(super) waits: Waits,
     /// The number of the next pending frame.
     next: u64,
 }
@@ -29,6 +38,28 @@ struct Owned {
     /// Not set: only frames are left that are still to be delivered.
     ours: bool,
     synced: Synced,
+    /// What is known of covers, by stream.
+    heard: BTreeMap<StreamId, Heard>,
+    /// When anything of it was read last.
+    read_at: Option<Instant>,
+}
+
+/// Whether this node runs, as its pulse says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    pub(super) sure: bool,
+    pub(super) pauses: u64,
+}
+
+/// What becomes of frames that wait when their target goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// It was handed over, or is not watched any more: they are ours to deliver.
+    Handed,
+    /// Another took it while this node was away: it may have read them.
+    Lost,
+    /// This node ends: their standby still answers.
+    Ends,
 }
 
 /// An answer, with what must be done when the lock is free.
@@ -43,10 +74,19 @@ pub(super) struct Told<T> {
     _gone: Vec<Gone>,
 }
 
+/// Whether a tick is so far before another one that the clock must have been set back.
+pub(super) fn is_set_back(tick: Tick, before: Tick) -> bool {
+    tick.lateness(before) >= SET_BACK
+}
+
 impl Own {
-    pub(super) fn recall(&self, target: &TargetId) -> TargetMemory {
-        let owned = self.targets.get(target).filter(|owned| owned.ours);
-        owned.map_or_else(TargetMemory::new, |owned| owned.remembered.memory(false))
+    /// The lanes of the target begin with this: what they read from now on is based on all that was covered.
+    pub(super) fn recall(&mut self, target: &TargetId) -> TargetMemory {
+        let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
+            return TargetMemory::new();
+        };
+        owned.heard.values_mut().for_each(Heard::rebase);
+        owned.remembered.memory(false)
     }
 
     pub(super) fn owned_count(&self) -> usize {
@@ -58,6 +98,7 @@ impl Own {
         &mut self,
         frame: PendingFrame,
         baseline: Option<RecordBatch>,
+        runs: Runs,
     ) -> Told<Option<u64>> {
         let mut told = Told::default();
         let id = frame.meta.id.clone();
@@ -65,46 +106,92 @@ impl Own {
             return told;
         };
         let remembered = &mut owned.remembered;
+        let heard = owned.heard.entry(id.stream.clone()).or_default();
+        if heard.covers(id.tick) {
+            self.waits.refuse(&id);
+            return told;
+        }
         if remembered.last(&id.stream).is_some_and(|last| id.tick < last) {
             told.drop_later(remembered.back(&id.stream, id.tick));
+            *heard = Heard::default();
             self.links.renew(&id.target, &mut owned.synced);
         }
+        heard.resolve(|read| self.waits.has(&id.target, &id.stream, read));
+        // A reading that was begun before something was covered has the wrong baseline.
+        let stale = heard.is_stale();
+        let baseline = baseline.filter(|_| !stale);
         let number = self.next;
         let change = self
             .links
             .listens(&id.target, &owned.synced)
             .then(|| Change::Ended {
                 target: id.target.clone(),
-                stream: id.stream.clone(),
-                tick: id.tick,
-                baseline: baseline.clone(),
-                frame: Some(frame.clone()),
+                ended: EndedTick {
+                    stream: id.stream.clone(),
+                    tick: id.tick,
+                    baseline: baseline.clone(),
+                    frame: Some(frame.clone()),
+                    based: heard.based(),
+                    unreachable: false,
+                    anew: false,
+                },
             });
-        match remembered.ended(&id.stream, id.tick, baseline, Some(frame), &mut self.next) {
-            Ended::New(gone) => {
-                told.drop_later(gone);
-                let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
-                told.overflow = change.is_some_and(tell);
-                told.value = Some(number);
-            }
-            Ended::Old | Ended::Full => {}
+        let ended = remembered.ended(&id.stream, id.tick, baseline, Some(frame), &mut self.next);
+        let Ended::New(gone) = ended else {
+            return told;
+        };
+        told.drop_later(gone);
+        owned.read_at = Some(Instant::now());
+        if !stale {
+            heard.read(id.tick);
         }
+        let listens = change.is_some();
+        let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
+        told.overflow = change.is_some_and(tell);
+        told.value = Some(number);
+        self.hold_back(&id, (number, stale), listens, runs);
         told
     }
 
-    pub(super) fn missed(&mut self, target: &TargetId, stream: &StreamId, tick: Tick) -> Told<()> {
+    /// Lets a frame wait for the word of its standby, if there is one to wait for.
+    fn hold_back(&mut self, id: &FrameId, (number, stale): (u64, bool), listens: bool, runs: Runs) {
+        let heir = self.links.heir(&id.target);
+        let away = |heir: &Heir| heir.mute || (runs.sure && heir.is_away(Instant::now()));
+        if stale || heir.as_ref().is_some_and(|heir| !away(heir)) {
+            let told = heir.filter(|heir| listens && !heir.mute).map(|heir| heir.who);
+            self.waits.add(id, Wait::new(number, told, stale, runs.pauses));
+        }
+    }
+
+    pub(super) fn missed(
+        &mut self,
+        target: &TargetId,
+        stream: &StreamId,
+        tick: Tick,
+        unreachable: bool,
+    ) -> Told<()> {
         let mut told = Told::default();
         let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
             return told;
         };
         if let Ended::New(gone) = owned.remembered.ended(stream, tick, None, None, &mut self.next) {
             told.drop_later(gone);
+            let heard = owned.heard.entry(stream.clone()).or_default();
+            let based = heard.based();
+            if unreachable && self.links.listens(target, &owned.synced) {
+                heard.unreached(tick);
+            }
             told.overflow = self.links.tell(target, &owned.synced, || Change::Ended {
                 target: target.clone(),
-                stream: stream.clone(),
-                tick,
-                baseline: None,
-                frame: None,
+                ended: EndedTick {
+                    stream: stream.clone(),
+                    tick,
+                    baseline: None,
+                    frame: None,
+                    based,
+                    unreachable,
+                    anew: false,
+                },
             });
         }
         told
@@ -116,6 +203,7 @@ impl Own {
             return told;
         };
         told.drop_later(owned.remembered.forget(stream));
+        owned.heard.remove(stream);
         told.overflow = self.links.tell(target, &owned.synced, || Change::Forget {
             target: target.clone(),
             stream: stream.clone(),
@@ -156,6 +244,20 @@ impl Own {
         told
     }
 
+    /// A frame that was read for the owner of its target. Gives its number, if there is room for it.
+    pub(super) fn lodge(&mut self, frame: PendingFrame) -> Told<Option<u64>> {
+        let mut told = Told::default();
+        let target = frame.meta.id.target.clone();
+        if !self.targets.contains_key(&target) && self.targets.len() >= MAX_OWNED {
+            return told;
+        }
+        let owned = self.targets.entry(target).or_default();
+        let (number, gone) = owned.remembered.lodge(frame, &mut self.next);
+        told.drop_later(gone);
+        told.value = number;
+        told
+    }
+
     /// Says whether it can be remembered.
     pub(super) fn own(&mut self, target: &TargetId, memory: TargetMemory) -> Told<bool> {
         let mut told = Told::default();
@@ -165,22 +267,29 @@ impl Own {
         let owned = self.targets.entry(target.clone()).or_default();
         told.drop_later(owned.remembered.renew(memory, &mut self.next));
         owned.ours = true;
+        owned.heard.clear();
         self.links.renew(target, &mut owned.synced);
         told.value = true;
         told
     }
 
     /// Gives the memory without pending frames.
-    pub(super) fn release(&mut self, target: &TargetId) -> Told<TargetMemory> {
+    pub(super) fn release(&mut self, target: &TargetId, parting: Parting) -> Told<TargetMemory> {
         let mut told = Told::default();
         let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
             return told;
         };
         told.overflow = self.links.release(target, &mut owned.synced);
         owned.ours = false;
+        owned.heard.clear();
         told.value = owned.remembered.retire();
         if owned.remembered.is_settled() {
             self.targets.remove(target);
+        }
+        match parting {
+            Parting::Handed => drop(self.waits.decide_all(target, true)),
+            Parting::Lost => self.waits.orphan(target, Instant::now()),
+            Parting::Ends => {}
         }
         told
     }
@@ -231,11 +340,23 @@ impl Own {
         match self.links.next(peer, stream) {
             None => return false,
             Some(Due::Release(target)) => place.send(Change::Release(target)),
-            Some(Due::Snapshot(target)) => {
+            Some(Due::Snapshot { target, serial }) => {
                 if let Some(owned) = self.targets.get_mut(&target).filter(|owned| owned.ours) {
-                    owned.synced.on(stream);
-                    let memory = owned.remembered.memory(true);
-                    place.send(Change::Snapshot { target, memory, view });
+                    owned.synced.on(stream, serial, self.next);
+                    let covers = owned.heard.iter();
+                    let covers =
+                        covers.filter_map(|(stream, heard)| Some((stream.clone(), heard.adopted()?)));
+                    let (memory, covers) = (owned.remembered.memory(true), covers.collect());
+                    for (_, _, wait) in self.waits.of(&target).filter(|_| serial > 0) {
+                        wait.told.get_or_insert_with(|| peer.clone());
+                    }
+                    place.send(Change::Snapshot {
+                        target,
+                        memory,
+                        covers,
+                        serial,
+                        view,
+                    });
                 }
             }
         }

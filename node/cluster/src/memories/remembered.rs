@@ -95,6 +95,65 @@ impl Remembered {
         Ended::New(gone)
     }
 
+    /// Another node has covered `tick` of `stream`: whoever reads next is based on that. The last tick does not
+    /// fall.
+    pub(super) fn covered(&mut self, stream: &StreamId, tick: Tick, baseline: Option<RecordBatch>) -> Gone {
+        let mut gone = Gone::default();
+        if let Some(kept) = self.stream(stream) {
+            kept.last = kept.last.max(Some(tick));
+            gone.baselines.extend(kept.baseline.take());
+            kept.baseline = baseline;
+        }
+        gone
+    }
+
+    /// A frame that this node has read for the owner of the target. Gives its number; `None`: there is no
+    /// room, or it is there.
+    pub(super) fn lodge(&mut self, frame: PendingFrame, next: &mut u64) -> (Option<u64>, Gone) {
+        let mut gone = Gone::default();
+        let id = frame.meta.id.clone();
+        if self.stream(&id.stream).is_some() {
+            self.push(frame, next, &mut gone);
+        }
+        (self.number(&id.stream, id.tick), gone)
+    }
+
+    /// The frames of `stream` after `after` up to and including `through` are no business of this memory.
+    pub(super) fn cut(&mut self, stream: &StreamId, after: Option<Tick>, through: Tick) -> Gone {
+        let mut gone = Gone::default();
+        let Some(kept) = self.streams.get_mut(stream) else {
+            return gone;
+        };
+        let out = |pending: &Pending| Some(pending.tick()) > after && pending.tick() <= through;
+        let (out, stays): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut kept.pending).into_iter().partition(out);
+        kept.pending = stays;
+        self.part_from(out, &mut gone);
+        gone
+    }
+
+    /// `stream` begins anew, after its last tick.
+    pub(super) fn drop_baseline(&mut self, stream: &StreamId) -> Option<RecordBatch> {
+        self.streams.get_mut(stream)?.baseline.take()
+    }
+
+    /// The baseline of `stream`.
+    pub(super) fn baseline(&self, stream: &StreamId) -> Option<RecordBatch> {
+        self.streams.get(stream)?.baseline.clone()
+    }
+
+    /// What whoever reads `stream` next goes on from, without pending frames.
+    pub(super) fn place(&self, stream: &StreamId) -> StreamMemory {
+        let Some(kept) = self.streams.get(stream) else {
+            return StreamMemory::default();
+        };
+        StreamMemory {
+            last: kept.last,
+            baseline: kept.baseline.clone(),
+            pending: VecDeque::new(),
+        }
+    }
+
     /// The clock was set back to before `tick`: what lies at or after it in `stream` is not remembered any
     /// more.
     pub(super) fn back(&mut self, stream: &StreamId, tick: Tick) -> Gone {

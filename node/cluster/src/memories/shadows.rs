@@ -1,25 +1,40 @@
-//! What is remembered of targets that others own: pure but for the time.
+//! What is remembered of targets that others own, and what was covered of them: pure but for the time.
 
-use std::collections::BTreeMap;
+mod cover;
+mod merge;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::change::Change;
-use super::remembered::{Ended, Remembered};
+use self::cover::Cover;
+use super::change::{Change, CoverWord, EndedTick, Word};
+use super::remembered::{Ended, Gone as Parts, Remembered};
 use crate::member::Incarnation;
 
 /// How many targets may have a shadow.
 pub(super) const MAX_SHADOWS: usize = 100_000;
 /// How long a shadow that nobody wants is kept.
 pub(super) const UNWANTED: Duration = Duration::from_secs(60);
+/// How many words may wait for one owner.
+const WORDS: usize = 4096;
 
 /// All shadows of this node.
 #[derive(Debug, Default)]
 pub(super) struct Shadows {
     by_target: BTreeMap<TargetId, Shadow>,
+    /// From whom targets were taken over, and under which epoch: what it says of them later does not count.
+    former: BTreeMap<TargetId, (Incarnation, u64)>,
+    /// Where each owner hears what is said to it.
+    voices: BTreeMap<Incarnation, mpsc::Sender<Word>>,
+    /// The targets for which this node stands by.
+    covers: BTreeSet<TargetId>,
     next: u64,
+    /// What was taken in, for a witness; `None`: there is none.
+    pub(super) taken: Option<Vec<(Incarnation, Change)>>,
 }
 
 #[derive(Debug)]
@@ -27,62 +42,92 @@ struct Shadow {
     owner: Incarnation,
     remembered: Remembered,
     unwanted: Option<Instant>,
+    /// Its owner hears answers: else nothing is covered for it.
+    hears: bool,
+    /// The highest epoch that its owner told.
+    epoch: u64,
+    /// Somebody may be about to own the target: nothing is covered until then.
+    recalled: Option<Instant>,
+    streams: BTreeMap<StreamId, Cover>,
 }
 
 /// What is not remembered any more. The caller drops it when the lock is free again.
 pub(super) type Gone = Option<Box<dyn Send>>;
 
+/// An owner says that it owns what was taken over from it.
+#[derive(Debug)]
+pub(super) struct TakenOver;
+
 impl Shadows {
-    /// What `from` says of a target that it owns. Words of an earlier life, and changes of a target of which
-    /// `from` has given no snapshot, are of no use.
-    pub(super) fn take_in(&mut self, from: &Incarnation, change: Change) -> Gone {
-        let target = change.target().clone();
-        if let Change::Snapshot { memory, .. } = change {
-            return self.replace(from, target, memory);
-        }
-        let shadow = self
-            .by_target
-            .get_mut(&target)
-            .filter(|shadow| shadow.owner == *from)?;
-        let remembered = &mut shadow.remembered;
-        match change {
-            Change::Ended {
-                stream,
-                tick,
-                baseline,
-                frame,
-                ..
-            } => match remembered.ended(&stream, tick, baseline, frame, &mut self.next) {
-                Ended::New(gone) => Some(Box::new(gone)),
-                Ended::Old | Ended::Full => None,
-            },
-            Change::Settled { stream, tick, .. } => remembered
-                .settled(&stream, tick, None)
-                .map(|gone| Box::new(gone) as Box<dyn Send>),
-            Change::Forget { stream, .. } => Some(Box::new(remembered.forget(&stream))),
-            Change::Release(_) => self
-                .by_target
-                .remove(&target)
-                .map(|gone| Box::new(gone) as Box<dyn Send>),
-            Change::Snapshot { .. } => None,
+    /// `owner` begins a new stream, and hears on it what is said to it.
+    pub(super) fn listen(&mut self, owner: &Incarnation) -> mpsc::Receiver<Word> {
+        let (sender, words) = mpsc::channel(WORDS);
+        self.voices.retain(|_, voice| !voice.is_closed());
+        self.voices.insert(owner.clone(), sender);
+        words
+    }
+
+    /// Says something to an owner. One that does not keep up hears nothing more, and begins anew.
+    fn say(voices: &mut BTreeMap<Incarnation, mpsc::Sender<Word>>, owner: &Incarnation, word: Word) {
+        if voices
+            .get(owner)
+            .is_some_and(|voice| voice.try_send(word).is_err())
+        {
+            voices.remove(owner);
         }
     }
 
-    fn replace(&mut self, from: &Incarnation, target: TargetId, memory: TargetMemory) -> Gone {
-        let before = self.by_target.get(&target);
-        let late =
-            |shadow: &Shadow| shadow.owner.node == from.node && shadow.owner.generation > from.generation;
-        if before.is_some_and(late) || (before.is_none() && self.by_target.len() >= MAX_SHADOWS) {
-            return Some(Box::new(memory));
+    /// What `from` says of a target that it owns. Words of an earlier life, and changes of a target of which
+    /// `from` has given no snapshot, are of no use.
+    ///
+    /// # Errors
+    /// When `from` owns the target no more, and does not know it.
+    pub(super) fn take_in(&mut self, from: &Incarnation, change: Change) -> Result<Gone, TakenOver> {
+        let target = change.target().clone();
+        match change {
+            Change::Snapshot {
+                memory,
+                covers,
+                serial,
+                view,
+                ..
+            } => {
+                let old = |(who, epoch): &(Incarnation, u64)| who == from && view <= *epoch;
+                if self.former.get(&target).is_some_and(old) {
+                    return Err(TakenOver);
+                }
+                return Ok(self.replace(from, target, memory, &covers, (serial, view)));
+            }
+            Change::Ended { ended, .. } => return Ok(self.ended(from, &target, ended)),
+            _ => {}
         }
-        let shadow = Shadow {
-            owner: from.clone(),
-            remembered: Remembered::new(memory, &mut self.next),
-            unwanted: None,
+        let Some(shadow) = self.by_target.get_mut(&target) else {
+            return Ok(None);
         };
-        self.by_target
-            .insert(target, shadow)
-            .map(|gone| Box::new(gone) as Box<dyn Send>)
+        if shadow.owner != *from {
+            return Ok(None);
+        }
+        if let (Some(taken), Change::Settled { .. }) = (&mut self.taken, &change) {
+            taken.push((from.clone(), change.clone()));
+        }
+        let boxed = |gone: Parts| Box::new(gone) as Box<dyn Send>;
+        Ok(match change {
+            Change::Settled { stream, tick, .. } => shadow.remembered.settled(&stream, tick, None).map(boxed),
+            Change::Forget { stream, .. } => {
+                self.give_up(&target, &stream);
+                let shadow = self.by_target.get_mut(&target);
+                shadow.map(|shadow| {
+                    shadow.streams.remove(&stream);
+                    boxed(shadow.remembered.forget(&stream))
+                })
+            }
+            Change::Release(_) => {
+                self.give_up_all(&target);
+                let gone = self.by_target.remove(&target);
+                gone.map(|gone| Box::new(gone) as Box<dyn Send>)
+            }
+            Change::Snapshot { .. } | Change::Ended { .. } => None,
+        })
     }
 
     /// What the owner of `target` said before it died, with the frames that it did not deliver. `None` while
@@ -99,15 +144,41 @@ impl Shadows {
         Some(shadow.remembered.memory(true))
     }
 
-    /// As [`get`](Self::get); the shadow is gone then.
+    /// As [`get`](Self::get); the shadow is gone then, and what its owner says later under this epoch does not
+    /// count.
     pub(super) fn take(
         &mut self,
         target: &TargetId,
         alive: &dyn Fn(&Incarnation) -> bool,
+        epoch: u64,
     ) -> Option<TargetMemory> {
         let memory = self.get(target, alive)?;
-        self.by_target.remove(target);
+        if let Some(shadow) = self.by_target.remove(target) {
+            let Shadow { owner, streams, .. } = shadow;
+            for (stream, cover) in streams {
+                for held in cover.held() {
+                    let word = refusal(target, &stream, held.tick);
+                    Self::say(&mut self.voices, &owner, word);
+                }
+            }
+            if self.former.len() >= MAX_SHADOWS {
+                self.former.pop_first();
+            }
+            self.former.insert(target.clone(), (owner, epoch));
+        }
         Some(memory)
+    }
+
+    /// Drops what the former owner of a target said, which was handed to this node.
+    pub(super) fn drop_shadow(&mut self, target: &TargetId) -> Gone {
+        self.give_up_all(target);
+        let gone = self.by_target.remove(target);
+        gone.map(|gone| Box::new(gone) as Box<dyn Send>)
+    }
+
+    /// Whether a target was taken over from this owner.
+    fn lost(&self, target: &TargetId, owner: &Incarnation) -> bool {
+        self.former.get(target).is_some_and(|(who, _)| who == owner)
     }
 
     /// Whether [`take`](Self::take) would give a memory.
@@ -120,6 +191,25 @@ impl Shadows {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_target.len()
+    }
+
+    /// Who owns each, as it said, and under which epoch.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (&TargetId, &Incarnation, u64)> {
+        self.by_target
+            .iter()
+            .filter(|(_, shadow)| shadow.hears)
+            .map(|(target, shadow)| (target, &shadow.owner, shadow.epoch))
+    }
+
+    /// Without pending frames.
+    pub(super) fn memory(&self, target: &TargetId) -> TargetMemory {
+        let shadow = self.by_target.get(target);
+        shadow.map_or_else(TargetMemory::new, |shadow| shadow.remembered.memory(false))
+    }
+
+    /// The last tick of a stream that has ended.
+    pub(super) fn last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
+        self.by_target.get(target)?.remembered.last(stream)
     }
 
     /// Drops those that nobody has wanted for [`UNWANTED`].
@@ -135,7 +225,22 @@ impl Shadows {
         let expired: Vec<TargetId> = self.by_target.iter_mut().filter_map(expired).collect();
         expired
             .iter()
-            .filter_map(|target| self.by_target.remove(target))
+            .map(|target| self.drop_shadow(target))
             .collect::<Vec<_>>()
+    }
+}
+
+/// A reading of an owner does not count, and what counts is not known here.
+fn refusal(target: &TargetId, stream: &StreamId, tick: Tick) -> Word {
+    Word::Covered {
+        target: target.clone(),
+        cover: CoverWord {
+            stream: stream.clone(),
+            tick: Some(tick),
+            taken: None,
+            last: tick,
+            baseline: None,
+            reading: false,
+        },
     }
 }

@@ -1,21 +1,29 @@
 //! What the steering does with targets: takes them, gives them, stops them, lets them go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
 use tokio::time::Instant;
 
 use super::claims::{SETTLED, merge};
 use super::effect::{Effect, Event};
+use super::events::{ClusterEvent, EventKind};
 use super::handoff::{Next, Running};
 use super::metrics::Move;
 use super::notes;
 use super::pause::{PauseCheck, Verdict};
 use super::rivals::Finding;
 use super::steer::Steering;
-use crate::member::{Incarnation, NodeId, State};
+use crate::member::{Incarnation, NodeId, Stage, State};
+use crate::memories::Parting;
+use crate::numbering::By;
 use crate::roster::Membership;
 use crate::view::View;
+
+/// So long a dead owner's targets are covered before they are taken over: longer than the shortest usual
+/// interval and the grace after it.
+const COVERED: Duration = Duration::from_millis(1_500);
 
 /// Whether this life is a member that is not dead.
 pub(super) fn is_alive(membership: &Membership, who: &Incarnation) -> bool {
@@ -70,6 +78,11 @@ impl Steering {
             }
             Event::Probed { life, alive } => self.probed(&life, alive),
             Event::Numbered { number, answer } => self.numbered(number, answer, now),
+            Event::Offered { target, answer } => {
+                if let Err(error) = answer {
+                    notes::offer_refused(&target, &error);
+                }
+            }
         }
         self.open();
     }
@@ -85,8 +98,12 @@ impl Steering {
     ) {
         let alive = |who: &Incarnation| is_alive(membership, who);
         let mut unknown = BTreeSet::new();
+        self.closing = false;
+        self.bereft.retain(|target, _| wanted.contains(target));
         for target in wanted {
-            if let Some(memory) = self.memories.take_shadow(&target, &alive) {
+            if self.memories.has_shadow(&target, &alive) && self.is_covered_yet(&target, now) {
+                self.closing = true;
+            } else if let Some(memory) = self.memories.take_shadow(&target, &alive) {
                 self.raise_epoch(self.memories.heard_epoch());
                 self.take(&target, memory, Move::TakeOver, now);
             } else if let Some(memory) = cleared.remove(&target) {
@@ -118,6 +135,17 @@ impl Steering {
         self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
     }
 
+    /// Whether a target of a dead owner is rather covered for a moment than taken over. Only then it is known
+    /// whether that one stands still, so that what it had begun is read here, or is cut off and goes on. What
+    /// is being read for it ends first, and counts.
+    fn is_covered_yet(&mut self, target: &TargetId, now: Instant) -> bool {
+        if !self.fixed.covers || !self.gate.stands_by(target) {
+            return self.memories.closes(target);
+        }
+        let since = *self.bereft.entry(target.clone()).or_insert(now);
+        now < since + COVERED || self.memories.closes(target)
+    }
+
     /// The best memory of a target that nobody owns: what the others told, or what we know from an owner
     /// that lives and has let it go. That one delivers itself what it has read.
     fn best(&mut self, target: &TargetId, mut told: TargetMemory) -> TargetMemory {
@@ -136,6 +164,21 @@ impl Steering {
         let pending: Vec<PendingFrame> = pending.collect();
         notes::taken(target, how, pending.len());
         self.metrics.moved(how);
+        let kind = match how {
+            Move::TakeOver => EventKind::TakenOver,
+            Move::In => EventKind::Received,
+            _ => EventKind::Claimed,
+        };
+        self.tell(ClusterEvent {
+            to: Some(self.fixed.me.node.clone()),
+            ..ClusterEvent::of(kind, target)
+        });
+        if how == Move::In {
+            self.claimed.remove(target);
+        } else {
+            self.claimed.insert(target.clone());
+        }
+        self.bereft.remove(target);
         self.memories.own(target, memory);
         self.relics.remove(target);
         self.owned.insert(target.clone(), now);
@@ -147,8 +190,8 @@ impl Steering {
     }
 
     /// Forgets a target that is owned no more, and ends its lanes. Gives what was remembered of it.
-    pub(super) fn drop_target(&mut self, target: &TargetId) -> TargetMemory {
-        let memory = self.memories.release(target);
+    pub(super) fn drop_target(&mut self, target: &TargetId, parting: Parting) -> TargetMemory {
+        let memory = self.memories.part(target, parting);
         self.incoming.dropped(target);
         self.metrics.moved(Move::Stopped);
         if self.handoffs.phase(target) != Running::None && self.stopping.insert(target.clone()) {
@@ -162,11 +205,15 @@ impl Steering {
 
     /// Lets go of everything at once, without a successor. Whoever claims it may ask for what we remember
     /// of it.
-    pub(super) fn let_go(&mut self, why: &str, now: Instant) {
+    pub(super) fn let_go(&mut self, why: &str, parting: Parting, now: Instant) {
         let owned = std::mem::take(&mut self.owned);
         notes::let_go(why, owned.len());
         for target in owned.into_keys() {
-            let memory = self.drop_target(&target);
+            let memory = self.drop_target(&target, parting);
+            self.tell(ClusterEvent {
+                reason: why.to_owned(),
+                ..ClusterEvent::of(EventKind::Released, &target)
+            });
             self.relics.insert(target, (memory, now));
         }
         self.handoffs.clear();
@@ -185,7 +232,26 @@ impl Steering {
             return;
         };
         let view = self.view.as_ref().map_or(0, View::number);
+        let pin = self
+            .view
+            .as_ref()
+            .and_then(|view| view.committed().pins.get(target));
+        // Who drains, and whom an operator sends elsewhere, has a reason of its own.
+        let wanted = self.stage == Stage::Draining || pin.is_some_and(|pin| pin.by == By::Operator);
+        if !wanted && self.moves.too_many(target, now) {
+            if self.capped.insert(target.clone()) {
+                notes::capped(target, to);
+            }
+            return;
+        }
+        self.capped.remove(target);
         let next = self.handoffs.begin(target, member, view, now);
+        if let Next::Prepare { to, .. } = &next {
+            self.tell(ClusterEvent {
+                to: Some(to.who.node.clone()),
+                ..ClusterEvent::of(EventKind::HandingOver, target)
+            });
+        }
         self.follow(target, next);
     }
 
@@ -226,6 +292,7 @@ impl Steering {
                 // What was read here is delivered from here.
                 memory.values_mut().for_each(|stream| stream.pending.clear());
                 self.todo.push(Effect::Commit {
+                    moves: self.moves.ages(&target, Instant::now()),
                     target,
                     to,
                     memory,
@@ -237,6 +304,12 @@ impl Steering {
             Next::Gone { to, took } => {
                 notes::handed_over(&target, &to.node, took);
                 self.metrics.handed_over(took);
+                self.moves.left(&target, Instant::now());
+                self.tell(ClusterEvent {
+                    to: Some(to.node),
+                    took: Some(took),
+                    ..ClusterEvent::of(EventKind::HandedOver, &target)
+                });
                 self.owned.remove(&target);
                 self.memories.release(&target);
             }
@@ -248,6 +321,11 @@ impl Steering {
             } => {
                 notes::kept(&target, &to.node, &reason, again_in);
                 self.metrics.moved(Move::Abandoned);
+                self.tell(ClusterEvent {
+                    to: Some(to.node),
+                    reason,
+                    ..ClusterEvent::of(EventKind::Abandoned, &target)
+                });
                 if restart && self.owned.contains_key(&target) {
                     self.todo.push(Effect::Start(target));
                 }
@@ -266,6 +344,7 @@ impl Steering {
             let check = PauseCheck::new(pauses, self.membership.as_ref(), self.pause.take(), now);
             notes::paused(self.owned.len());
             self.pause = Some(check);
+            self.fall_asleep(now);
         } else if self.pause.is_none() && !self.pulse.sure() {
             self.roster.paused(now);
         }
@@ -292,6 +371,7 @@ impl Steering {
                 // The gate is empty before the pulse is sure again.
                 self.let_go(
                     &format!("`{by}` had taken this node out of the ring while it was paused"),
+                    Parting::Lost,
                     now,
                 );
                 self.pulse.confirm(pauses);

@@ -1,12 +1,14 @@
 //! What the steering looks at, what it wants done, and what came of it.
 
+use std::time::Duration;
+
 use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
 
 use super::Wishes;
 use super::claims::Answer;
 use super::number::Group;
 use crate::gossip::Sightings;
-use crate::member::{Incarnation, Member};
+use crate::member::{Incarnation, Member, NodeId};
 use crate::numbering::{Committed, NotCommitted};
 use crate::peer::PeerError;
 use crate::roster::Moment;
@@ -38,6 +40,7 @@ pub(crate) enum Effect {
         target: TargetId,
         to: Member,
         memory: TargetMemory,
+        moves: Vec<Duration>,
         number: u64,
         view: u64,
     },
@@ -62,6 +65,12 @@ pub(crate) enum Effect {
     Confirm { pauses: u64, of: Member },
     /// Ask another life of our own node whether it lives.
     Probe { life: Member },
+    /// Offer a target that cannot be reached from here to its standby, by way of who leads.
+    Offer {
+        to: Member,
+        target: TargetId,
+        heir: NodeId,
+    },
 }
 
 /// What became of an effect.
@@ -109,6 +118,11 @@ pub(crate) enum Event {
         number: u64,
         answer: Result<(), NotCommitted>,
     },
+    /// The answer to [`Effect::Offer`].
+    Offered {
+        target: TargetId,
+        answer: Result<(), PeerError>,
+    },
 }
 
 /// What a step looks at.
@@ -128,4 +142,7 @@ pub(crate) struct Fixed {
     pub(crate) version: String,
     pub(crate) grpc_address: String,
     pub(crate) points: u32,
+    pub(crate) moves: super::MovesCap,
+    /// Whether this node covers what it stands by for.
+    pub(crate) covers: bool,
 }

@@ -1,11 +1,12 @@
 //! The gate: says, without a lock, whether this node may read a target at this very moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ringwatch_frame::{Epoch, TargetId};
 
+use crate::member::NodeId;
 use crate::pulse::Pulse;
 
 /// Why a target must not be read.
@@ -24,6 +25,8 @@ pub(crate) enum Grant {
     Open,
     /// Readings that run may end, no tick may begin.
     Closing,
+    /// Nothing may be sent until the standby has said what it did while this node was paused.
+    Waking,
 }
 
 /// What may be read, as one value that is replaced as a whole.
@@ -31,6 +34,18 @@ pub(crate) enum Grant {
 struct Grants {
     epoch: Epoch,
     targets: BTreeMap<TargetId, Grant>,
+    others: Arc<Others>,
+}
+
+/// What is known of targets and nodes beside our own.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Others {
+    /// The targets for which this node stands by.
+    pub(crate) covers: BTreeSet<TargetId>,
+    /// The other members that are at work, as far as is known.
+    pub(crate) at_work: BTreeSet<NodeId>,
+    /// The targets of ours that nobody handed to us: a majority took their owner for lost.
+    pub(crate) claimed: BTreeSet<TargetId>,
 }
 
 /// Asked before every tick and before everything that is sent to a target. Only the node's loop writes it.
@@ -54,8 +69,10 @@ impl Gate {
     /// When it must not be read here and now.
     pub fn ask(&self, target: &TargetId) -> Result<Epoch, GateRefusal> {
         let grants = self.grants.load();
-        if grants.targets.get(target) != Some(&Grant::Open) {
-            return Err(GateRefusal::NotOwned);
+        match grants.targets.get(target) {
+            Some(Grant::Open) => {}
+            Some(Grant::Waking) => return Err(GateRefusal::Unsure),
+            Some(Grant::Closing) | None => return Err(GateRefusal::NotOwned),
         }
         // Last: whatever is decided here is true only as long as the process runs.
         if self.pulse.sure() {
@@ -67,14 +84,55 @@ impl Gate {
 
     /// Whether a question may be sent to `target` at this moment, as part of a reading that has begun.
     pub fn holds(&self, target: &TargetId) -> bool {
-        self.grants.load().targets.contains_key(target) && self.pulse.sure()
+        let grants = self.grants.load();
+        let grant = grants.targets.get(target);
+        matches!(grant, Some(Grant::Open | Grant::Closing)) && self.pulse.sure()
+    }
+
+    /// Whether this node stands by for `target` at this moment: a question of a covering reading may be sent.
+    pub fn stands_by(&self, target: &TargetId) -> bool {
+        self.grants.load().others.covers.contains(target) && self.pulse.sure()
+    }
+
+    /// The epoch under which `target` is ours; `None`: it must not be read here and now.
+    pub fn epoch(&self, target: &TargetId) -> Option<Epoch> {
+        self.ask(target).ok()
+    }
+
+    /// Whether a session of `node` that holds `target` under this epoch may be ended from here: the target is
+    /// ours under a higher one, or under the same one because its owner was lost; and the node is not at work
+    /// as far as anybody has said.
+    pub fn outranks(&self, target: &TargetId, node: &NodeId, epoch: Epoch) -> bool {
+        let grants = self.grants.load();
+        let lost = epoch == grants.epoch && grants.others.claimed.contains(target);
+        grants.targets.get(target) == Some(&Grant::Open)
+            && (epoch < grants.epoch || lost)
+            && !grants.others.at_work.contains(node)
+            && self.pulse.sure()
     }
 
     /// Puts what may be read in place of what could be before.
     pub(crate) fn set(&self, epoch: Epoch, targets: BTreeMap<TargetId, Grant>) {
         let present = self.grants.load();
         if present.epoch != epoch || present.targets != targets {
-            self.grants.store(Arc::new(Grants { epoch, targets }));
+            let others = Arc::clone(&present.others);
+            self.grants.store(Arc::new(Grants {
+                epoch,
+                targets,
+                others,
+            }));
+        }
+    }
+
+    /// Puts what is known of the others in place of what was before.
+    pub(crate) fn set_others(&self, others: Others) {
+        let present = self.grants.load();
+        if *present.others != others {
+            self.grants.store(Arc::new(Grants {
+                epoch: present.epoch,
+                targets: present.targets.clone(),
+                others: Arc::new(others),
+            }));
         }
     }
 }
@@ -97,6 +155,39 @@ mod tests {
         assert!(gate.holds(&target("a")));
         assert_eq!(gate.ask(&target("b")), Err(GateRefusal::NotOwned));
         assert!(!gate.holds(&target("b")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_session_is_ended_only_of_who_is_not_at_work() {
+        let gate = Gate::new(Arc::default());
+        let (t, b, c) = (target("a"), NodeId::new("b"), NodeId::new("c"));
+        assert!(!gate.outranks(&t, &b, Epoch(3)), "it is not ours");
+        gate.set(Epoch(7), BTreeMap::from([(t.clone(), Grant::Open)]));
+        gate.set_others(Others {
+            at_work: BTreeSet::from([c.clone()]),
+            covers: BTreeSet::from([target("b")]),
+            claimed: BTreeSet::new(),
+        });
+        assert!(gate.outranks(&t, &b, Epoch(6)));
+        assert!(!gate.outranks(&t, &b, Epoch(7)), "it is as new as ours");
+        assert!(!gate.outranks(&t, &c, Epoch(6)), "it is at work");
+        assert!(gate.stands_by(&target("b")) && !gate.stands_by(&t));
+        gate.set_others(Others {
+            at_work: BTreeSet::from([c.clone()]),
+            covers: BTreeSet::from([target("b")]),
+            claimed: BTreeSet::from([t.clone()]),
+        });
+        assert!(gate.outranks(&t, &b, Epoch(7)), "it was lost under our epoch");
+        assert!(!gate.outranks(&t, &b, Epoch(8)));
+        gate.set(Epoch(7), BTreeMap::from([(t.clone(), Grant::Waking)]));
+        assert!(
+            !gate.outranks(&t, &b, Epoch(6)),
+            "we do not know what was done meanwhile"
+        );
+        assert_eq!(gate.ask(&t), Err(GateRefusal::Unsure));
+        assert!(!gate.holds(&t));
+        tokio::time::advance(PAUSE + BEAT).await;
+        assert!(!gate.stands_by(&target("b")), "this node was paused");
     }
 
     #[tokio::test(start_paused = true)]

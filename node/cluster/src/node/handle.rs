@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_frame::TargetId;
-use tokio::sync::{mpsc, oneshot, watch};
+use ringwatch_frame::{Clock, TargetId};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Wishes;
+use super::events::{ClusterEvent, Events};
 use super::knowledge::Knowledge;
-use super::orders::{Order, OrderError, Rebalanced};
+use super::orders::{Asked, Order, OrderError, Rebalanced};
 use super::status::{NodeFailure, Status};
 use crate::member::{NodeId, Stage};
 
@@ -28,7 +29,9 @@ pub struct ClusterControl {
     pub(super) wishes: watch::Sender<Wishes>,
     pub(super) status: watch::Receiver<Status>,
     pub(super) knowledge: watch::Receiver<Arc<Knowledge>>,
-    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) orders: mpsc::Sender<Asked>,
+    pub(super) events: Events,
+    pub(super) clock: Clock,
 }
 
 impl ClusterControl {
@@ -56,12 +59,35 @@ impl ClusterControl {
         order: impl FnOnce(oneshot::Sender<Result<T, OrderError>>) -> Order,
     ) -> Result<T, OrderError> {
         let (reply, answer) = oneshot::channel();
-        self.orders.try_send(order(reply)).map_err(|_| OrderError::Busy)?;
+        let asked = Asked::Order(order(reply));
+        self.orders.try_send(asked).map_err(|_| OrderError::Busy)?;
         match timeout(ORDER, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(OrderError::Busy),
             Err(_) => Err(OrderError::Unknown),
         }
+    }
+
+    /// A target of ours cannot be reached from here, for several ticks or seconds. If its standby can, it goes
+    /// there, and does not come back within five minutes. Returns at once.
+    pub fn unreachable(&self, target: &TargetId) {
+        // Where the loop is overrun, it is told again.
+        let _ = self.orders.try_send(Asked::Unreachable(target.clone()));
+    }
+
+    /// What happens from now on, as this node sees it.
+    pub fn events(&self) -> broadcast::Receiver<ClusterEvent> {
+        self.events.subscribe()
+    }
+
+    /// Something has happened that only the rest of this process knows; its time is filled in.
+    pub fn note(&self, event: ClusterEvent) {
+        let view = event.view.max(self.knowledge.borrow().view);
+        self.events.tell(ClusterEvent {
+            at: self.clock.now(),
+            view,
+            ..event
+        });
     }
 
     /// Hands all targets over and takes none, until [`undrain`](Self::undrain). Returns at once.

@@ -5,17 +5,23 @@
 //! ([`Gate`]), what is known of the cluster ([`Knowledge`]), how far this node is ([`Status`]).
 
 mod act;
+mod calls;
 mod claims;
 mod collecting;
+mod covering;
 mod effect;
+mod events;
 mod gate;
 mod handle;
 mod handoff;
 mod join;
 mod knowledge;
+mod late;
 mod metrics;
+mod moves;
 mod notes;
 mod number;
+mod offers;
 mod orders;
 mod parts;
 mod pause;
@@ -31,9 +37,13 @@ mod testing;
 mod tests;
 
 pub use collecting::Collecting;
+pub use covering::Covering;
+pub use events::{ClusterEvent, EventKind};
 pub use gate::{Gate, GateRefusal};
 pub use handle::{ClusterControl, ClusterNode};
 pub use knowledge::{Knowledge, Known, Placed};
+pub use late::May;
+pub use moves::MovesCap;
 pub use orders::{Moved, OrderError, Rebalanced};
 pub use parts::{ClusterError, ClusterParts, Prepared, prepare_cluster};
 pub use status::{NodeFailure, Status};

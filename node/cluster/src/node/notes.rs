@@ -6,8 +6,10 @@ use ringwatch_frame::TargetId;
 use tracing::{error, info, warn};
 
 use super::metrics::Move;
+use super::orders::OrderError;
 use crate::member::{Incarnation, Member, NodeId, State};
 use crate::numbering::{Committed, NotCommitted, names};
+use crate::peer::PeerError;
 use crate::plan::Why;
 use crate::roster::Membership;
 use crate::view::View;
@@ -48,13 +50,7 @@ fn changed(after: &Membership, old: &Member, member: &Member) {
 }
 
 fn state(member: &Member) -> &'static str {
-    match member.state {
-        State::Joining => "joining",
-        State::Ready => "ready",
-        State::Draining => "draining",
-        State::Suspect => "suspect",
-        State::Dead => "dead",
-    }
+    super::events::name(member.state)
 }
 
 /// Another view, or another part of it, is in force.
@@ -140,6 +136,21 @@ pub(crate) fn paused(targets: usize) {
 /// A pause has changed nothing.
 pub(crate) fn still_member() {
     info!("no peer has missed this node while it was paused: it goes on");
+}
+
+/// What is not handed to its standby though its owner cannot reach it.
+pub(crate) fn not_offered(target: &TargetId, from: &NodeId, to: &NodeId, error: &OrderError) {
+    info!(%target, %from, %to, %error, "the owner cannot reach the target, and it stays there");
+}
+
+/// A target cannot be reached from here, and the leader does not move it.
+pub(crate) fn offer_refused(target: &TargetId, error: &PeerError) {
+    warn!(%target, %error, "the target cannot be reached from here, and is not handed to its standby");
+}
+
+/// A target has moved so often that it stays.
+pub(crate) fn capped(target: &TargetId, to: &NodeId) {
+    warn!(%target, %to, "the target has changed its owner too often: it stays here for a while");
 }
 
 /// Another process runs under our id.

@@ -14,6 +14,7 @@ use super::orders::{Moved, Order, OrderError, Rebalanced};
 use super::steer::Steering;
 use crate::member::{Incarnation, NodeId, State, TargetKey};
 use crate::numbering::{Announced, By, Committed, GroupStanding, NotCommitted, Pin, names};
+use crate::peer::Refused;
 use crate::roster::Membership;
 use crate::view::View;
 use crate::views::{self, Outlook, Proposal};
@@ -172,8 +173,13 @@ impl Steering {
         };
         let Err(error) = answer else {
             self.numbers.accepted = self.numbers.accepted.max(number);
-            if let Some(Order::Move { reply, .. }) = flying.order {
-                let _ = reply.send(Ok(number));
+            match flying.order {
+                Some(Order::Move { reply, .. }) => drop(reply.send(Ok(number))),
+                Some(Order::Offer { target, reply, .. }) => {
+                    self.numbers.memory.hold(target, now);
+                    let _ = reply.send(Ok(()));
+                }
+                Some(Order::Rebalance { .. }) | None => {}
             }
             return;
         };
@@ -224,6 +230,28 @@ impl Steering {
                 let _ = reply.send(Ok(told(plan)));
                 None
             }
+            Order::Offer {
+                target,
+                from,
+                to,
+                reply,
+            } => match self.offered_to(&committed, (&target, &from, &to), membership, now) {
+                Ok(proposal) => {
+                    let order = Order::Offer {
+                        target,
+                        from,
+                        to,
+                        reply,
+                    };
+                    Some((proposal, Some(order)))
+                }
+                Err(error) => {
+                    notes::not_offered(&target, &from, &to, &error);
+                    // Who has given up needs no answer.
+                    let _ = reply.send(Err(Refused::Because(error.to_string())));
+                    None
+                }
+            },
             Order::Move { target, to, reply } => {
                 match self.pinned(&committed, &target, to.as_ref(), membership) {
                     Ok(Some(proposal)) => Some((proposal, Some(Order::Move { target, to, reply }))),
@@ -258,6 +286,43 @@ impl Steering {
         committed.ok_or_else(|| OrderError::NoView(self.numbers.waits_for()))
     }
 
+    /// The view in which a target is pinned to its standby, because its owner cannot reach it.
+    fn offered_to(
+        &self,
+        committed: &Committed,
+        (target, from, to): (&TargetId, &NodeId, &NodeId),
+        membership: &Membership,
+        now: Instant,
+    ) -> Result<Proposal, OrderError> {
+        if !self.targets.contains_key(&TargetKey::from(target)) {
+            return Err(OrderError::UnknownTarget(target.clone()));
+        }
+        let pin = committed.pins.get(target);
+        if pin.is_some_and(|pin| pin.by == By::Operator) {
+            return Err(OrderError::Stays("an operator has pinned it"));
+        }
+        if self.numbers.memory.holds(target, now) {
+            return Err(OrderError::Stays("it was moved for this reason a short time ago"));
+        }
+        takes(committed, target, to, membership)?;
+        let mut pins = committed.pins.clone();
+        // Of this kind, because older versions know no other that nobody but the load has set.
+        let pin = Pin {
+            to: to.clone(),
+            by: By::Load,
+        };
+        pins.insert(target.clone(), pin);
+        let view = Committed {
+            number: committed.number + 1,
+            seats: committed.seats.clone(),
+            pins,
+        };
+        Ok(Proposal {
+            view,
+            reason: format!("{target} goes to {to}: {from} cannot reach it"),
+        })
+    }
+
     /// The view with a target pinned, or not pinned any more; `None`: it is so already.
     fn pinned(
         &self,
@@ -273,19 +338,7 @@ impl Steering {
         let mut pins = committed.pins.clone();
         let reason = match to {
             Some(node) => {
-                let takes = |who: &Incarnation| {
-                    let member = membership.member(&who.node);
-                    member.is_some_and(|member| member.who == *who && member.state == State::Ready)
-                };
-                let ready = committed.seats.iter().filter(|seat| takes(&seat.who()));
-                let ready: Vec<NodeId> = ready.map(|seat| seat.node.clone()).collect();
-                if !ready.contains(node) {
-                    let node = node.clone();
-                    return Err(OrderError::NotReady { node, ready });
-                }
-                if pins.len() >= MOST_PINS && !pins.contains_key(target) {
-                    return Err(OrderError::TooManyPins(pins.len()));
-                }
+                takes(committed, target, node, membership)?;
                 let pin = Pin {
                     to: node.clone(),
                     by: By::Operator,
@@ -310,11 +363,36 @@ impl Steering {
     }
 }
 
+/// Whether a target may be pinned to `node`.
+fn takes(
+    committed: &Committed,
+    target: &TargetId,
+    node: &NodeId,
+    membership: &Membership,
+) -> Result<(), OrderError> {
+    let takes = |who: &Incarnation| {
+        let member = membership.member(&who.node);
+        member.is_some_and(|member| member.who == *who && member.state == State::Ready)
+    };
+    let ready = committed.seats.iter().filter(|seat| takes(&seat.who()));
+    let ready: Vec<NodeId> = ready.map(|seat| seat.node.clone()).collect();
+    if !ready.contains(node) {
+        let node = node.clone();
+        return Err(OrderError::NotReady { node, ready });
+    }
+    let pins = &committed.pins;
+    if pins.len() >= MOST_PINS && !pins.contains_key(target) {
+        return Err(OrderError::TooManyPins(pins.len()));
+    }
+    Ok(())
+}
+
 /// Tells who waits for an order why it is not carried out. Who has given up needs no answer.
 fn refuse(order: Order, error: OrderError) {
     match order {
         Order::Move { reply, .. } => drop(reply.send(Err(error))),
         Order::Rebalance { reply, .. } => drop(reply.send(Err(error))),
+        Order::Offer { reply, .. } => drop(reply.send(Err(Refused::Because(error.to_string())))),
     }
 }
 

@@ -5,6 +5,16 @@ use tokio::sync::oneshot;
 
 use crate::member::NodeId;
 use crate::numbering::{NotCommitted, names};
+use crate::peer::Refused;
+
+/// What is asked of the node's loop from within this process.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// This is to be done by who leads.
+    Order(Order),
+    /// The target cannot be reached from here.
+    Unreachable(TargetId),
+}
 
 /// An order, with the place for its answer.
 #[derive(Debug)]
@@ -14,6 +24,13 @@ pub(crate) enum Order {
         target: TargetId,
         to: Option<NodeId>,
         reply: oneshot::Sender<Result<u64, OrderError>>,
+    },
+    /// Pin a target that its owner cannot reach to its standby, which can.
+    Offer {
+        target: TargetId,
+        from: NodeId,
+        to: NodeId,
+        reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// Even out the load.
     Rebalance {
@@ -28,6 +45,8 @@ impl Order {
         match self {
             Self::Move { reply, .. } => reply.is_closed(),
             Self::Rebalance { reply, .. } => reply.is_closed(),
+            // It is done for the target, not for who asks.
+            Self::Offer { .. } => false,
         }
     }
 }
@@ -86,6 +105,9 @@ pub enum OrderError {
         /// Those that could take it.
         ready: Vec<NodeId>,
     },
+    /// Moved for the same reason a short time ago, or pinned by an operator.
+    #[error("the target stays: {0}")]
+    Stays(&'static str),
     /// Too many pins.
     #[error("there are {0} pins already: unpin some targets first")]
     TooManyPins(usize),

@@ -22,7 +22,7 @@ use super::receive::{Door, Question};
 use super::run::{self, Groups};
 use super::status::Status;
 use super::steer::Steering;
-use super::{Collecting, Wishes};
+use super::{Collecting, Covering, May, MovesCap, Wishes};
 use crate::gossip::Gossip;
 use crate::member::Incarnation;
 use crate::memories::Memories;
@@ -53,6 +53,11 @@ pub struct ClusterParts {
     pub points: u32,
     /// How long is silent, how long is held down.
     pub timing: Timing,
+    /// How often a target may be handed over.
+    pub moves: MovesCap,
+    /// Whether this node reads for owners that do not: then a dead owner's targets are taken over with less
+    /// hurry.
+    pub covers: bool,
     /// Wall-clock time.
     pub clock: Clock,
     /// Where its metrics are registered.
@@ -99,6 +104,7 @@ pub struct Prepared {
 pub fn prepare_cluster(parts: ClusterParts) -> Result<Prepared, ClusterError> {
     let metrics = Metrics::new(&parts.registry)?;
     let memories = Memories::new(&parts.registry)?;
+    memories.follow(Arc::clone(&parts.pulse));
     let gate = Arc::new(Gate::new(Arc::clone(&parts.pulse)));
     let (asks, questions) = mpsc::channel(QUESTIONS);
     let answers = Arc::new(Door {
@@ -117,6 +123,8 @@ pub fn prepare_cluster(parts: ClusterParts) -> Result<Prepared, ClusterError> {
         version: parts.version.clone(),
         grpc_address: parts.grpc_address.clone(),
         points: parts.points.max(1),
+        moves: parts.moves,
+        covers: parts.covers,
     };
     let shared = (Arc::clone(&parts.pulse), Arc::clone(&gate), Arc::clone(&memories));
     let roster = Roster::new(me, parts.timing);
@@ -150,6 +158,16 @@ impl Prepared {
         Arc::clone(&self.answers) as Arc<dyn Answers>
     }
 
+    /// The targets for which this node stands by, now and whenever that changes.
+    pub fn covers(&self) -> watch::Receiver<Arc<[Covering]>> {
+        self.steering.covers.subscribe()
+    }
+
+    /// Asks the standbys of targets of ours, when their lanes are late.
+    pub fn may(&self) -> May {
+        May::new(&self.memories, &self.parts.peers)
+    }
+
     /// What the node knows, now and whenever that changes.
     pub fn knowledge(&self) -> watch::Receiver<Arc<Knowledge>> {
         self.knowledge.subscribe()
@@ -179,6 +197,8 @@ impl Prepared {
             status: self.status.subscribe(),
             knowledge: self.knowledge.subscribe(),
             orders,
+            events: self.steering.events.clone(),
+            clock: self.parts.clock.clone(),
         };
         let inner = run::Inner {
             steering: self.steering,
@@ -200,6 +220,7 @@ impl Prepared {
             _replicator: start_replication(&self.memories, Arc::clone(&self.parts.peers)),
             peers: self.parts.peers,
             collecting,
+            memories: self.memories,
         };
         let task = AbortOnDropHandle::new(spawn(run::run(inner, stop.clone()).boxed()));
         ClusterNode::new(control, stop, task)

@@ -50,13 +50,20 @@ impl Steering {
                     self.fits(view, Asked::Recall)
                 };
                 let recalled = fits.map(|()| {
+                    let claims = view > 0;
                     let recalled = targets
                         .into_iter()
-                        .map(|target| self.recalled(target, &from, now));
+                        .map(|target| self.recalled(target, &from, claims, now));
                     recalled.collect()
                 });
                 let _ = reply.send(recalled);
             }
+            Question::Offer {
+                from,
+                target,
+                heir,
+                reply,
+            } => self.offer(&from, target, heir, reply),
         }
     }
 
@@ -135,6 +142,7 @@ impl Steering {
             target,
             mut memory,
             companion,
+            moves,
             handoff,
             view,
         } = handed;
@@ -152,6 +160,7 @@ impl Steering {
         // Frames that the old owner has read are delivered by the old owner.
         memory.values_mut().for_each(|stream| stream.pending.clear());
         self.raise_epoch(view);
+        self.moves.arrived(target, &moves, now);
         self.todo.push(Effect::Receive {
             target: target.clone(),
             companion,
@@ -161,15 +170,16 @@ impl Steering {
         Ok(())
     }
 
-    fn recalled(&mut self, target: TargetId, from: &Incarnation, now: Instant) -> Recalled {
+    /// `claims`: the caller owns the target next, if nobody does.
+    fn recalled(&mut self, target: TargetId, from: &Incarnation, claims: bool, now: Instant) -> Recalled {
         let claiming = self.claims.yields(&self.fixed.me.node, &from.node, &target);
         let accepted = self.incoming.asked(&target, from, now);
         let owned = self.owned.contains_key(&target) || claiming || accepted;
         let alive = |who: &Incarnation| self.membership.as_ref().is_some_and(|m| is_alive(m, who));
-        let mut memory = if owned {
-            None
-        } else {
-            self.memories.shadow(&target, &|_| false)
+        let mut memory = match () {
+            () if owned => None,
+            () if claims => self.memories.recall_shadow(&target),
+            () => self.memories.shadow(&target, &|_| false),
         };
         if !self.memories.has_shadow(&target, &alive) {
             // Its owner lives, and may have let it go: then it delivers itself what it has read.
@@ -178,6 +188,10 @@ impl Steering {
         }
         if let Some((relic, _)) = self.relics.get(&target).filter(|_| !owned) {
             merge(memory.get_or_insert_default(), relic.clone());
+            if claims {
+                // Whoever goes on does so after what was read here.
+                self.memories.clear(&target);
+            }
         }
         Recalled {
             target,

@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::metrics::{Asked, Metrics};
-use crate::member::Incarnation;
-use crate::memories::{Change, Memories};
-use crate::peer::{Answers, Handed, Recalled, Refused};
+use crate::member::{Incarnation, NodeId};
+use crate::memories::{Change, Leave, Memories, Word};
+use crate::peer::{Answers, Handed, Late, Recalled, Refused};
 
 /// A commit must follow its prepare within this time.
 const PREPARED_FOR: Duration = Duration::from_secs(30);
@@ -50,6 +50,13 @@ pub(crate) enum Question {
         targets: Vec<TargetId>,
         view: u64,
         reply: oneshot::Sender<Result<Vec<Recalled>, Refused>>,
+    },
+    /// I cannot reach a target of mine: pin it to this node, as you lead the group.
+    Offer {
+        from: Incarnation,
+        target: TargetId,
+        heir: NodeId,
+        reply: oneshot::Sender<Result<(), Refused>>,
     },
 }
 
@@ -122,6 +129,25 @@ impl Answers for Door {
         });
         // Nothing is known here, and it was not refused.
         answer.await.unwrap_or(Ok(Vec::new()))
+    }
+
+    fn listen(&self, from: &Incarnation) -> mpsc::Receiver<Word> {
+        self.memories.listen(from)
+    }
+
+    async fn may(&self, from: Incarnation, late: Late) -> Leave {
+        let what = (&late.target, &late.stream, late.tick);
+        self.memories.may(&from, what, late.known)
+    }
+
+    async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused> {
+        let answer = self.ask(|reply| Question::Offer {
+            from,
+            target,
+            heir,
+            reply,
+        });
+        answer.await.unwrap_or_else(|| Err(no_answer()))
     }
 
     fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {

@@ -7,21 +7,21 @@ use std::time::Duration;
 use ringwatch_frame::{Clock, TargetId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::claims::Told;
 use super::effect::{Effect, Event, Look};
 use super::number::Group;
-use super::orders::Order;
+use super::orders::Asked;
 use super::receive::Question;
 use super::status::Status;
 use super::steer::Steering;
 use super::{Collecting, Knowledge, Wishes};
 use crate::gossip::{Gossip, Sightings};
-use crate::member::{Member, Said, Stage};
+use crate::member::{Said, Stage};
+use crate::memories::Memories;
 use crate::numbering::{Announced, Committed, GroupStanding, NotCommitted, Numbering};
-use crate::peer::{Handed, MAX_COMPANION, PeerError, Peers, Recalled};
+use crate::peer::Peers;
 use crate::pulse::{BEAT, Pulse};
 use crate::replicate::Replicator;
 use crate::roster::Moment;
@@ -32,17 +32,17 @@ const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_millis(500);
 /// A connection that takes longer to make is none.
 const WARM: Duration = Duration::from_secs(9);
-/// A preparation that takes longer has failed: the other's deadline and some time for the way.
-const PREPARE: Duration = Duration::from_secs(10);
-/// After this the answer to a commit counts as lost, and is asked for.
-const COMMIT: Duration = Duration::from_secs(5);
-/// Short questions between nodes.
-const ASK: Duration = Duration::from_millis(500);
 /// Lanes have deadlines of their own that are far shorter; one that is stuck beyond this holds nothing up
 /// any more.
 const STOP: Duration = Duration::from_secs(60);
 /// A proposal to the group has a shorter time limit of its own.
 const NUMBER: Duration = Duration::from_secs(5);
+/// How often it is looked at which frames may leave.
+const PASS: Duration = Duration::from_millis(50);
+/// How often it is looked at whether a target's standby has answered; and how long that may take before the
+/// target is handed over without.
+const LOOK: Duration = Duration::from_millis(5);
+const ANSWERED: Duration = Duration::from_millis(1_200);
 /// When the node ends, its lanes have this long.
 const LAST_STOP: Duration = Duration::from_secs(2);
 
@@ -50,7 +50,7 @@ const LAST_STOP: Duration = Duration::from_secs(2);
 pub(crate) struct Inner {
     pub(crate) steering: Steering,
     pub(crate) questions: mpsc::Receiver<Question>,
-    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) orders: mpsc::Receiver<Asked>,
     pub(crate) group: Groups,
     pub(crate) knowledge: watch::Sender<Arc<Knowledge>>,
     pub(crate) status: watch::Sender<Status>,
@@ -61,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) peers: Arc<dyn Peers>,
     pub(crate) collecting: Arc<dyn Collecting>,
+    pub(crate) memories: Arc<Memories>,
     pub(crate) _replicator: Replicator,
 }
 
@@ -97,13 +98,13 @@ impl Groups {
 
 /// Child tasks, each with the event that takes the place of its own if it panics.
 #[derive(Default)]
-struct Tasks {
+pub(super) struct Tasks {
     set: JoinSet<Event>,
     otherwise: HashMap<Id, Event>,
 }
 
 impl Tasks {
-    fn spawn(&mut self, work: impl Future<Output = Event> + Send + 'static, otherwise: Event) {
+    pub(super) fn spawn(&mut self, work: impl Future<Output = Event> + Send + 'static, otherwise: Event) {
         let id = self.set.spawn(work).id();
         self.otherwise.insert(id, otherwise);
     }
@@ -133,6 +134,8 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
     let mut said = None;
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut passes = interval(PASS);
+    passes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         inner.step(sightings.as_mut(), &mut said, &mut tasks).await;
         let now = Instant::now();
@@ -151,7 +154,10 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
                     }
                 }
                 Some(question) = inner.questions.recv() => inner.steering.answer(question, Instant::now()),
-                Some(order) = inner.orders.recv() => inner.steering.order(order),
+                Some(asked) = inner.orders.recv() => match asked {
+                    Asked::Order(order) => inner.steering.order(order),
+                    Asked::Unreachable(target) => inner.steering.offers.add(target, Instant::now()),
+                },
                 () = inner.group.changed() => {}
                 Ok(()) = changed(sightings.as_mut()) => {}
                 Ok(()) = inner.targets.changed() => {}
@@ -161,6 +167,10 @@ pub(crate) async fn run(mut inner: Inner, stop: CancellationToken) {
                     if inner.pulse.beat().is_none() {
                         continue;
                     }
+                }
+                _ = passes.tick() => {
+                    inner.memories.pass();
+                    continue;
                 }
                 () = sleep_until(at) => {}
             }
@@ -259,8 +269,16 @@ impl Inner {
                     target: target.clone(),
                     number,
                 };
+                let memories = Arc::clone(&self.memories);
                 let work = async move {
                     let _ = timeout(STOP, collecting.stop(&target)).await;
+                    // Whoever it is handed to must know what of it counts.
+                    let answered = async {
+                        while number > 0 && memories.is_waiting(&target) {
+                            sleep(LOOK).await;
+                        }
+                    };
+                    let _ = timeout(ANSWERED, answered).await;
                     Event::Stopped { target, number }
                 };
                 tasks.spawn(work, event);
@@ -288,162 +306,6 @@ impl Inner {
         }
     }
 
-    /// Begins the two steps of a handoff.
-    fn begin_to_call(&self, effect: Effect, tasks: &mut Tasks) {
-        let peers = Arc::clone(&self.peers);
-        match effect {
-            Effect::Prepare {
-                target,
-                to,
-                number,
-                view,
-            } => {
-                let build = move |target, answer| Event::Prepared {
-                    target,
-                    number,
-                    answer,
-                };
-                let failed = build(target.clone(), Err(PeerError::Timeout));
-                let work = async move {
-                    let answer = within(PREPARE, peers.prepare(&to, &target, number, view)).await;
-                    build(target, answer)
-                };
-                tasks.spawn(work, failed);
-            }
-            Effect::Commit {
-                target,
-                to,
-                memory,
-                number,
-                view,
-            } => {
-                let build = move |target, answer| Event::Committed {
-                    target,
-                    number,
-                    answer,
-                };
-                let failed = build(target.clone(), Err(PeerError::Timeout));
-                let handed = Handed {
-                    companion: self.companion(&target),
-                    target: target.clone(),
-                    memory,
-                    handoff: number,
-                    view,
-                };
-                let work = async move {
-                    let answer = within(COMMIT, peers.commit(&to, handed)).await;
-                    build(target, answer)
-                };
-                tasks.spawn(work, failed);
-            }
-            asking => self.begin_to_ask(asking, tasks),
-        }
-    }
-
-    /// What goes along with a target; nothing, where that is too much.
-    fn companion(&self, target: &TargetId) -> Vec<u8> {
-        let mut companion = self.collecting.released(target);
-        if companion.len() > MAX_COMPANION {
-            let bytes = companion.len();
-            tracing::warn!(%target, bytes, "too much to go along with the target: it goes without it");
-            companion.clear();
-        }
-        companion
-    }
-
-    /// Begins short questions to peers.
-    fn begin_to_ask(&self, effect: Effect, tasks: &mut Tasks) {
-        let peers = Arc::clone(&self.peers);
-        match effect {
-            Effect::Ask { target, to, number } => {
-                let build = move |target, answer| Event::Asked {
-                    target,
-                    number,
-                    answer,
-                };
-                let failed = build(target.clone(), Err(PeerError::Timeout));
-                let work = async move {
-                    let answer = within(ASK, peers.recall(&to, std::slice::from_ref(&target), 0)).await;
-                    let mine = |all: Vec<Recalled>| {
-                        let mine = all.into_iter().find(|recalled| recalled.target == target);
-                        mine.map(|recalled| recalled.owned).ok_or(PeerError::Timeout)
-                    };
-                    let answer = answer.and_then(mine);
-                    build(target, answer)
-                };
-                tasks.spawn(work, failed);
-            }
-            Effect::Recall {
-                number,
-                targets,
-                of,
-                view,
-            } => self.begin_to_recall(number, targets, of, view, tasks),
-            Effect::Confirm { pauses, of } => {
-                let build = move |by, excluded| Event::Confirmed { pauses, by, excluded };
-                let failed = build(of.who.clone(), None);
-                let work = async move {
-                    let answer = within(ASK, peers.confirm(&of)).await;
-                    build(of.who, answer.ok())
-                };
-                tasks.spawn(work, failed);
-            }
-            Effect::Probe { life } => {
-                let failed = Event::Probed {
-                    life: life.who.clone(),
-                    alive: false,
-                };
-                let work = async move {
-                    let alive = within(ASK, peers.confirm(&life)).await.is_ok();
-                    Event::Probed {
-                        life: life.who,
-                        alive,
-                    }
-                };
-                tasks.spawn(work, failed);
-            }
-            _ => {}
-        }
-    }
-
-    /// Begins to ask members about targets that are to be claimed under a view.
-    fn begin_to_recall(
-        &self,
-        number: u64,
-        targets: Vec<TargetId>,
-        of: Vec<Member>,
-        view: u64,
-        tasks: &mut Tasks,
-    ) {
-        let silent = of
-            .iter()
-            .map(|member| (member.who.node.clone(), Told::Silent))
-            .collect();
-        let peers = Arc::clone(&self.peers);
-        let work = async move {
-            let (targets, peers) = (&targets, &peers);
-            let ask = |member: Member| async move {
-                let all = |answer: &Vec<Recalled>| {
-                    let known = |target: &TargetId| answer.iter().any(|recalled| recalled.target == *target);
-                    targets.iter().all(known)
-                };
-                let told = match within(ASK, peers.recall(&member, targets, view)).await {
-                    Ok(answer) if all(&answer) => Told::Known(answer),
-                    Err(PeerError::Stale { .. }) => Told::Newer,
-                    Ok(_) | Err(_) => Told::Silent,
-                };
-                (member.who.node, told)
-            };
-            let answers = futures::future::join_all(of.into_iter().map(ask)).await;
-            Event::Recalled { number, answers }
-        };
-        let failed = Event::Recalled {
-            number,
-            answers: silent,
-        };
-        tasks.spawn(work, failed);
-    }
-
     /// The end: nothing may be read any more, lanes end, the others hear the last words if there were any.
     async fn end(mut self, mut tasks: Tasks) {
         let left = self.steering.status(Instant::now()).stage == Stage::Left;
@@ -464,11 +326,4 @@ impl Inner {
             gossip.stop().await;
         }
     }
-}
-
-async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, PeerError>>,
-) -> Result<T, PeerError> {
-    timeout(limit, call).await.unwrap_or(Err(PeerError::Timeout))
 }

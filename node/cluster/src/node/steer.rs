@@ -7,26 +7,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_frame::{Epoch, TargetId, TargetMemory};
-use tokio::sync::oneshot;
+use ringwatch_frame::{Epoch, TargetId, TargetMemory, Tick};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::claims::Claims;
+use super::covering::{Covering, Waking};
 use super::effect::{Effect, Fixed, Look};
+use super::events::{self, ClusterEvent, EventKind, Events};
 use super::gate::{Gate, Grant};
 use super::handoff::{Handoffs, Running};
 use super::join::Joining;
 use super::knowledge::Knowledge;
 use super::metrics::Metrics;
+use super::moves::Moves;
 use super::notes;
 use super::number::{Group, Numbers};
+use super::offers::Offers;
 use super::pause::PauseCheck;
 use super::receive::Incoming;
 use super::rivals::Rivals;
 use super::status::{NodeFailure, Status};
-use crate::member::{Said, Stage, State, TargetKey};
-use crate::memories::Memories;
+use crate::member::{PROTOCOL, Said, Stage, State, TargetKey};
+use crate::memories::{Memories, Parting};
 use crate::peer::Refused;
 use crate::plan::{self, Action, Holding, Situation, Why};
 use crate::pulse::Pulse;
@@ -70,6 +74,22 @@ pub(crate) struct Steering {
     pub(super) pause: Option<PauseCheck>,
     /// Pauses that have been noticed.
     pub(super) pauses: u64,
+    /// What waits for its standby after the last one.
+    pub(super) waking: Option<Waking>,
+    pub(super) covers: watch::Sender<Arc<[Covering]>>,
+    /// Targets of dead owners that are covered for a moment yet, each since when.
+    pub(super) bereft: BTreeMap<TargetId, Instant>,
+    /// Targets of ours that nobody handed to us.
+    pub(super) claimed: BTreeSet<TargetId>,
+    /// A target is taken over when what is being read of it has ended.
+    pub(super) closing: bool,
+    pub(super) moves: Moves,
+    /// Targets that stay because they have moved too often; said once.
+    pub(super) capped: BTreeSet<TargetId>,
+    pub(super) offers: Offers,
+    pub(super) events: Events,
+    /// When the present step began, on the wall clock.
+    wall: Tick,
     pub(super) rivals: Rivals,
     joining: Joining,
     swept: Instant,
@@ -89,6 +109,7 @@ impl Steering {
         now: Instant,
     ) -> Self {
         let (pulse, gate, memories) = shared;
+        let moves = Moves::new(fixed.moves);
         Self {
             fixed,
             pulse,
@@ -111,6 +132,16 @@ impl Steering {
             warming: BTreeMap::new(),
             pause: None,
             pauses: 0,
+            waking: None,
+            covers: watch::Sender::new(Arc::default()),
+            bereft: BTreeMap::new(),
+            claimed: BTreeSet::new(),
+            closing: false,
+            moves,
+            capped: BTreeSet::new(),
+            offers: Offers::default(),
+            events: Events::default(),
+            wall: Tick::from_unix_nanos(0),
             rivals: Rivals::default(),
             joining: Joining::new(now),
             swept: now,
@@ -125,6 +156,7 @@ impl Steering {
     /// then.
     pub(crate) fn step(&mut self, look: &Look<'_>) -> Vec<Effect> {
         let now = look.now.instant;
+        self.wall = look.now.tick;
         self.sole = look.sightings.is_none();
         self.configure(look.targets);
         self.look_at_group(look.group.clone(), now);
@@ -134,8 +166,11 @@ impl Steering {
         self.probe_rivals(now);
         self.follow_handoffs(now);
         self.act(now);
-        self.open();
         self.care_for_heirs(now);
+        self.wake(now);
+        self.open();
+        self.care_for_covers();
+        self.make_offers(now);
         self.sweep(now);
         self.propose(now);
         self.take_effects()
@@ -151,6 +186,9 @@ impl Steering {
         let suspects = |m: &Membership| m.members.iter().any(|member| member.state == State::Suspect);
         self.membership.as_ref().is_none_or(suspects)
             || self.pause.is_some()
+            || self.waking.is_some()
+            || self.closing
+            || self.offers.is_pending()
             || self.claims.is_pending()
             || self.handoffs.is_pending()
             || self.numbers.is_pending()
@@ -178,6 +216,7 @@ impl Steering {
             excluded: excluded.into(),
             raft: self.numbers.group.announced.raft,
             dataset: self.numbers.group.announced.dataset,
+            protocol: PROTOCOL,
         }
     }
 
@@ -225,7 +264,8 @@ impl Steering {
     /// Nothing more is owned: it has left, or cannot go on.
     pub(crate) fn end(&mut self, now: Instant) -> Vec<Effect> {
         self.stage = Stage::Left;
-        self.let_go("this node stops", now);
+        self.let_go("this node stops", Parting::Ends, now);
+        self.care_for_covers();
         self.take_effects()
     }
 
@@ -297,10 +337,23 @@ impl Steering {
             &membership,
             self.stage != Stage::Joining,
         );
+        for event in events::member_changes(self.membership.as_ref(), &membership) {
+            self.tell(event);
+        }
         let committed = self.numbers.group.committed.as_ref();
         if let Some(next) = View::next(self.view.as_ref(), committed, &membership) {
             let before = self.view.take();
             notes::new_view(before.as_ref(), &next, &membership);
+            self.events.tell(ClusterEvent {
+                at: self.wall,
+                view: next.number(),
+                reason: format!(
+                    "{} of {} members",
+                    next.ring().members().len(),
+                    membership.members.len()
+                ),
+                ..ClusterEvent::new(EventKind::View)
+            });
             if !before.is_some_and(|before| before.places_like(&next)) {
                 self.view_since = now;
             }
@@ -310,6 +363,13 @@ impl Steering {
         if let Some(ended) = look.sightings.and_then(|s| s.ended.as_ref()) {
             self.fail(NodeFailure::Gossip(ended.clone()));
         }
+    }
+
+    /// Tells whoever watches.
+    pub(super) fn tell(&self, mut event: ClusterEvent) {
+        event.at = self.wall;
+        event.view = self.epoch();
+        self.events.tell(event);
     }
 
     pub(super) fn fail(&mut self, failure: NodeFailure) {
@@ -372,13 +432,15 @@ impl Steering {
     /// The plan stops only what is not on its way to another.
     fn stop(&mut self, target: &TargetId, why: &Why) {
         notes::stopped(target, why);
-        self.drop_target(target);
+        self.tell(ClusterEvent::of(EventKind::Released, target));
+        self.drop_target(target, Parting::Handed);
         self.owned.remove(target);
     }
 
     /// Shuts the gate to what is not ours, before anything else is done.
     pub(super) fn open(&self) {
         let grant = |target: &TargetId| match self.handoffs.phase(target) {
+            Running::All if self.is_waking(target) => Some((target.clone(), Grant::Waking)),
             Running::All => Some((target.clone(), Grant::Open)),
             Running::Ending => Some((target.clone(), Grant::Closing)),
             Running::None => None,

@@ -49,6 +49,7 @@ pub(crate) fn said(node: &str, owned: &[TargetId]) -> Said {
         excluded: Arc::default(),
         raft: None,
         dataset: (0, 0),
+        protocol: crate::member::PROTOCOL,
     }
 }
 
@@ -148,6 +149,8 @@ impl Scene {
             version: "1".into(),
             grpc_address: "a:7947".into(),
             points: POINTS,
+            moves: super::MovesCap::default(),
+            covers: false,
         };
         let shared = (Arc::clone(&pulse), Arc::clone(&gate), Arc::clone(&memories));
         let roster = Roster::new(
@@ -310,6 +313,7 @@ fn line(effect: &Effect) -> String {
         }
         Effect::Confirm { of, .. } => format!("confirm {}", of.who.node),
         Effect::Probe { life } => format!("probe {}", life.said.grpc_address),
+        Effect::Offer { to, heir, .. } => format!("offer {heir} at {}", to.who.node),
         Effect::Receive { companion, .. } => format!("receive {}", companion.len()),
         Effect::Number { view, .. } => {
             let seats: Vec<&str> = view.seats.iter().map(|seat| seat.node.as_str()).collect();

@@ -1,5 +1,6 @@
 //! The steering, with others that do what the test says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ringwatch_frame::{StreamId, TargetId, Tick};
@@ -135,6 +136,8 @@ async fn the_standby_takes_over_at_once_and_delivers_what_the_dead_had_read() {
         Change::Snapshot {
             target: target.clone(),
             memory: memory(&target, 9, 2),
+            covers: BTreeMap::new(),
+            serial: 1,
             view: 0,
         },
     );
@@ -278,6 +281,7 @@ fn commit_under(scene: &mut Scene, target: &TargetId, handoff: u64, view: u64) -
         target: target.clone(),
         memory: memory(target, 9, 3),
         companion: b"open".to_vec(),
+        moves: Vec::new(),
         handoff,
         view,
     };
@@ -427,6 +431,12 @@ async fn a_pause_that_nobody_has_noticed_changes_nothing() {
         });
         assert_eq!(wants, NOBODY);
     }
+    assert_eq!(
+        scene.gate.ask(&target),
+        Err(GateRefusal::Unsure),
+        "its standby has a second to speak"
+    );
+    scene.pass(1_000).await;
     assert!(scene.gate.ask(&target).is_ok());
 }
 
@@ -463,6 +473,8 @@ async fn without_a_majority_it_keeps_what_it_has_and_claims_nothing() {
         Change::Snapshot {
             target: others.clone(),
             memory: memory(&others, 9, 1),
+            covers: BTreeMap::new(),
+            serial: 1,
             view: 0,
         },
     );

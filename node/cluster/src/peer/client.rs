@@ -15,19 +15,21 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Response, Status, Streaming};
 
 use super::channels::Channels;
 use super::identity::{Credentials, Passport};
 use super::meters::PeerMetrics;
-use super::{Handed, MAX_MEMORY, MAX_MESSAGE, PeerError, Peers, Recalled, clean, convert};
-use crate::member::{Incarnation, Member};
-use crate::memories::Change;
+use super::{Handed, Late, MAX_MEMORY, MAX_MESSAGE, PeerError, Peers, Recalled, clean, convert};
+use crate::member::{Incarnation, Member, NodeId};
+use crate::memories::{Change, Leave, Word};
 
 const CONFIRM: Duration = Duration::from_millis(500);
 const RECALL: Duration = Duration::from_millis(500);
 const PREPARE: Duration = Duration::from_secs(10);
 const COMMIT: Duration = Duration::from_secs(2);
+const MAY: Duration = Duration::from_millis(200);
+const OFFER: Duration = Duration::from_secs(6);
 /// How many messages are written ahead of what the connection takes.
 const AHEAD: usize = 4;
 
@@ -111,6 +113,7 @@ impl Peers for GrpcPeers {
                 view: handed.view,
                 memory: Some(memory),
                 companion: handed.companion,
+                moves: convert::moves_out(&handed.moves),
             },
         );
         let answer = within(COMMIT, client.commit(request)).await?;
@@ -140,7 +143,12 @@ impl Peers for GrpcPeers {
         Ok(recalled)
     }
 
-    async fn replicate(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
+    async fn replicate(
+        &self,
+        to: &Member,
+        mut changes: mpsc::Receiver<Change>,
+        words: mpsc::Sender<Word>,
+    ) -> PeerError {
         let client = match self.client(to) {
             Ok(client) => client,
             Err(error) => return error,
@@ -157,18 +165,62 @@ impl Peers for GrpcPeers {
                 }
             }
         };
-        let mut call = pin!(call);
-        let answer = tokio::select! {
-            answer = &mut call => answer,
-            // All has been written: the peer answers when it has read it.
-            () = write => call.await,
-        };
-        match answer {
-            Ok(answer) if answer.get_ref().stale_view > 0 => PeerError::Stale {
-                view: answer.get_ref().stale_view,
+        let mut read = pin!(read(call, words));
+        tokio::select! {
+            end = &mut read => end,
+            // All has been written: the peer ends when it has read it.
+            () = write => read.await,
+        }
+    }
+
+    async fn may(&self, to: &Member, late: Late) -> Result<Leave, PeerError> {
+        let mut client = self.client(to)?;
+        let (target, stream) = (late.target.clone(), late.stream.clone());
+        let request = self.passport.sign(&to.who, convert::late_out(&late));
+        let answer = within(MAY, client.may(request)).await?;
+        let leave = convert::leave_in(&target, &stream, answer);
+        leave.map_err(|fault| PeerError::Unreachable(fault.to_string()))
+    }
+
+    async fn offer(&self, to: &Member, target: &TargetId, heir: &NodeId) -> Result<(), PeerError> {
+        let mut client = self.client(to)?;
+        let request = self.passport.sign(
+            &to.who,
+            wire::OfferRequest {
+                target_id: target.to_string(),
+                node_id: heir.to_string(),
             },
-            Ok(_) => PeerError::Unreachable("the stream has ended".into()),
-            Err(status) => failure(&status),
+        );
+        let answer = within(OFFER, client.offer(request)).await?;
+        yes(answer.refused.is_empty(), &answer.refused, 0)
+    }
+}
+
+/// Hands on what a standby says until it ends, and says why it did.
+async fn read(
+    call: impl Future<Output = Result<Response<Streaming<wire::ReplicateResponse>>, Status>>,
+    words: mpsc::Sender<Word>,
+) -> PeerError {
+    let mut answers = match call.await {
+        Ok(answers) => answers.into_inner(),
+        Err(status) => return failure(&status),
+    };
+    loop {
+        let answer = match answers.message().await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return PeerError::Unreachable("the stream has ended".into()),
+            Err(status) => return failure(&status),
+        };
+        if answer.stale_view > 0 {
+            return PeerError::Stale {
+                view: answer.stale_view,
+            };
+        }
+        match convert::word_in(answer) {
+            // Where nobody listens any more, it is the end that counts.
+            Ok(Some(word)) => drop(words.send(word).await),
+            Ok(None) => {}
+            Err(fault) => return PeerError::Unreachable(fault.to_string()),
         }
     }
 }

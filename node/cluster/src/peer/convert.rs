@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +17,11 @@ use ringwatch_proto::v1::replicate_request::What;
 use super::frames::{self, About, FrameFault};
 use super::meters::{Part, PeerMetrics};
 use super::{MAX_COMPANION, MAX_MEMORY, Recalled};
-use crate::memories::{Change, MAX_FRAMES, MAX_STREAMS};
+use crate::memories::{Change, EndedTick, MAX_FRAMES, MAX_STREAMS};
+
+pub(super) use self::words::{
+    late_in, late_out, leave_in, leave_out, moves_in, moves_out, node, word_in, word_out,
+};
 
 /// The longest name of a target, a stream or a database, in bytes.
 const MAX_NAME: usize = 1024;
@@ -76,22 +81,33 @@ pub(super) fn targets(names: &[String]) -> Result<Vec<TargetId>, Malformed> {
     names.iter().map(|name| target(name)).collect()
 }
 
-/// The message of a change. Empty for one that Arrow cannot write or that is too large for any message; where
-/// that leaves the standby with something wrong, the message makes it forget the stream.
+/// The message of a change. What Arrow cannot write or is too large for any message is left out; where that
+/// leaves the standby with something wrong, the message makes it begin the stream anew.
 pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateRequest {
-    let mut epoch = 0;
+    let (mut epoch, mut name) = (0, 0);
     let what = match change {
-        Change::Snapshot { target, memory, view } => {
-            epoch = view;
-            What::Snapshot(memory_out(&target, &memory, &mut { MAX_MEMORY }, metrics))
-        }
-        Change::Ended {
+        Change::Snapshot {
             target,
-            stream,
-            tick,
-            baseline,
-            frame,
+            memory,
+            covers,
+            serial,
+            view,
         } => {
+            (epoch, name) = (view, serial);
+            let mut memory = memory_out(&target, &memory, &mut { MAX_MEMORY }, metrics);
+            words::covers_out(&covers, &mut memory);
+            What::Snapshot(memory)
+        }
+        Change::Ended { target, ended } => {
+            let EndedTick {
+                stream,
+                tick,
+                baseline,
+                frame,
+                based,
+                unreachable,
+                anew,
+            } = ended;
             let about = About {
                 target: &target,
                 stream: &stream,
@@ -100,26 +116,23 @@ pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateR
             let known = baseline.is_some();
             let baseline =
                 baseline.and_then(|rows| fit(frames::encode_baseline(about, tick, &rows), &mut room));
-            if known && baseline.is_none() {
-                // With the baseline of an earlier tick, a successor would count twice what was read since.
-                metrics.trim(Part::Baseline, 1);
-                What::Forget(wire::Forget {
-                    target_id: target.to_string(),
-                    stream: Some(stream_out(&stream)),
-                })
-            } else {
-                let bytes = frame
-                    .as_ref()
-                    .and_then(|frame| fit(frames::encode_frame(frame), &mut room));
-                metrics.trim(Part::Frame, usize::from(frame.is_some() && bytes.is_none()));
-                What::Ended(wire::TickEnded {
-                    target_id: target.to_string(),
-                    stream: Some(stream_out(&stream)),
-                    tick: tick.unix_nanos(),
-                    baseline: baseline.unwrap_or_default(),
-                    frame: bytes.unwrap_or_default(),
-                })
-            }
+            // With the baseline of an earlier tick, a successor would count twice what was read since.
+            let anew = anew || (known && baseline.is_none());
+            metrics.trim(Part::Baseline, usize::from(known && baseline.is_none()));
+            let bytes = frame
+                .as_ref()
+                .and_then(|frame| fit(frames::encode_frame(frame), &mut room));
+            metrics.trim(Part::Frame, usize::from(frame.is_some() && bytes.is_none()));
+            What::Ended(wire::TickEnded {
+                target_id: target.to_string(),
+                stream: Some(stream_out(&stream)),
+                tick: tick.unix_nanos(),
+                baseline: baseline.unwrap_or_default(),
+                frame: bytes.unwrap_or_default(),
+                covered_tick: tick_out(based),
+                unreachable,
+                anew,
+            })
         }
         Change::Settled { target, stream, tick } => What::Settled(wire::Settled {
             target_id: target.to_string(),
@@ -135,16 +148,24 @@ pub(super) fn request(change: Change, metrics: &PeerMetrics) -> wire::ReplicateR
     wire::ReplicateRequest {
         what: Some(what),
         view: epoch,
+        serial: name,
     }
 }
 
 /// The change in a message.
 pub(super) fn change(request: wire::ReplicateRequest) -> Result<Change, Malformed> {
-    let view = request.view;
+    let (view, serial) = (request.view, request.serial);
     Ok(match request.what.ok_or(Malformed::Absent("what"))? {
         What::Snapshot(memory) => {
+            let covers = words::covers_in(&memory)?;
             let (target, memory) = memory_in(memory)?;
-            Change::Snapshot { target, memory, view }
+            Change::Snapshot {
+                target,
+                memory,
+                covers,
+                serial,
+                view,
+            }
         }
         What::Ended(ended) => {
             let (target, stream) = (target(&ended.target_id)?, stream_in(ended.stream)?);
@@ -162,13 +183,16 @@ pub(super) fn change(request: wire::ReplicateRequest) -> Result<Change, Malforme
             if frame.as_ref().is_some_and(|frame| frame.meta.id.tick != tick) {
                 return Err(of_frame(FrameFault::Identity));
             }
-            Change::Ended {
-                target,
+            let ended = EndedTick {
                 stream,
                 tick,
                 baseline,
                 frame,
-            }
+                based: maybe_tick_in(ended.covered_tick)?,
+                unreachable: ended.unreachable,
+                anew: ended.anew,
+            };
+            Change::Ended { target, ended }
         }
         What::Settled(settled) => Change::Settled {
             target: target(&settled.target_id)?,
@@ -193,9 +217,10 @@ pub(super) fn memory_out(
 ) -> wire::TargetMemory {
     let bare = |(id, stream): (&StreamId, &StreamMemory)| wire::StreamMemory {
         stream: Some(stream_out(id)),
-        last_tick: stream.last.map_or(0, Tick::unix_nanos),
+        last_tick: tick_out(stream.last),
         baseline: Bytes::new(),
         pending: Vec::new(),
+        covered_tick: 0,
     };
     let mut streams: Vec<wire::StreamMemory> = memory.iter().map(bare).collect();
     streams.retain(|stream| take_room(stream.encoded_len() + OVERHEAD, room));
@@ -255,11 +280,7 @@ pub(super) fn memory_in(memory: wire::TargetMemory) -> Result<(TargetId, TargetM
             target: &target,
             stream: &id,
         };
-        let last = if stream.last_tick == 0 {
-            None
-        } else {
-            Some(tick_in(stream.last_tick)?)
-        };
+        let last = maybe_tick_in(stream.last_tick)?;
         let baseline = match (some(&stream.baseline), last) {
             (Some(bytes), Some(tick)) => Some(baseline_in(about, tick, bytes)?),
             (Some(_), None) => return Err(Malformed::WithoutTick("baseline")),
@@ -370,6 +391,15 @@ fn tick_in(nanos: i64) -> Result<Tick, Malformed> {
         return Err(Malformed::Tick(nanos));
     }
     Ok(Tick::from_unix_nanos(nanos))
+}
+
+/// 0 stands for none.
+fn maybe_tick_in(nanos: i64) -> Result<Option<Tick>, Malformed> {
+    (nanos != 0).then(|| tick_in(nanos)).transpose()
+}
+
+fn tick_out(tick: Option<Tick>) -> i64 {
+    tick.map_or(0, Tick::unix_nanos)
 }
 
 fn baseline_in(about: About<'_>, tick: Tick, bytes: &[u8]) -> Result<arrow_array::RecordBatch, Malformed> {

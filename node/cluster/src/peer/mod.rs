@@ -1,4 +1,4 @@
-//! Calls between nodes: confirm, prepare, commit, recall, replicate.
+//! Calls between nodes: confirm, prepare, commit, recall, replicate, may, offer.
 //!
 //! [`GrpcPeers`] calls, [`peer_service`] answers. Every call says who calls and proves it with a token of the
 //! cluster's key; that is checked before a byte of the message is read. What a message holds is checked when
@@ -6,6 +6,7 @@
 
 mod channels;
 mod client;
+mod conversation;
 mod convert;
 mod frames;
 mod identity;
@@ -13,12 +14,14 @@ mod meters;
 mod service;
 mod throttle;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
 use tokio::sync::mpsc;
 
-use crate::member::{Incarnation, Member};
-use crate::memories::Change;
+use crate::member::{Incarnation, Member, NodeId};
+use crate::memories::{Change, Leave, Word};
 
 pub use client::GrpcPeers;
 pub use identity::Credentials;
@@ -34,6 +37,22 @@ const MAX_MEMORY: usize = 24 * 1024 * 1024;
 /// The largest companion of a target that is handed over, in bytes.
 pub const MAX_COMPANION: usize = 64 * 1024;
 
+/// How many moves of a target are told with it.
+pub const MOST_MOVES: usize = 16;
+
+/// A late tick of an owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Late {
+    /// Of which target.
+    pub target: TargetId,
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Which tick.
+    pub tick: Tick,
+    /// The last covered tick of which its owner knows.
+    pub known: Option<Tick>,
+}
+
 /// A target that is handed over, with all that is needed to go on with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Handed {
@@ -43,6 +62,8 @@ pub struct Handed {
     pub memory: TargetMemory,
     /// What goes along beside the memory, at most [`MAX_COMPANION`] bytes; this crate does not read it.
     pub companion: Vec<u8>,
+    /// How long ago it changed its owner, for each time of the last minutes; at most [`MOST_MOVES`].
+    pub moves: Vec<Duration>,
     /// Names this handoff among all of the old owner.
     pub handoff: u64,
     /// The epoch of the old owner.
@@ -67,8 +88,20 @@ pub trait Peers: Send + Sync + 'static {
     /// only ask what became of them.
     async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError>;
 
-    /// Tells `to` what we remember, until the stream breaks or `changes` ends. Says why it ended.
-    async fn replicate(&self, to: &Member, changes: mpsc::Receiver<Change>) -> PeerError;
+    /// Tells `to` what we remember, until the stream breaks or `changes` ends, and hands on what it says. Says
+    /// why it ended.
+    async fn replicate(
+        &self,
+        to: &Member,
+        changes: mpsc::Receiver<Change>,
+        words: mpsc::Sender<Word>,
+    ) -> PeerError;
+
+    /// Asks `to`, which stands by, whether we may begin a tick with which we are late.
+    async fn may(&self, to: &Member, late: Late) -> Result<Leave, PeerError>;
+
+    /// Offers a target that we cannot reach to `heir`; `to` leads the group.
+    async fn offer(&self, to: &Member, target: &TargetId, heir: &NodeId) -> Result<(), PeerError>;
 }
 
 /// Answers other nodes. What comes in is well-formed, but may be untrue.
@@ -97,8 +130,17 @@ pub trait Answers: Send + Sync + 'static {
         view: u64,
     ) -> Result<Vec<Recalled>, Refused>;
 
+    /// `from` begins to tell what it owns: what it hears.
+    fn listen(&self, from: &Incarnation) -> mpsc::Receiver<Word>;
+
     /// Takes in what `from` says of a target that it owns. Must not wait.
     fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused>;
+
+    /// Whether `from` may begin a tick with which it is late.
+    async fn may(&self, from: Incarnation, late: Late) -> Leave;
+
+    /// `from` cannot reach a target of its own, and offers it to `heir`.
+    async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused>;
 }
 
 /// Why a peer is refused what it asked for.

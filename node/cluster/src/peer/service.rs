@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use prost::Message as _;
 use ringwatch_proto::v1 as wire;
 use ringwatch_proto::v1::peer_server::{Peer, PeerServer};
 use tokio::sync::Semaphore;
@@ -12,6 +11,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::conversation::{Conversation, Spoken};
 use super::convert::{self, Malformed};
 use super::identity::{Credentials, identify, is_for};
 use super::meters::{PeerMetrics, Refusal};
@@ -45,7 +45,7 @@ pub fn peer_service(
         answers,
         me,
         metrics,
-        throttles: Throttles::default(),
+        throttles: Arc::default(),
     };
     let server = PeerServer::new(desk)
         .max_decoding_message_size(MAX_MESSAGE)
@@ -76,8 +76,8 @@ impl fmt::Debug for Door {
 
 /// A caller that was let in, with its place among the calls.
 #[derive(Clone, Debug)]
-struct Visitor {
-    who: Incarnation,
+pub(super) struct Visitor {
+    pub(super) who: Incarnation,
     _place: Arc<tokio::sync::OwnedSemaphorePermit>,
 }
 
@@ -121,7 +121,7 @@ pub struct Desk {
     answers: Arc<dyn Answers>,
     me: Incarnation,
     metrics: PeerMetrics,
-    throttles: Throttles,
+    throttles: Arc<Throttles>,
 }
 
 impl fmt::Debug for Desk {
@@ -142,14 +142,24 @@ impl Desk {
     }
 
     fn refuse(&self, from: &Incarnation, fault: &Malformed) -> Status {
-        self.metrics.refuse(Refusal::Malformed);
-        let fault = clean(&fault.to_string());
-        if let Some(held_back) = self.throttles.pass(from.node.as_str()) {
-            let peer = clean(from.node.as_str());
-            tracing::warn!(peer, fault, held_back, "a message of a peer is malformed");
-        }
-        Status::invalid_argument(fault)
+        refuse(&self.metrics, &self.throttles, from, fault)
     }
+}
+
+/// Counts a malformed message, and says so now and then.
+pub(super) fn refuse(
+    metrics: &PeerMetrics,
+    throttles: &Throttles,
+    from: &Incarnation,
+    fault: &Malformed,
+) -> Status {
+    metrics.refuse(Refusal::Malformed);
+    let fault = clean(&fault.to_string());
+    if let Some(held_back) = throttles.pass(from.node.as_str()) {
+        let peer = clean(from.node.as_str());
+        tracing::warn!(peer, fault, held_back, "a message of a peer is malformed");
+    }
+    Status::invalid_argument(fault)
 }
 
 #[tonic::async_trait]
@@ -205,6 +215,7 @@ impl Peer for Desk {
             target,
             memory,
             companion,
+            moves: convert::moves_in(&message.moves),
             handoff: message.handoff_id,
             view: message.view,
         };
@@ -238,23 +249,46 @@ impl Peer for Desk {
         }))
     }
 
+    type ReplicateStream = Spoken;
+
     async fn replicate(
         &self,
         request: Request<Streaming<wire::ReplicateRequest>>,
-    ) -> Result<Response<wire::ReplicateResponse>, Status> {
-        let (visitor, mut messages) = Self::open(request)?;
-        while let Some(message) = messages.message().await? {
-            self.metrics.received.count(message.encoded_len());
-            let change = convert::change(message).map_err(|fault| self.refuse(&visitor.who, &fault))?;
-            match self.answers.replicated(&visitor.who, change) {
-                Ok(()) => {}
-                Err(Refused::Stale { view }) => {
-                    return Ok(Response::new(wire::ReplicateResponse { stale_view: view }));
-                }
-                Err(Refused::Because(reason)) => return Err(Status::failed_precondition(reason)),
-            }
-        }
-        Ok(Response::new(wire::ReplicateResponse { stale_view: 0 }))
+    ) -> Result<Response<Self::ReplicateStream>, Status> {
+        let (visitor, messages) = Self::open(request)?;
+        let conversation = Conversation {
+            words: self.answers.listen(&visitor.who),
+            answers: Arc::clone(&self.answers),
+            metrics: self.metrics.clone(),
+            throttles: Arc::clone(&self.throttles),
+            visitor,
+            messages,
+        };
+        Ok(Response::new(conversation.begin()))
+    }
+
+    async fn may(&self, request: Request<wire::MayRequest>) -> Result<Response<wire::MayResponse>, Status> {
+        let (visitor, message) = Self::open(request)?;
+        let late = convert::late_in(message).map_err(|fault| self.refuse(&visitor.who, &fault))?;
+        let target = late.target.clone();
+        let leave = self.answers.may(visitor.who.clone(), late).await;
+        Ok(Response::new(convert::leave_out(&target, leave, &self.metrics)))
+    }
+
+    async fn offer(
+        &self,
+        request: Request<wire::OfferRequest>,
+    ) -> Result<Response<wire::OfferResponse>, Status> {
+        let (visitor, message) = Self::open(request)?;
+        let offer = convert::target(&message.target_id)
+            .and_then(|target| Ok((target, convert::node(&message.node_id)?)));
+        let (target, heir) = offer.map_err(|fault| self.refuse(&visitor.who, &fault))?;
+        let answer = self.answers.offer(visitor.who.clone(), target, heir).await;
+        Ok(Response::new(wire::OfferResponse {
+            refused: answer
+                .err()
+                .map_or_else(String::new, |refused| refused.to_string()),
+        }))
     }
 }
 

@@ -129,6 +129,7 @@ fn member(text: &str, owned: &[TargetKey]) -> Member {
             excluded: Arc::default(),
             raft: None,
             dataset: (0, 0),
+            protocol: crate::member::PROTOCOL,
         },
     }
 }

@@ -10,12 +10,13 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::member::{Member, NodeId, Said, Stage, State};
-use crate::memories::Change;
-use crate::peer::{Handed, Recalled};
+use crate::memories::{Change, Leave};
+use crate::peer::{Handed, Late, Recalled};
 
 /// A standby that takes one change in `pace`, or lets every stream break.
 struct Standby {
     pace: Option<Duration>,
+    answers: bool,
     began: Mutex<Vec<Instant>>,
     heard: Mutex<Vec<Change>>,
     ended: Mutex<usize>,
@@ -25,6 +26,7 @@ impl Standby {
     fn new(pace: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
             pace,
+            answers: true,
             began: Mutex::default(),
             heard: Mutex::default(),
             ended: Mutex::default(),
@@ -58,17 +60,49 @@ impl Peers for Standby {
         Err(PeerError::Timeout)
     }
 
-    async fn replicate(&self, _: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
+    async fn may(&self, _: &Member, _: Late) -> Result<Leave, PeerError> {
+        Err(PeerError::Timeout)
+    }
+
+    async fn offer(&self, _: &Member, _: &TargetId, _: &NodeId) -> Result<(), PeerError> {
+        Err(PeerError::Timeout)
+    }
+
+    async fn replicate(
+        &self,
+        _: &Member,
+        mut changes: mpsc::Receiver<Change>,
+        words: mpsc::Sender<Word>,
+    ) -> PeerError {
         self.began.lock().unwrap().push(Instant::now());
         let Some(pace) = self.pace else {
             return PeerError::Unreachable("nobody there".into());
         };
         while let Some(change) = changes.recv().await {
+            if let Some(word) = self.answers.then(|| answer(&change)).flatten() {
+                let _gone = words.send(word).await;
+            }
             self.heard.lock().unwrap().push(change);
             sleep(pace).await;
         }
         *self.ended.lock().unwrap() += 1;
         PeerError::Unreachable("the stream has ended".into())
+    }
+}
+
+/// What a standby says to a change.
+fn answer(change: &Change) -> Option<Word> {
+    match change {
+        Change::Snapshot { target, serial, .. } => Some(Word::Synced {
+            target: target.clone(),
+            serial: *serial,
+        }),
+        Change::Ended { target, ended } => Some(Word::Taken {
+            target: target.clone(),
+            stream: ended.stream.clone(),
+            tick: ended.tick,
+        }),
+        _ => None,
     }
 }
 
@@ -92,6 +126,7 @@ fn heirs(targets: usize) -> BTreeMap<TargetId, Member> {
             excluded: [].into(),
             raft: None,
             dataset: (0, 0),
+            protocol: crate::member::PROTOCOL,
         },
     };
     (0..targets).map(|n| (target(n), standby.clone())).collect()
@@ -169,4 +204,22 @@ async fn nothing_is_said_when_the_replicator_is_gone() {
     memories.own(&target(0), TargetMemory::new());
     sleep(Duration::from_secs(10)).await;
     assert_eq!((standby.snapshots(), Arc::strong_count(&memories)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_answers_nothing_is_given_up() {
+    let standby = Arc::new(Standby {
+        answers: false,
+        ..Arc::into_inner(Standby::new(Some(Duration::ZERO))).unwrap()
+    });
+    let (memories, _replicator) = owner(1, &standby);
+    sleep(Duration::from_secs(9)).await;
+    assert_eq!(
+        standby.began.lock().unwrap().len(),
+        1,
+        "a snapshot takes its time"
+    );
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(standby.began.lock().unwrap().len(), 2);
+    drop(memories);
 }

@@ -197,5 +197,6 @@ fn nothing_said() -> Said {
         excluded: Arc::default(),
         raft: None,
         dataset: (0, 0),
+        protocol: 1,
     }
 }

@@ -42,6 +42,7 @@ fn member(text: &str) -> Member {
             excluded: Arc::default(),
             raft: None,
             dataset: (0, 0),
+            protocol: crate::member::PROTOCOL,
         },
     }
 }

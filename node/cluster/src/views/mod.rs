@@ -15,7 +15,7 @@ use ringwatch_frame::TargetId;
 use tokio::time::Instant;
 
 use crate::member::{NodeId, State, TargetKey};
-use crate::numbering::{Committed, GroupStanding, Pin, Seat};
+use crate::numbering::{By, Committed, GroupStanding, Pin, Seat};
 use crate::ring::MAX_POINTS;
 use crate::roster::Membership;
 use crate::view::View;
@@ -39,6 +39,8 @@ pub const AT_ONCE: usize = 4;
 const MOST_IN_ROW: usize = 64;
 /// The next are moved when these have arrived, or after this time.
 const SETTLES: Duration = Duration::from_secs(60);
+/// A target that its former owner could not reach does not go back before.
+const HELD: Duration = Duration::from_secs(300);
 /// An operator's pin waits for its node so long.
 const AWAY: Duration = Duration::from_secs(600);
 /// A view has no more seats than this.
@@ -92,6 +94,20 @@ struct Leading {
     load: Option<LoadMemory>,
     /// Nodes with pins of an operator that have no seat, each since when.
     away: BTreeMap<NodeId, Instant>,
+    /// Targets that stay where they are, each since when.
+    held: BTreeMap<TargetId, Instant>,
+}
+
+impl Leading {
+    fn holds(&self, target: &TargetId, now: Instant) -> bool {
+        self.held.get(target).is_some_and(|since| now < *since + HELD)
+    }
+
+    /// The targets that stay where they are.
+    fn held(&self, now: Instant) -> BTreeSet<TargetId> {
+        let held = self.held.keys().filter(|target| self.holds(target, now));
+        held.cloned().collect()
+    }
 }
 
 /// Who waits for a seat.
@@ -117,6 +133,17 @@ impl Memory {
             due: now,
             more: MOST_IN_ROW,
         });
+    }
+
+    /// A target went where it is because its owner could not reach it: it stays there for a while.
+    pub fn hold(&mut self, target: TargetId, now: Instant) {
+        self.leading.held.retain(|_, since| now < *since + HELD);
+        self.leading.held.insert(target, now);
+    }
+
+    /// Whether a target went where it is for such a reason a short time ago.
+    pub fn holds(&self, target: &TargetId, now: Instant) -> bool {
+        self.leading.holds(target, now)
     }
 
     /// Whether something waits for a short time to pass.
@@ -263,7 +290,7 @@ fn with_seats(outlook: &Outlook<'_>, memory: &mut Leading, seats: Vec<Seat>) -> 
     let (mut comes, mut goes) = (after.difference(&before), before.difference(&after));
     let mut pins = pins::kept(outlook, memory, &seats);
     if after.difference(&before).next().is_some() && outlook.rebalances {
-        let plan = balance(outlook, &seats, &pins);
+        let plan = balance(outlook, &seats, &pins, &memory.held(outlook.now));
         plan.take(AT_ONCE, &mut pins);
         memory.load = (!plan.moves.is_empty()).then_some(LoadMemory {
             due: outlook.now,
@@ -292,8 +319,9 @@ fn more(others: usize, what: &str) -> String {
 fn for_the_load(outlook: &Outlook<'_>, memory: &mut Leading) -> Option<Proposal> {
     let present = outlook.committed?;
     let kept = pins::kept(outlook, memory, &present.seats);
-    let load = memory.load.as_mut()?;
     let now = outlook.now;
+    let held = memory.held(now);
+    let load = memory.load.as_mut()?;
     let allowed = outlook.rebalances || load.more > 0;
     if now < load.due || !allowed || !(settled(outlook) || now >= load.due + SETTLES) {
         let same = kept == present.pins;
@@ -306,7 +334,7 @@ fn for_the_load(outlook: &Outlook<'_>, memory: &mut Leading) -> Option<Proposal>
             )
         });
     }
-    let plan = balance(outlook, &present.seats, &kept);
+    let plan = balance(outlook, &present.seats, &kept, &held);
     let worth = load.more > 0 || plan.gain() >= GAIN || plan.only_unpins();
     let mut pins = kept;
     if worth {
@@ -344,11 +372,23 @@ fn for_the_load(outlook: &Outlook<'_>, memory: &mut Leading) -> Option<Proposal>
 /// What would even out the load now; `None` while there is no view.
 pub fn rebalanced(outlook: &Outlook<'_>) -> Option<Plan> {
     let present = outlook.committed?;
-    Some(balance(outlook, &present.seats, &present.pins))
+    Some(balance(outlook, &present.seats, &present.pins, &BTreeSet::new()))
 }
 
-fn balance(outlook: &Outlook<'_>, seats: &[Seat], pins: &BTreeMap<TargetId, Pin>) -> Plan {
-    let load = Load::new(seats, outlook.targets, outlook.weights, pins);
+/// What would even out the load; targets that are `held` stay as if an operator had pinned them.
+fn balance(
+    outlook: &Outlook<'_>,
+    seats: &[Seat],
+    pins: &BTreeMap<TargetId, Pin>,
+    held: &BTreeSet<TargetId>,
+) -> Plan {
+    let mut pins = pins.clone();
+    for target in held {
+        if let Some(pin) = pins.get_mut(target) {
+            pin.by = By::Operator;
+        }
+    }
+    let load = Load::new(seats, outlook.targets, outlook.weights, &pins);
     load.plan()
 }
 

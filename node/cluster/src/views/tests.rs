@@ -176,6 +176,7 @@ fn member(text: &str) -> Member {
             excluded: Arc::default(),
             raft: None,
             dataset: (0, 0),
+            protocol: crate::member::PROTOCOL,
         },
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn said(node: &str) -> Said {
         excluded: [].into(),
         raft: None,
         dataset: (0, 0),
+        protocol: ringwatch_cluster::member::PROTOCOL,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ringwatch_cluster::member::NodeId;
 use ringwatch_cluster::memories::Change;
 use ringwatch_cluster::peer::{Handed, MAX_COMPANION, PeerError, Peers};
 use ringwatch_frame::{PendingFrame, StreamMemory, TargetMemory, Tick};
@@ -36,6 +37,7 @@ fn handed(handoff: u64, view: u64, companion: &[u8]) -> Handed {
         target: target(1),
         memory: memory(),
         companion: companion.to_vec(),
+        moves: Vec::new(),
         handoff,
         view,
     }
@@ -54,15 +56,33 @@ async fn under_an_older_view_than_the_callees_nothing_is_done() {
     let snapshot = Change::Snapshot {
         target: target(1),
         memory: memory(),
+        covers: BTreeMap::new(),
+        serial: 1,
         view: 8,
     };
     changes.send(snapshot).await.unwrap();
-    assert_eq!(peers.replicate(&member, queue).await, stale);
+    let (says, _words) = mpsc::channel(1);
+    assert_eq!(peers.replicate(&member, queue, says).await, stale);
     assert_eq!(node.desk.memories.shadow_count(), 0);
     assert!(node.desk.asked.lock().unwrap().is_empty());
     // Who claims nothing may ask at any time.
     assert_eq!(peers.recall(&member, &[target(1)], 0).await.unwrap().len(), 1);
     assert_eq!(peers.prepare(&member, &target(1), 7, 9).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_offer_is_taken_or_refused_with_its_reason() {
+    let node = Node::start("b", 3).await;
+    let (member, peers) = (node.member(), caller(&incarnation("a", 5)));
+    let heir = NodeId::new("c");
+    assert_eq!(peers.offer(&member, &target(1), &heir).await, Ok(()));
+    assert_eq!(
+        node.desk.asked.lock().unwrap()[0],
+        format!("offer a {} c", target(1))
+    );
+    *node.desk.no.lock().unwrap() = Some("pinned".into());
+    let refused = peers.offer(&member, &target(1), &heir).await;
+    assert_eq!(refused, Err(PeerError::Refused("pinned".into())));
 }
 
 #[tokio::test]

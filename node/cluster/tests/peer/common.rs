@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use prometheus::Registry;
 use ringwatch_cluster::gossip::Keyring;
 use ringwatch_cluster::member::{Incarnation, Member, NodeId, Said, Stage, State};
-use ringwatch_cluster::memories::{Change, Memories};
+use ringwatch_cluster::memories::{Change, Leave, Memories, Word};
 use ringwatch_cluster::peer::{
-    Answers, Credentials, GrpcPeers, Handed, PeerMetrics, Recalled, Refused, peer_service,
+    Answers, Credentials, GrpcPeers, Handed, Late, PeerMetrics, Recalled, Refused, peer_service,
 };
 use ringwatch_frame::{
     Cell, ColumnType, Columns, Epoch, FrameId, FrameMeta, StreamId, TargetId, TargetMemory, Tick,
 };
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Server;
@@ -50,6 +51,7 @@ pub(crate) fn member(who: Incarnation, address: &str) -> Member {
             excluded: [].into(),
             raft: None,
             dataset: (0, 0),
+            protocol: ringwatch_cluster::member::PROTOCOL,
         },
     }
 }
@@ -199,6 +201,19 @@ impl Answers for Desk {
             target,
         };
         Ok(targets.into_iter().map(known).collect())
+    }
+
+    fn listen(&self, from: &Incarnation) -> mpsc::Receiver<Word> {
+        self.memories.listen(from)
+    }
+
+    async fn may(&self, from: Incarnation, late: Late) -> Leave {
+        self.memories
+            .may(&from, (&late.target, &late.stream, late.tick), late.known)
+    }
+
+    async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused> {
+        self.note(format!("offer {} {target} {heir}", from.node))
     }
 
     fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {

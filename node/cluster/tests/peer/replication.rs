@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use ringwatch_cluster::member::{Incarnation, Member};
-use ringwatch_cluster::memories::Memories;
+use ringwatch_cluster::memories::{Clearance, Memories};
+use ringwatch_cluster::peer::{Late, Peers};
 use ringwatch_cluster::replicate::{Replicator, start_replication};
 use ringwatch_frame::{Receipt, TargetId, TargetMemory, Tick};
 use tokio::time::Instant;
@@ -105,6 +106,42 @@ async fn a_standby_knows_it_all_also_after_the_stream_broke() {
     assert_eq!(memory[&activity()].baseline, Some(statements(2, 1)));
     assert_eq!(memory[&activity()].pending[0].rows, statements(2, 1));
     drop((third, other));
+}
+
+/// What is decided of a frame of the first target, in the end.
+async fn fate(owner: &Owner, n: i64) -> bool {
+    match owner.memories.clearance(&meta(&target(0), &activity(), n).id) {
+        Clearance::Clear => true,
+        Clearance::Wait(decided) => decided.await.unwrap(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_standby_covers_does_not_count_at_the_owner() {
+    let node = Node::start("standby", 1).await;
+    let owner = Owner::start();
+    owner.own(1, &node.member());
+    let first = owner.read(0, 1);
+    assert!(fate(&owner, 1).await);
+    until_known(&node, 0, 1, &[1]).await;
+    let second = owner.read(0, 2);
+    let begun = Instant::now();
+    assert!(fate(&owner, 2).await);
+    println!("a frame was cleared in {:?}", begun.elapsed());
+
+    // Where nobody says that it stands by, nothing is claimed.
+    let memories = &node.desk.memories;
+    let tick = Tick::from_unix_nanos(FIRST + 3 * SECOND);
+    assert_eq!(memories.claim(&target(0), &activity(), tick), None);
+    let late = Late {
+        target: target(0),
+        stream: activity(),
+        tick,
+        known: None,
+    };
+    let leave = caller(&owner.who).may(&node.member(), late).await.unwrap();
+    assert!(leave.yes && leave.covered.is_none(), "{leave:?}");
+    drop((first, second));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

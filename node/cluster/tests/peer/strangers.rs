@@ -7,7 +7,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request};
 
-use crate::common::{CLUSTER, Node, caller, incarnation, keys, nobody, target};
+use crate::common::{CLUSTER, FIRST, Node, activity, caller, incarnation, keys, nobody, target};
 
 const REFUSED: &str = "ringwatch_peer_refused_total";
 
@@ -31,13 +31,15 @@ async fn strangers_are_turned_away_and_counted() {
             target: target(1),
             memory: Default::default(),
             companion: Vec::new(),
+            moves: Vec::new(),
             handoff: 1,
             view: 1,
         };
         let commit = peers.commit(&node.member(), handed).await;
         assert!(matches!(commit, Err(PeerError::Refused(_))), "{commit:?}");
         let (changes, queue) = tokio::sync::mpsc::channel(1);
-        let end = peers.replicate(&node.member(), queue).await;
+        let (says, _words) = tokio::sync::mpsc::channel(1);
+        let end = peers.replicate(&node.member(), queue, says).await;
         assert!(matches!(end, PeerError::Refused(_)), "{end:?}");
         drop(changes);
         assert_eq!(node.count(REFUSED, reason) - before, 3.0, "{reason}");
@@ -124,17 +126,22 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
             target_id: target.to_owned(),
             streams: Vec::new(),
         })),
+        serial: 1,
         view: 0,
     };
     let changes = vec![
         snapshot("postgresql://db1:5432"),
-        wire::ReplicateRequest { what: None, view: 0 },
+        wire::ReplicateRequest::default(),
         snapshot("postgresql://db2:5432"),
     ];
-    let status = client
-        .replicate(request(tokio_stream::iter(changes), headers()))
-        .await
-        .unwrap_err();
+    let answers = client.replicate(request(tokio_stream::iter(changes), headers()));
+    let mut answers = answers.await.unwrap().into_inner();
+    let status = loop {
+        match answers.message().await {
+            Ok(answer) => assert!(answer.is_some(), "it ends with a reason"),
+            Err(status) => break status,
+        }
+    };
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert_eq!(node.count(REFUSED, "malformed"), 1.0);
     assert!(node.desk.memories.has_shadow(&target(1), &nobody));
@@ -153,6 +160,42 @@ async fn a_malformed_change_ends_its_stream_and_nothing_else() {
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(node.desk.asked.lock().unwrap().is_empty());
     assert!(caller(&incarnation("a", 5)).confirm(&node.member()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_of_an_older_version_hears_one_answer_at_the_end() {
+    let node = Node::start("b", 3).await;
+    let mut client = PeerClient::connect(format!("http://{}", node.address))
+        .await
+        .unwrap();
+    let db = target(1).to_string();
+    let snapshot = wire::ReplicateRequest {
+        what: Some(wire::replicate_request::What::Snapshot(wire::TargetMemory {
+            target_id: db.clone(),
+            streams: Vec::new(),
+        })),
+        ..wire::ReplicateRequest::default()
+    };
+    let ended = wire::ReplicateRequest {
+        what: Some(wire::replicate_request::What::Ended(wire::TickEnded {
+            target_id: db,
+            stream: Some(wire::StreamId {
+                name: activity().name().to_owned(),
+                database: String::new(),
+            }),
+            tick: FIRST,
+            ..wire::TickEnded::default()
+        })),
+        ..wire::ReplicateRequest::default()
+    };
+    let changes = tokio_stream::iter(vec![snapshot, ended]);
+    let answers = client.replicate(request(changes, headers())).await.unwrap();
+    let mut answers = answers.into_inner();
+    let only = answers.message().await.unwrap();
+    assert_eq!(only, Some(wire::ReplicateResponse::default()));
+    assert_eq!(answers.message().await.unwrap(), None);
+    let last = node.desk.memories.shadow_last(&target(1), &activity());
+    assert_eq!(last.map(|tick| tick.unix_nanos()), Some(FIRST));
 }
 
 #[tokio::test]

@@ -2,23 +2,24 @@
 //! in the memories, and delivers what it read some time later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arrow_array::{Array as _, Int64Array, RecordBatch};
 use async_trait::async_trait;
-use ringwatch_cluster::member::Incarnation;
-use ringwatch_cluster::memories::Memories;
-use ringwatch_cluster::node::{Collecting, Gate, GateRefusal};
+use ringwatch_cluster::member::{Incarnation, NodeId};
+use ringwatch_cluster::memories::{Clearance, Memories};
+use ringwatch_cluster::node::{ClusterControl, Collecting, Gate, GateRefusal, May};
 use ringwatch_frame::{
-    Clock, FrameId, FrameMeta, PendingFrame, Receipt, Schedule, StreamId, StreamMemory, TargetId, Tick,
+    Clock, Epoch, FrameId, FrameMeta, PendingFrame, Receipt, Schedule, StreamId, StreamMemory, TargetId, Tick,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cover::grace;
 use crate::group::Group;
-use crate::oracle::{Delivered, Oracle, Series};
+use crate::oracle::{Delivered, Oracle, Series, millis, shifted};
 use crate::switch::Switch;
 
 /// The streams of each target with their intervals in seconds, and whether they make deltas.
@@ -42,21 +43,26 @@ pub(crate) fn counts(stream: &StreamId) -> bool {
 }
 
 #[derive(Clone)]
-pub(crate) struct SimCollector(Arc<Inner>);
+pub(crate) struct SimCollector(pub(crate) Arc<Inner>);
 
-struct Inner {
-    me: Incarnation,
-    switch: Switch,
-    clock: Clock,
-    gate: Arc<Gate>,
-    memories: Arc<Memories>,
-    oracle: Arc<Oracle>,
+pub(crate) struct Inner {
+    pub(crate) me: Incarnation,
+    pub(crate) switch: Switch,
+    pub(crate) clock: Clock,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) memories: Arc<Memories>,
+    pub(crate) oracle: Arc<Oracle>,
+    may: May,
+    /// For the words of a lane that cannot reach its target.
+    pub(crate) control: OnceLock<ClusterControl>,
     rng: Mutex<fastrand::Rng>,
     lanes: Mutex<BTreeMap<TargetId, (CancellationToken, TaskTracker)>>,
     group: Arc<Group>,
     /// Targets that were handed to this process and are not started yet.
     received: Mutex<BTreeSet<TargetId>>,
     delivering: TaskTracker,
+    /// When the session that had the lock of a target asked last, where it was ended from here.
+    read_before: Mutex<BTreeMap<TargetId, Tick>>,
 }
 
 impl SimCollector {
@@ -64,7 +70,7 @@ impl SimCollector {
         me: &Incarnation,
         switch: &Switch,
         clock: &Clock,
-        (gate, memories): (Arc<Gate>, Arc<Memories>),
+        (gate, memories, may): (Arc<Gate>, Arc<Memories>, May),
         (oracle, group): (&Arc<Oracle>, &Arc<Group>),
         seed: u64,
     ) -> Self {
@@ -74,12 +80,15 @@ impl SimCollector {
             clock: clock.clone(),
             gate,
             memories,
+            may,
+            control: OnceLock::new(),
             oracle: Arc::clone(oracle),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             lanes: Mutex::default(),
             group: Arc::clone(group),
             received: Mutex::default(),
             delivering: TaskTracker::new(),
+            read_before: Mutex::default(),
         }))
     }
 
@@ -152,7 +161,7 @@ impl Collecting for SimCollector {
 }
 
 impl Inner {
-    async fn pass(&self, millis: std::ops::Range<u64>) {
+    pub(crate) async fn pass(&self, millis: std::ops::Range<u64>) {
         let time = self.rng.lock().unwrap().u64(millis);
         sleep(Duration::from_millis(time)).await;
     }
@@ -162,13 +171,13 @@ impl Inner {
         let schedule = schedule(&series.0, &series.1);
         let mut baseline = memory.baseline;
         let mut last = memory.last;
+        let mut failures = 0;
         loop {
             let now = self.clock.now();
-            let newest = schedule.at_or_before(now);
-            // The newest tick that has not ended is read, late as it may be; older ones are missed.
+            // The oldest tick that has not ended is read, late as it may be; what is much older is missed.
+            let oldest = schedule.after(shifted(now, -2 * millis(schedule.interval())));
             let tick = match last {
-                Some(last) if newest > last => newest,
-                Some(last) => schedule.next(last),
+                Some(last) => schedule.next(last).max(oldest),
                 None => schedule.after(now),
             };
             tokio::select! {
@@ -177,27 +186,74 @@ impl Inner {
             }
             match self.read(&series, tick, &mut baseline).await {
                 Err(GateRefusal::Unsure) => sleep(Duration::from_millis(20)).await,
-                _ => last = Some(tick),
+                Ok(true) => {
+                    (last, failures) = (Some(tick), failures + 1);
+                    if failures == 3
+                        && let Some(control) = self.control.get()
+                    {
+                        control.unreachable(&series.0);
+                    }
+                }
+                _ => (last, failures) = (Some(tick), 0),
             }
         }
     }
 
-    /// One reading. What was begun and is not ours any more before it ends is thrown away.
+    /// One reading. What was begun and is not ours any more before it ends is thrown away. Says whether the
+    /// target could not be reached.
     async fn read(
-        &self,
+        self: &Arc<Self>,
         series: &Series,
         tick: Tick,
         baseline: &mut Option<RecordBatch>,
-    ) -> Result<(), GateRefusal> {
+    ) -> Result<bool, GateRefusal> {
         let (target, stream) = series;
+        let late = tick.lateness(self.clock.now());
+        if millis(late) > grace(schedule(target, stream).interval()) / 2
+            && self.gate.ask(target).is_ok()
+            && !self.may.ask(target, stream, tick).await
+        {
+            return Ok(false);
+        }
         let epoch = match self.gate.ask(target) {
+            Ok(_) if self.memories.awaits(target, stream) => return Err(GateRefusal::Unsure),
             Ok(epoch) => epoch,
             Err(GateRefusal::Unsure) => return Err(GateRefusal::Unsure),
-            Err(GateRefusal::NotOwned) => return Ok(()),
+            Err(GateRefusal::NotOwned) => return Ok(false),
         };
+        if let Some(memory) = self.memories.rebase(target, stream) {
+            *baseline = memory.baseline;
+            if memory.last.is_some_and(|last| last >= tick) {
+                return Ok(false);
+            }
+        }
         self.pass(1..5).await;
         if !self.gate.holds(target) {
             return Err(GateRefusal::Unsure);
+        }
+        if self.oracle.look(|books| books.blind.contains(&self.me.node)) {
+            self.memories.missed(target, stream, tick, true);
+            return Ok(true);
+        }
+        let outranks = |node: &NodeId, held| self.gate.outranks(target, node, Epoch(held));
+        let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
+            return Err(GateRefusal::Unsure);
+        };
+        let read = {
+            let mut read = self.read_before.lock().unwrap();
+            let lives = stolen.filter(|_| !self.is_stuck(target, stolen));
+            let known = read.get(target).copied().max(lives);
+            read.extend(known.map(|known| (target.clone(), known)));
+            known
+        };
+        // Whoever had the lock until a moment ago has read it.
+        if read.is_some_and(|read| tick <= read) {
+            self.memories.missed(target, stream, tick, false);
+            *baseline = None;
+            return Ok(false);
+        }
+        if read.is_some_and(|read| self.last_of(target, stream).is_none_or(|last| last < read)) {
+            *baseline = None;
         }
         let at = self.clock.now();
         self.oracle.issues(&self.me, series, (tick, epoch.0), at);
@@ -226,11 +282,31 @@ impl Inner {
         let receipt = self.memories.collected(&meta, &rows, next.clone());
         *baseline = next;
         self.oracle.has_read(&self.me, series, tick, self.clock.now());
-        self.begin_delivery(PendingFrame { meta, rows }, receipt);
-        Ok(())
+        let clearance = self.memories.clearance(&meta.id);
+        self.deliver_if(clearance, PendingFrame { meta, rows }, receipt);
+        Ok(false)
     }
 
-    fn begin_delivery(&self, frame: PendingFrame, receipt: Option<Receipt>) {
+    /// The last tick that is known here to have ended.
+    fn last_of(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
+        self.memories.recall(target).get(stream)?.last
+    }
+
+    /// Delivers a frame when it may leave, if it ever does.
+    fn deliver_if(self: &Arc<Self>, clearance: Clearance, frame: PendingFrame, receipt: Option<Receipt>) {
+        let Clearance::Wait(decided) = clearance else {
+            return self.begin_delivery(frame, receipt);
+        };
+        let inner = Arc::clone(self);
+        let waiting = self.delivering.track_future(async move {
+            if decided.await.unwrap_or(true) {
+                inner.begin_delivery(frame, receipt);
+            }
+        });
+        self.switch.spawn(waiting);
+    }
+
+    pub(crate) fn begin_delivery(&self, frame: PendingFrame, receipt: Option<Receipt>) {
         let time = Duration::from_millis(self.rng.lock().unwrap().u64(50..300));
         let (oracle, read_by) = (Arc::clone(&self.oracle), self.me.clone());
         let delivery = self.delivering.track_future(async move {
@@ -250,7 +326,7 @@ impl Inner {
 }
 
 /// The rows of a frame: the counter at the reading before, and now.
-fn batch(before: Option<i64>, now: i64) -> RecordBatch {
+pub(crate) fn batch(before: Option<i64>, now: i64) -> RecordBatch {
     let column = |value: Option<i64>| Arc::new(Int64Array::from(vec![value])) as _;
     RecordBatch::try_from_iter_with_nullable([
         ("before", column(before), true),
@@ -259,7 +335,7 @@ fn batch(before: Option<i64>, now: i64) -> RecordBatch {
     .unwrap()
 }
 
-fn values(batch: &RecordBatch) -> (Option<i64>, i64) {
+pub(crate) fn values(batch: &RecordBatch) -> (Option<i64>, i64) {
     let column = |nth: usize| batch.column(nth).as_any().downcast_ref::<Int64Array>().unwrap();
     let before = column(0);
     (before.is_valid(0).then(|| before.value(0)), column(1).value(0))

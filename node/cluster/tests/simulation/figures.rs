@@ -26,6 +26,8 @@ pub(crate) struct Figures {
     silences: Vec<Duration>,
     /// Ticks that are missing in runs with kills, by the interval of their stream.
     missed: [usize; 3],
+    /// Ticks that were covered, each with how late.
+    covered: Vec<Duration>,
 }
 
 impl Figures {
@@ -41,6 +43,7 @@ impl Figures {
                 .max()
                 .unwrap_or_default(),
             pinned,
+            covered: books.covered.iter().map(|(_, _, late)| *late).collect(),
             moves: books.moves.values().map(|moves| moves.len() - 1).sum(),
             ..Self::default()
         };
@@ -87,6 +90,8 @@ impl Figures {
         self.claims += other.claims;
         self.without = self.without.max(other.without);
         self.pinned += other.pinned;
+        self.covered.extend(other.covered);
+        self.covered.sort_unstable();
         self.silences.extend(other.silences);
         self.silences.sort_unstable();
         for (mine, other) in self.missed.iter_mut().zip(other.missed) {
@@ -108,6 +113,7 @@ impl fmt::Display for Figures {
             pinned,
             silences,
             missed,
+            covered,
         } = self;
         write!(
             f,
@@ -128,6 +134,15 @@ impl fmt::Display for Figures {
             ", silent for {:?} (p50), {:?} (max)",
             half.unwrap_or(&Duration::ZERO),
             most.unwrap_or(&Duration::ZERO)
+        )?;
+        let part = |of: usize| covered.get(covered.len() * of / 100).or(covered.last());
+        write!(
+            f,
+            "; {} ticks covered, late by {:?} (p50), {:?} (p99), {:?} (max)",
+            covered.len(),
+            part(50).unwrap_or(&Duration::ZERO),
+            part(99).unwrap_or(&Duration::ZERO),
+            covered.last().unwrap_or(&Duration::ZERO)
         )
     }
 }

@@ -21,6 +21,7 @@
 )]
 
 mod collector;
+mod cover;
 mod figures;
 mod group;
 mod invariants;

@@ -10,8 +10,8 @@ use chitchat::ChitchatEnvelope;
 use chitchat::transport::{ChannelTransport, RecvOutcome, SendOutcome, Socket, Transport};
 use futures::future::BoxFuture;
 use ringwatch_cluster::member::{Incarnation, Member, NodeId};
-use ringwatch_cluster::memories::Change;
-use ringwatch_cluster::peer::{Answers, Handed, PeerError, Peers, Recalled, Refused};
+use ringwatch_cluster::memories::{Change, Leave, Word};
+use ringwatch_cluster::peer::{Answers, Handed, Late, PeerError, Peers, Recalled, Refused};
 use ringwatch_frame::TargetId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -30,6 +30,12 @@ struct State {
     rng: fastrand::Rng,
     nodes: BTreeMap<NodeId, Reachable>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// Nodes that are not heard, though they hear.
+    unheard: BTreeSet<NodeId>,
+    /// One datagram of so many is lost; 0: none.
+    leaky: u32,
+    /// Everything takes longer by up to so many milliseconds.
+    slow: u64,
     /// One answer of so many is lost; 0: none.
     lossy: u32,
 }
@@ -47,6 +53,9 @@ impl Network {
             rng: fastrand::Rng::with_seed(seed),
             nodes: BTreeMap::new(),
             cut: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            leaky: 0,
+            slow: 0,
             lossy: 0,
         };
         Arc::new(Self {
@@ -86,16 +95,38 @@ impl Network {
         self.state.lock().unwrap().lossy = one_of;
     }
 
+    /// Nobody hears node `n`, or everybody does again.
+    pub(crate) fn silence(&self, n: usize, silent: bool) {
+        let unheard = &mut self.state.lock().unwrap().unheard;
+        if silent {
+            unheard.insert(name(n));
+        } else {
+            unheard.remove(&name(n));
+        }
+    }
+
+    /// One datagram of so many is lost, and all takes longer by up to so many milliseconds.
+    pub(crate) fn weather(&self, leaky: u32, slow: u64) {
+        let mut state = self.state.lock().unwrap();
+        (state.leaky, state.slow) = (leaky, slow);
+    }
+
     fn latency(&self) -> Duration {
-        Duration::from_micros(self.state.lock().unwrap().rng.u64(200..3_000))
+        let mut state = self.state.lock().unwrap();
+        let slow = state.slow * 1_000;
+        Duration::from_micros(state.rng.u64(200..3_000 + slow))
+    }
+
+    /// Whether a datagram from here is lost.
+    fn drops(&self, from: &NodeId) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let one_of = state.leaky;
+        state.unheard.contains(from) || (one_of > 0 && state.rng.u32(..one_of) == 0)
     }
 
     pub(crate) fn is_cut(&self, from: &NodeId, to: &NodeId) -> bool {
-        self.state
-            .lock()
-            .unwrap()
-            .cut
-            .contains(&(from.clone(), to.clone()))
+        let state = self.state.lock().unwrap();
+        state.unheard.contains(from) || state.cut.contains(&(from.clone(), to.clone()))
     }
 
     fn loses_this(&self) -> bool {
@@ -150,7 +181,7 @@ impl SimPeers {
         let Ok(answer) = answer.await else {
             return Err(PeerError::Unreachable("connection reset".into()));
         };
-        if self.network.is_cut(&self.me.node, &to.who.node) || self.network.loses_this() {
+        if self.network.is_cut(&to.who.node, &self.me.node) || self.network.loses_this() {
             return self.silence().await;
         }
         sleep(self.network.latency()).await;
@@ -205,7 +236,51 @@ impl Peers for SimPeers {
         self.call(to, ask).await?.map_err(PeerError::from)
     }
 
-    async fn replicate(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
+    async fn replicate(
+        &self,
+        to: &Member,
+        changes: mpsc::Receiver<Change>,
+        words: mpsc::Sender<Word>,
+    ) -> PeerError {
+        self.switch.running().await;
+        sleep(self.network.latency()).await;
+        let process = match self.network.process(&to.who) {
+            Ok(process) => process,
+            Err(error) => return error,
+        };
+        if self.network.is_cut(&self.me.node, &to.who.node) {
+            return self.silence::<()>().await.err().unwrap_or(PeerError::Timeout);
+        }
+        if !process.switch.running().await {
+            return PeerError::Unreachable("connection reset".into());
+        }
+        let said = process.answers.listen(&self.me);
+        tokio::select! {
+            end = self.tell(to, changes) => end,
+            end = self.hear(to, said, words) => end,
+        }
+    }
+
+    async fn may(&self, to: &Member, late: Late) -> Result<Leave, PeerError> {
+        let me = self.me.clone();
+        self.call(to, move |answers| {
+            Box::pin(async move { answers.may(me, late).await })
+        })
+        .await
+    }
+
+    async fn offer(&self, to: &Member, target: &TargetId, heir: &NodeId) -> Result<(), PeerError> {
+        let (me, target, heir) = (self.me.clone(), target.clone(), heir.clone());
+        let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), Refused>> {
+            Box::pin(async move { answers.offer(me, target, heir).await })
+        };
+        self.call(to, ask).await?.map_err(PeerError::from)
+    }
+}
+
+impl SimPeers {
+    /// Takes changes to a standby until the connection breaks.
+    async fn tell(&self, to: &Member, mut changes: mpsc::Receiver<Change>) -> PeerError {
         while let Some(change) = changes.recv().await {
             sleep(self.network.latency()).await;
             self.switch.running().await;
@@ -225,10 +300,31 @@ impl Peers for SimPeers {
         }
         PeerError::Timeout
     }
+
+    /// Takes words of a standby back here until the connection breaks.
+    async fn hear(
+        &self,
+        to: &Member,
+        mut said: mpsc::Receiver<Word>,
+        words: mpsc::Sender<Word>,
+    ) -> PeerError {
+        while let Some(word) = said.recv().await {
+            sleep(self.network.latency()).await;
+            if self.network.is_cut(&to.who.node, &self.me.node) {
+                return self.silence::<()>().await.err().unwrap_or(PeerError::Timeout);
+            }
+            self.switch.running().await;
+            if words.send(word).await.is_err() {
+                break;
+            }
+        }
+        PeerError::Unreachable("the standby has hung up".into())
+    }
 }
 
 /// The gossip's transport of one process.
 pub(crate) struct SwitchedTransport {
+    pub(crate) me: NodeId,
     pub(crate) network: Arc<Network>,
     pub(crate) switch: Switch,
 }
@@ -236,6 +332,8 @@ pub(crate) struct SwitchedTransport {
 struct SwitchedSocket {
     inner: Box<dyn Socket>,
     switch: Switch,
+    network: Arc<Network>,
+    me: NodeId,
 }
 
 #[async_trait]
@@ -245,6 +343,8 @@ impl Transport for SwitchedTransport {
         Ok(Box::new(SwitchedSocket {
             inner,
             switch: self.switch.clone(),
+            network: Arc::clone(&self.network),
+            me: self.me.clone(),
         }))
     }
 }
@@ -257,6 +357,9 @@ impl Socket for SwitchedSocket {
 
     async fn send(&mut self, to: SocketAddr, envelope: ChitchatEnvelope) -> anyhow::Result<SendOutcome> {
         anyhow::ensure!(self.switch.running().await, "the process is gone");
+        if self.network.drops(&self.me) {
+            return Ok(SendOutcome { num_bytes_sent: 0 });
+        }
         self.inner.send(to, envelope).await
     }
 

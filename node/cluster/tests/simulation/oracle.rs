@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ringwatch_cluster::member::Incarnation;
+use ringwatch_cluster::member::{Incarnation, NodeId};
 use ringwatch_frame::{StreamId, TargetId, Tick};
 
 use crate::story::Fault;
@@ -71,6 +71,27 @@ pub(crate) struct Books {
     pub(crate) happened: Vec<Happened>,
     pub(crate) removed: BTreeMap<TargetId, Tick>,
     pub(crate) paused: BTreeSet<Incarnation>,
+    /// Nodes that cannot reach any target now.
+    pub(crate) blind: BTreeSet<NodeId>,
+    /// Who asked a target last, and when, as its owner.
+    asked: BTreeMap<TargetId, BTreeMap<Incarnation, Tick>>,
+    /// Whose session holds the lock of a target, and under which epoch.
+    locks: BTreeMap<TargetId, (Incarnation, u64)>,
+    /// How many sessions were ended by a newer owner.
+    pub(crate) fenced: usize,
+    /// Ticks that were covered, each with how late.
+    pub(crate) covered: Vec<(Series, Tick, Duration)>,
+}
+
+impl Books {
+    /// What `target` knows of others than `me`: whether anybody has a session, and when one asked last.
+    pub(crate) fn sessions(&self, target: &TargetId, me: &Incarnation) -> (bool, Option<Tick>) {
+        let holders = self.holders.get(target);
+        let present = holders.is_some_and(|holders| holders.keys().any(|life| life != me));
+        let asked = self.asked.get(target).into_iter().flatten();
+        let last = asked.filter(|(life, _)| *life != me).map(|(_, at)| *at).max();
+        (present, last)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -114,14 +135,44 @@ impl Oracle {
         });
     }
 
+    /// Tries the lock of a target, as its owner under this epoch. `outranks` says whether the session that has
+    /// it may be ended; gives then when that one asked last.
+    pub(crate) fn locks(
+        &self,
+        who: &Incarnation,
+        target: &TargetId,
+        epoch: u64,
+        outranks: impl Fn(&NodeId, u64) -> bool,
+    ) -> Option<Option<Tick>> {
+        let books = &mut *self.0.lock().unwrap();
+        let mut asked = None;
+        if let Some((holder, held)) = books.locks.get(target).filter(|(holder, _)| holder != who) {
+            if !outranks(&holder.node, *held) {
+                return None;
+            }
+            asked = books
+                .asked
+                .get(target)
+                .and_then(|asked| asked.get(holder))
+                .copied();
+            books.fenced += 1;
+        }
+        books.locks.insert(target.clone(), (who.clone(), epoch));
+        Some(asked)
+    }
+
     pub(crate) fn ends(&self, who: &Incarnation, target: &TargetId) {
         self.note(|books| {
+            books
+                .locks
+                .retain(|of, (holder, _)| of != target || holder != who);
             books.holders.entry(target.clone()).or_default().remove(who);
         });
     }
 
     pub(crate) fn dies(&self, who: &Incarnation) {
         self.note(|books| {
+            books.locks.retain(|_, (holder, _)| holder != who);
             books
                 .holders
                 .values_mut()
@@ -131,6 +182,8 @@ impl Oracle {
 
     pub(crate) fn issues(&self, by: &Incarnation, series: &Series, (tick, epoch): (Tick, u64), at: Tick) {
         self.note(|books| {
+            let asked = books.asked.entry(series.0.clone()).or_default();
+            asked.insert(by.clone(), at);
             let mut others = books.holders.get(&series.0).cloned().unwrap_or_default();
             let mine = others.remove(by);
             others.retain(|other, since| Some(*since) > mine && !books.paused.contains(other));
@@ -154,6 +207,11 @@ impl Oracle {
                 .or_default()
                 .push((by.clone(), at));
         });
+    }
+
+    pub(crate) fn covers(&self, by: &Incarnation, series: &Series, tick: Tick, at: Tick) {
+        self.has_read(by, series, tick, at);
+        self.note(|books| books.covered.push((series.clone(), tick, tick.lateness(at))));
     }
 
     pub(crate) fn delivers(&self, series: &Series, tick: Tick, delivered: Delivered) {

@@ -15,6 +15,12 @@ pub(crate) enum Fault {
     Pause(usize, Duration),
     /// It cannot reach anybody for that time.
     Partition(usize, Duration),
+    /// Nobody hears it for that time, though it hears.
+    Unheard(usize, Duration),
+    /// It cannot reach any target for that time.
+    Blind(usize, Duration),
+    /// Datagrams are lost, and everything is slow, for that time.
+    Weather(Duration),
     AddTarget(usize),
     RemoveTarget(usize),
     /// An operator moves a target to a node.
@@ -34,6 +40,10 @@ pub(crate) enum Kind {
     Everything,
     /// The group loses its majority while most of the nodes are there; then others die.
     Votes,
+    /// Freezes of all lengths, one after the other.
+    Freezes,
+    /// Cuts of one or both ways, bad weather, and nodes that cannot reach targets, one after the other.
+    Cuts,
 }
 
 #[derive(Debug)]
@@ -50,12 +60,14 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let kind = match seed % 5 {
+        let kind = match seed % 7 {
             0 => Kind::Moves,
             1 => Kind::Kills,
             2 => Kind::Pauses,
             3 => Kind::Everything,
-            _ => Kind::Votes,
+            4 => Kind::Votes,
+            5 => Kind::Freezes,
+            _ => Kind::Cuts,
         };
         let nodes = if kind == Kind::Votes { 7 } else { rng.usize(3..=5) };
         let uneven = rng.u8(..3) == 0;
@@ -98,6 +110,11 @@ impl Teller {
             Kind::Kills => (self.millis(12_000, 16_000), self.join()),
             Kind::Pauses if self.rng.u8(..4) > 0 => (self.millis(10_000, 14_000), self.pause()),
             Kind::Pauses => (self.millis(10_000, 14_000), self.drain()),
+            Kind::Freezes => {
+                let time = self.freeze();
+                (Duration::from_secs(14), Fault::Pause(self.node(), time))
+            }
+            Kind::Cuts => (self.millis(13_000, 15_000), self.bad_link()),
             Kind::Everything | Kind::Votes => (self.millis(300, 9_000), self.anything()),
         }
     }
@@ -123,8 +140,28 @@ impl Teller {
         match self.rng.u8(..7) {
             0 | 1 => self.kill(40_000),
             2 => self.pause(),
-            3 | 4 => Fault::Partition(self.node(), self.millis(300, 15_000)),
+            3 => Fault::Partition(self.node(), self.millis(300, 15_000)),
+            4 => self.bad_link(),
             _ => self.move_(),
+        }
+    }
+
+    /// So short that nobody sees it, or so long that others take over.
+    fn freeze(&mut self) -> Duration {
+        match self.rng.u8(..3) {
+            0 => self.millis(200, 900),
+            1 => self.millis(900, 4_000),
+            _ => self.millis(4_000, 8_000),
+        }
+    }
+
+    fn bad_link(&mut self) -> Fault {
+        let time = self.millis(300, 8_000);
+        match self.rng.u8(..4) {
+            0 => Fault::Partition(self.node(), time),
+            1 => Fault::Unheard(self.node(), time),
+            2 => Fault::Blind(self.node(), time),
+            _ => Fault::Weather(time),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_cluster::gossip::{Gossip, GossipParts, Keyring, start_gossip_on};
 use ringwatch_cluster::member::{Incarnation, Said, Stage};
-use ringwatch_cluster::node::{ClusterNode, ClusterParts, Knowledge, prepare_cluster};
+use ringwatch_cluster::node::{ClusterNode, ClusterParts, Knowledge, MovesCap, prepare_cluster};
 use ringwatch_cluster::pulse::{BEAT, Pulse};
 use ringwatch_cluster::ring::POINTS;
 use ringwatch_cluster::roster::Timing;
@@ -45,6 +45,7 @@ enum Later {
     Start,
     Resume,
     Heal,
+    Clear,
 }
 
 /// A process that runs, or stands still.
@@ -104,6 +105,7 @@ impl World {
             excluded: Arc::default(),
             raft: None,
             dataset: (0, 0),
+            protocol: ringwatch_cluster::member::PROTOCOL,
         };
         let gossip = GossipParts {
             me: me.clone(),
@@ -117,10 +119,19 @@ impl World {
             registry: Registry::new(),
         };
         let transport = SwitchedTransport {
+            me: me.node.clone(),
             network: Arc::clone(&self.network),
             switch: switch.clone(),
         };
         start_gossip_on(&transport, gossip, first).await.unwrap()
+    }
+
+    /// How often targets may be handed over here: as seldom as elsewhere, in a shorter time.
+    fn cap() -> MovesCap {
+        MovesCap {
+            within: Duration::from_secs(20),
+            ..MovesCap::default()
+        }
     }
 
     /// Starts node `n` in a new life.
@@ -149,6 +160,8 @@ impl World {
                 hold_down: HOLD_DOWN,
                 ..Timing::default()
             },
+            moves: Self::cap(),
+            covers: true,
             clock: self.clock.clone(),
             registry: Registry::new(),
             targets: self.targets.subscribe(),
@@ -160,7 +173,8 @@ impl World {
         })
         .unwrap();
         self.network.register(&me, prepared.answers(), &switch);
-        let shared = (prepared.gate(), prepared.memories());
+        let shared = (prepared.gate(), prepared.memories(), prepared.may());
+        let covers = prepared.covers();
         let seed = self.rng.u64(..);
         let collector = SimCollector::new(
             &me,
@@ -177,7 +191,9 @@ impl World {
                 pulse.beat();
             }
         });
+        switch.spawn(Arc::clone(&collector.0).cover(covers));
         let node = prepared.start_with(Arc::new(collector.clone()), |node| switch.spawn(node));
+        let _first = collector.0.control.set(node.control());
         node.ready();
         if self.draining.contains(&n) {
             node.drain();
@@ -228,7 +244,14 @@ impl World {
             | Fault::Leave(n, _)
             | Fault::Kill(n, _)
             | Fault::Pause(n, _)
-            | Fault::Partition(n, _) => self.hits(n, fault, now).await,
+            | Fault::Partition(n, _)
+            | Fault::Unheard(n, _)
+            | Fault::Blind(n, _) => self.hits(n, fault, now).await,
+            Fault::Weather(time) => {
+                self.oracle.happens(now, fault, None);
+                self.network.weather(10, 60);
+                self.in_time(time, 0, Later::Clear);
+            }
         }
     }
 
@@ -282,7 +305,20 @@ impl World {
                 }
                 self.in_time(time, n, Later::Heal);
             }
-            Fault::Join(_) | Fault::AddTarget(_) | Fault::RemoveTarget(_) | Fault::Move(..) => {}
+            Fault::Unheard(_, time) => {
+                self.network.silence(n, true);
+                self.in_time(time, n, Later::Heal);
+            }
+            Fault::Blind(_, time) => {
+                let node = process.life.node.clone();
+                self.oracle.note(|books| books.blind.extend([node]));
+                self.in_time(time, n, Later::Heal);
+            }
+            Fault::Join(_)
+            | Fault::AddTarget(_)
+            | Fault::RemoveTarget(_)
+            | Fault::Move(..)
+            | Fault::Weather(_) => {}
         }
     }
 
@@ -331,7 +367,11 @@ impl World {
                         .note(|books| books.paused.retain(|life| *life != process.life));
                 }
             }
+            Later::Clear => self.network.weather(0, 0),
             Later::Heal => {
+                self.network.silence(n, false);
+                self.oracle
+                    .note(|books| books.blind.retain(|node| *node != name(n)));
                 for other in (1..=7).filter(|other| *other != n) {
                     self.network.heal(n, other).await;
                 }

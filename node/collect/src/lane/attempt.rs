@@ -1,4 +1,4 @@
-//! One tick: from the question whether it may be read to its end.
+//! One tick: from the question whether it may be read to its frame.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,6 @@ use std::time::Duration;
 use ringwatch_frame::{Epoch, TargetId, Tick};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use super::Lane;
 use super::entry::enter;
@@ -15,16 +14,19 @@ use crate::guard::ReadingEnd;
 use crate::guarded::{ASK_AGAIN, GuardedSession, not_held};
 use crate::leave::Leave;
 use crate::meters::Outcome;
-use crate::ownership::{Ownership, Refusal};
+use crate::names::Station;
+use crate::ownership::{Ownership, Reach, Refusal};
 use crate::reading::{Aids, Reading};
 use crate::session::{Connector, Session};
 use crate::sessions::Open;
 
 /// Why a tick is not collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passed {
+pub(super) enum Passed {
     /// It is missed.
-    Missed(Outcome),
+    Missed(Outcome, Reach),
+    /// The standby has read it, or reads it.
+    Superseded,
     /// The target is being left: the tick is that of whoever goes on with it.
     Left,
 }
@@ -39,53 +41,32 @@ struct Made {
 }
 
 impl<C: Connector> Lane<C> {
-    /// Accounts for one tick, and for those that passed before it.
-    pub(super) async fn tick(&mut self, at: usize, tick: Tick) {
-        let track = &mut self.tracks[at];
-        let skipped = track.timeline.take(tick);
-        let (id, before) = (track.id.clone(), track.timeline.before(tick));
-        if skipped > 0 {
-            let paused = self.unsure.is_some_and(|unsure| tick <= unsure);
-            let reason = if paused { Outcome::Paused } else { Outcome::Late };
-            let reason = self.health.down().unwrap_or(reason);
-            self.health.meters().ticks(&id, reason, skipped);
-            self.env.succession.missed(&self.spec.id, &id, before);
-        }
-        let span = tracing::info_span!("tick", target = %self.spec.id, stream = %id, tick = %tick);
-        match self.attempt(at, tick).instrument(span).await {
-            Ok(()) => self.health.meters().ticks(&id, Outcome::Collected, 1),
-            Err(Passed::Missed(outcome)) => {
-                self.health.meters().ticks(&id, outcome, 1);
-                if outcome != Outcome::NotOwned {
-                    self.env.succession.missed(&self.spec.id, &id, tick);
-                }
-            }
-            Err(Passed::Left) => {}
-        }
-    }
-
-    async fn attempt(&mut self, at: usize, tick: Tick) -> Result<(), Passed> {
+    /// Reads the tick, and says under which epoch, or why not.
+    pub(super) async fn attempt(&mut self, at: usize, tick: Tick) -> Result<Epoch, Passed> {
         loop {
             let successor = self.tracks[at].timeline.after(tick);
             let epoch = self.permission(at, tick, successor).await?;
             let track = &self.tracks[at];
             if track.held.is_some_and(|until| Instant::now() < until) {
-                return Err(Passed::Missed(Outcome::Error));
+                return Err(missed(Outcome::Error));
             }
+            self.unclaimed(at, tick).await?;
             let mut leave = self.leave(at, tick).await?;
             let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
             let asked = Instant::now();
             let open = self.sessions.has(&self.tracks[at].database);
-            let late = || Passed::Missed(health.down().unwrap_or(Outcome::Late));
+            let late = || Passed::Missed(health.down().unwrap_or(Outcome::Late), health.reach());
+            let down = |outcome| Passed::Missed(outcome, health.reach());
             let entry = tokio::select! {
                 biased;
-                entry = enter(&env.gate, &health, open) => entry.map_err(Passed::Missed),
+                entry = enter(&env.gate, &health, open) => entry.map_err(down),
                 () = env.clock.sleep_until(successor) => Err(late()),
                 () = self.cancel.cancelled() => Err(Passed::Left),
             }?;
             if asked.elapsed() > Duration::ZERO {
-                // While it waited for its place, a breaker may have opened.
+                // While it waited for its place, a breaker may have opened, or the standby taken the tick.
                 drop(leave);
+                self.unclaimed(at, tick).await?;
                 leave = self.leave(at, tick).await?;
             }
             let lateness = tick.lateness(env.clock.now());
@@ -98,10 +79,14 @@ impl<C: Connector> Lane<C> {
                     let epoch = self.confirmation(at, tick, epoch).await?;
                     health.meters().began(&self.tracks[at].id, lateness);
                     self.fine(at, reading, version, tick, epoch);
-                    return Ok(());
+                    return Ok(epoch);
                 }
                 Err(fault) if fault.kind == FaultKind::NotHeld => self.linger(Some(successor)).await?,
-                Err(fault) => return Err(Passed::Missed(self.fault(at, &fault, tick))),
+                Err(fault) if fault.kind == FaultKind::Fenced => self.wait_for_lock(successor).await?,
+                Err(fault) => {
+                    let reach = self.reach(&fault);
+                    return Err(Passed::Missed(self.fault(at, &fault, tick), reach));
+                }
             }
         }
     }
@@ -143,7 +128,7 @@ impl<C: Connector> Lane<C> {
         }
     }
 
-    fn ask(&self, at: usize, tick: Tick) -> Result<Epoch, Refusal> {
+    pub(super) fn ask(&self, at: usize, tick: Tick) -> Result<Epoch, Refusal> {
         let stream = &self.tracks[at].id;
         self.env.ownership.ask(&self.spec.id, stream, tick)
     }
@@ -157,13 +142,13 @@ impl<C: Connector> Lane<C> {
             Refusal::Budget | Refusal::SwitchedOff | Refusal::Unsure => false,
         };
         if for_long {
-            self.sessions.keep(|_| false).await;
+            self.sessions.close().await;
         }
-        Passed::Missed(refusal.into())
+        missed(refusal.into())
     }
 
     /// Waits a moment before it is asked again, unless `until` has come.
-    async fn linger(&mut self, until: Option<Tick>) -> Result<(), Passed> {
+    pub(super) async fn linger(&mut self, until: Option<Tick>) -> Result<(), Passed> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(Passed::Left),
@@ -172,7 +157,7 @@ impl<C: Connector> Lane<C> {
         let now = self.env.clock.now();
         self.unsure = Some(now);
         if until.is_some_and(|until| until <= now) {
-            return Err(Passed::Missed(Outcome::Paused));
+            return Err(missed(Outcome::Paused));
         }
         Ok(())
     }
@@ -180,6 +165,7 @@ impl<C: Connector> Lane<C> {
     /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
     /// is no longer valid, so one that proves broken is replaced once.
     async fn read(&mut self, at: usize, tick: Tick) -> Result<Made, Fault> {
+        self.secure().await?;
         let database = Arc::clone(&self.tracks[at].database);
         if let Some(open) = self.sessions.take(&database) {
             match self.read_with((at, tick), open, &database).await {
@@ -209,9 +195,13 @@ impl<C: Connector> Lane<C> {
             tick,
             role: self.reader.plan.username(),
         };
+        let read = async {
+            open.session.restamp().await?;
+            track.read(&mut open.session, &aids).await
+        };
         let result = tokio::select! {
             biased;
-            result = track.read(&mut open.session, &aids) => result,
+            result = read => result,
             // It rests in the middle, and nobody will say any more that it may go on.
             () = given_up(&self.cancel, &*self.env.ownership, &self.spec.id) => Err(not_held()),
         };
@@ -220,7 +210,7 @@ impl<C: Connector> Lane<C> {
             Ok(reading) => reading.fault.as_ref(),
             Err(fault) => Some(fault),
         };
-        if fault.is_none_or(|fault| fault.kind != FaultKind::NotHeld) {
+        if fault.is_none_or(|fault| !fault.kind.is_of_ownership()) {
             self.health.meters().took(&track.id, took);
         }
         let version = open.session.version();
@@ -240,13 +230,19 @@ impl<C: Connector> Lane<C> {
         database: &Arc<str>,
     ) -> Result<Open<GuardedSession<C::Session>>, Fault> {
         self.sessions.make_room().await;
+        let login = (&*self.reader, &**database);
         let session = tokio::select! {
             biased;
-            session = self.env.connector.connect(&self.spec, &self.reader, database) => session?,
+            session = self.env.connector.connect(&self.spec, login, Station::Lane, &self.warrant) => session?,
             () = self.cancel.cancelled() => return Err(not_held()),
         };
         Ok(Open::new(session, &self.health))
     }
+}
+
+/// A tick that is missed, though not because the server was out of reach.
+const fn missed(outcome: Outcome) -> Passed {
+    Passed::Missed(outcome, Reach::Reached)
 }
 
 /// Tells what became of a reading that had leave.
@@ -261,7 +257,7 @@ fn tell(leave: Leave, read: &Result<Made, Fault>, elapsed: Duration) {
     };
     match (read, fault.map(|fault| fault.kind)) {
         // Nothing was asked, or nothing but what this stream cannot be read without.
-        (_, Some(FaultKind::NotHeld | FaultKind::Version)) => drop(leave),
+        (_, Some(FaultKind::NotHeld | FaultKind::Fenced | FaultKind::Version)) => drop(leave),
         (_, Some(kind)) => leave.end(&ReadingEnd::Failed { took: elapsed, kind }),
         (Ok(made), None) => leave.end(&ReadingEnd::Read {
             took: made.took,

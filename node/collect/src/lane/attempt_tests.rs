@@ -56,6 +56,7 @@ fn each_end_is_told_once_and_as_what_it_is() {
         (failed(FaultKind::Login), "Login"),
         (failed(FaultKind::Grant), "Grant"),
         (failed(FaultKind::NotHeld), "not made"),
+        (failed(FaultKind::Fenced), "not made"),
         (failed(FaultKind::Version), "not made"),
     ] {
         let told = Arc::new(Told::default());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Lane;
 use super::entry::enter;
-use crate::fault::{Fault, FaultKind, Scene, advice};
+use crate::fault::{Fault, Scene, advice};
 use crate::guarded::GuardedSession;
 use crate::plan::Planned;
 use crate::reader::ReaderPlan;
@@ -77,7 +77,7 @@ impl<C: Connector> Lane<C> {
             self.health.note(&gone.id, None);
             self.env.succession.forget(&self.spec.id, &gone.id);
         }
-        self.sessions.keep(|database| found.contains(database)).await;
+        self.sessions.leave(|database| found.contains(database)).await;
         let known: BTreeSet<Arc<str>> = self
             .tracks
             .iter()
@@ -142,6 +142,7 @@ impl<C: Connector> Lane<C> {
     /// The databases, as any of them knows: the connection that was used last is asked, so that none is
     /// opened for it.
     async fn list(&mut self) -> Result<Vec<String>, Fault> {
+        self.secure_soon().await?;
         if let Some((database, open)) = self.sessions.take_last() {
             match self.list_with(open, &database).await {
                 Err(fault) if fault.kind.is_of_old_connection() => {}
@@ -166,8 +167,8 @@ impl<C: Connector> Lane<C> {
         names
     }
 
-    fn not_listed(&mut self, fault: &Fault) {
-        if fault.kind == FaultKind::NotHeld {
+    pub(super) fn not_listed(&mut self, fault: &Fault) {
+        if fault.kind.is_of_ownership() {
             return;
         }
         let (now, home) = (Instant::now(), self.home());

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use ringwatch_config::settings::Driver;
-use ringwatch_frame::{Epoch, Frame, FrameId, FrameMeta, Resource, Tick, Value};
+use ringwatch_frame::{Epoch, Frame, FrameId, FrameMeta, Tick};
 use tokio::time::Instant;
 
 use super::Lane;
 use crate::fault::{Fault, Scene, advice};
 use crate::meters::Outcome;
-use crate::mysql::dotted;
+use crate::ownership::Reach;
 use crate::reading::{Kept, Reading};
 use crate::session::Connector;
 
@@ -17,7 +16,7 @@ impl<C: Connector> Lane<C> {
     /// Hands on a reading.
     pub(super) fn fine(&mut self, at: usize, reading: Reading, version: u32, tick: Tick, epoch: Epoch) {
         self.health.answered();
-        let resource = self.resource(version);
+        let resource = self.reader.resource_at(version, &mut self.versioned);
         let track = &mut self.tracks[at];
         self.health.meters().uncertain(&track.id, reading.uncertain);
         let id = FrameId {
@@ -32,7 +31,7 @@ impl<C: Connector> Lane<C> {
             resource,
         };
         let baseline = reading.baseline.as_ref().and_then(Kept::to_batch);
-        track.collected(reading.baseline);
+        track.collected(tick, reading.baseline);
         // Before the frame goes: whoever is told of its end must know it.
         let receipt = self.env.succession.collected(&meta, &reading.rows, baseline);
         let mut frame = Frame::collected(&self.env.books, meta, reading.rows);
@@ -75,6 +74,11 @@ impl<C: Connector> Lane<C> {
         fault.kind.outcome()
     }
 
+    /// Whether another node may have more luck than this one had.
+    pub(super) fn reach(&self, fault: &Fault) -> Reach {
+        fault.kind.reach(self.health.has_connections())
+    }
+
     /// Says what is wrong with one stream, if that is news.
     fn tell(&mut self, at: usize, fault: &Fault, tick: Tick) {
         let track = &mut self.tracks[at];
@@ -93,26 +97,5 @@ impl<C: Connector> Lane<C> {
             );
         }
         self.health.note(&self.tracks[at].id, Some(fault.to_string()));
-    }
-
-    /// The target's resource, with the server's version where it is wanted.
-    fn resource(&mut self, version: u32) -> Arc<Resource> {
-        if !self.reader.plan.attribute_on("db.system.version", false) {
-            return Arc::clone(&self.reader.resource);
-        }
-        if let Some((known, resource)) = &self.versioned
-            && *known == version
-        {
-            return Arc::clone(resource);
-        }
-        let mut resource = Resource::clone(&self.reader.resource);
-        let shown = match self.reader.plan.driver() {
-            Driver::Postgres => format!("{}.{}", version / 10_000, version % 10_000),
-            Driver::Mysql => dotted(version),
-        };
-        resource.set("db.system.version", Value::from(shown));
-        let resource = Arc::new(resource);
-        self.versioned = Some((version, Arc::clone(&resource)));
-        resource
     }
 }

@@ -1,9 +1,12 @@
 //! A lane: some streams of one target, read one after the other.
 
+mod account;
 mod attempt;
 mod discovery;
 mod ending;
 mod entry;
+mod rebase;
+mod securing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::discovery::Discovery;
 use crate::clean::Cleaner;
+use crate::cover::{Hot, Standby};
+use crate::fence::{AGAIN, Arbiter, FenceMeters, FenceMode, TargetFence};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::guarded::{Guarded, GuardedSession};
 use crate::health::Health;
-use crate::meters::Outcome;
-use crate::ownership::{Ownership, Sink, Succession};
+use crate::names::Names;
+use crate::ownership::{Ownership, Reach, Sink, Succession};
 use crate::plan::Planned;
 use crate::plans::Budget;
 use crate::reader::Reader;
@@ -28,6 +33,7 @@ use crate::sessions::{Open, Sessions};
 use crate::target::TargetSpec;
 use crate::track::Track;
 use crate::warm::Warm;
+use crate::warrant::Warrant;
 
 /// The longest rest, after which the clock is looked at again, as it may have been set back.
 const REST: Duration = Duration::from_secs(5);
@@ -44,6 +50,13 @@ pub(crate) struct Env<C: Connector> {
     pub(crate) cleaner: Arc<Cleaner>,
     pub(crate) connector: Guarded<C>,
     pub(crate) warm: Warm<GuardedSession<C::Session>>,
+    /// Targets to which a standby here has an open session.
+    pub(crate) hot: Hot,
+    pub(crate) names: Names,
+    pub(crate) standby: Arc<dyn Standby>,
+    pub(crate) fence_mode: FenceMode,
+    pub(crate) fences: Arc<FenceMeters>,
+    pub(crate) arbiter: Arc<dyn Arbiter>,
 }
 
 /// Whose lane it is.
@@ -52,6 +65,10 @@ pub(crate) struct Place {
     pub(crate) spec: Arc<TargetSpec>,
     /// Which of its readers.
     pub(crate) reader: Arc<Reader>,
+    /// What allows to ask it.
+    pub(crate) warrant: Arc<dyn Warrant>,
+    /// Its fence.
+    pub(crate) fence: Arc<TargetFence>,
 }
 
 /// One lane.
@@ -59,6 +76,10 @@ pub(crate) struct Lane<C: Connector> {
     env: Arc<Env<C>>,
     spec: Arc<TargetSpec>,
     reader: Arc<Reader>,
+    warrant: Arc<dyn Warrant>,
+    fence: Arc<TargetFence>,
+    /// Whether it is one of those that take the target's lock.
+    takes_lock: bool,
     health: Arc<Health>,
     cancel: CancellationToken,
     tracks: Vec<Track>,
@@ -88,6 +109,9 @@ impl<C: Connector> Lane<C> {
             env: Arc::clone(env),
             spec: place.spec,
             reader: place.reader,
+            warrant: place.warrant,
+            fence: place.fence,
+            takes_lock: false,
             health: Arc::clone(health),
             cancel: cancel.clone(),
             tracks: Vec::new(),
@@ -134,6 +158,11 @@ impl<C: Connector> Lane<C> {
         Arc::ptr_eq(&self.reader, reader)
     }
 
+    /// Takes the target's lock.
+    pub(crate) fn take_lock(&mut self) {
+        self.takes_lock = true;
+    }
+
     /// Begins with a connection to the database that the receiver connects to.
     pub(crate) fn start_with(&mut self, session: GuardedSession<C::Session>) {
         let open = Open::new(session, &self.health);
@@ -159,11 +188,13 @@ impl<C: Connector> Lane<C> {
                 Box::pin(self.discover()).await;
             } else if let Some((at, tick)) = self.due(now) {
                 Box::pin(self.tick(at, tick)).await;
+            } else if self.wants_lock() {
+                Box::pin(self.secure_ahead()).await;
             } else {
                 self.rest(now).await;
             }
         }
-        self.sessions.keep(|_| false).await;
+        self.sessions.close().await;
     }
 
     /// The database that the receiver connects to.
@@ -188,9 +219,10 @@ impl<C: Connector> Lane<C> {
         }
         if !memory.is_some_and(|memory| track.resume(target, &memory, now)) {
             let before_the_first = track.timeline.last();
-            self.env.succession.missed(target, &track.id, before_the_first);
+            let succession = &self.env.succession;
+            succession.missed(target, &track.id, before_the_first, Reach::Reached);
         }
-        self.health.meters().ticks(&track.id, Outcome::Collected, 0);
+        self.health.meters().begun(&track.id);
         self.tracks.push(track);
     }
 
@@ -217,7 +249,9 @@ impl<C: Connector> Lane<C> {
     /// Waits for the next tick or discovery, or for the end.
     async fn rest(&mut self, now: Tick) {
         let next = self.tracks.iter().map(|track| track.timeline.next()).min();
-        let wake = Instant::now() + REST;
+        let soon = Instant::now() + AGAIN;
+        let locking = self.fence.again().filter(|_| self.takes_lock);
+        let wake = locking.map_or_else(|| Instant::now() + REST, |again| again.max(soon));
         let wake = self
             .discovery
             .as_ref()

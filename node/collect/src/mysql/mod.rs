@@ -1,8 +1,11 @@
 //! Connections to MySQL and MariaDB.
 
 mod advice;
+mod arguments;
 mod connect;
 mod error;
+mod lock;
+mod others;
 mod plans;
 mod query;
 mod rows;
@@ -19,15 +22,19 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection, Row as _};
 
 pub(crate) use self::advice::advice_of_mysql;
+use self::arguments::with_arguments;
 use self::error::{fault_of, fault_of_catalogue};
-use self::query::{literal, unknown_parameters};
+use self::query::unknown_parameters;
 use self::rows::Rows;
 pub(crate) use self::schema::dotted;
 use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
+use crate::fence::{Lock, Locked};
+use crate::names::{Names, Station};
 use crate::reader::Reader;
 use crate::session::{
-    Arg, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
+    Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -43,7 +50,16 @@ const STARTED_MARIADB: &str = "SELECT CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS 
 
 /// Opens connections to MySQL and MariaDB.
 #[derive(Debug)]
-pub(crate) struct Mysql;
+pub(crate) struct Mysql {
+    names: Names,
+}
+
+impl Mysql {
+    /// Opens them for the node that these names are of.
+    pub(crate) fn new(names: Names) -> Self {
+        Self { names }
+    }
+}
 
 /// One connection. Answers come as text, which is the same for all types and needs no prepared statement.
 pub(crate) struct MysqlSession {
@@ -52,6 +68,11 @@ pub(crate) struct MysqlSession {
     timeout: Duration,
     /// How long the server itself lets a statement run, as it was told last.
     limit: Option<Duration>,
+    /// The node whose session it is, if it is one's, and the names that tell it.
+    node: Option<String>,
+    names: Vec<String>,
+    /// Whether the statements' instruments may be asked.
+    has_events: bool,
     /// The columns of each statement: an answer without rows does not tell them.
     described: HashMap<Arc<str>, Arc<Shape>>,
     /// When the server started, once that was asked.
@@ -75,18 +96,31 @@ struct Version {
 impl Connector for Mysql {
     type Session = MysqlSession;
 
-    async fn connect(&self, target: &TargetSpec, reader: &Reader, _: &str) -> Result<MysqlSession, Fault> {
+    async fn connect(
+        &self,
+        target: &TargetSpec,
+        (reader, _): (&Reader, &str),
+        station: Station,
+    ) -> Result<MysqlSession, Fault> {
         let timeout = reader.plan.timeout();
         let (connection, version) =
             within(timeout, Box::pin(connect::connect(&target.endpoint, reader))).await?;
-        Ok(MysqlSession {
+        let node = self.names.node();
+        let mut session = MysqlSession {
             connection,
             version,
             timeout,
             limit: None,
+            node: node.map(str::to_owned),
+            names: node.map_or_else(Vec::new, |node| others::names(&target.id, node)),
+            has_events: true,
             described: HashMap::new(),
             started: None,
-        })
+        };
+        if station == Station::Lane {
+            session.take_name().await?;
+        }
+        Ok(session)
     }
 }
 
@@ -159,6 +193,26 @@ impl Session for MysqlSession {
         Ok(started)
     }
 
+    async fn activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
+        self.activity_of(whose).await
+    }
+
+    async fn enlist(&mut self) -> Result<(), Fault> {
+        self.take_name().await
+    }
+
+    async fn lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.take(lock).await
+    }
+
+    async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
+        self.write_epoch(lock).await
+    }
+
+    async fn end_session(&mut self, session: i64) -> Result<(), Fault> {
+        self.kill(session).await
+    }
+
     async fn close(self) {
         // A goodbye that fails or takes too long changes nothing: the connection is gone either way.
         let _ = tokio::time::timeout(GOODBYE, self.connection.close()).await;
@@ -207,44 +261,4 @@ async fn ask(connection: &mut MySqlConnection, question: &Question<'_>) -> Resul
         rows.push(&row)?;
     }
     rows.finish()
-}
-
-/// `sql` with its arguments in the places of `$1`, `$2`, ...: numbers, and lists of literals of which none holds a
-/// character of the text.
-fn with_arguments(sql: &str, args: &[Arg]) -> String {
-    let list = |all: Vec<String>| {
-        if all.is_empty() {
-            "NULL".to_owned()
-        } else {
-            all.join(", ")
-        }
-    };
-    let mut sql = sql.to_owned();
-    for (number, arg) in (1..=args.len()).rev().zip(args.iter().rev()) {
-        let written = match arg {
-            Arg::Texts(texts) => list(texts.iter().map(|text| literal(text)).collect()),
-            Arg::Ints(numbers) => list(numbers.iter().map(ToString::to_string).collect()),
-            Arg::Int(number) => number.to_string(),
-        };
-        sql = sql.replace(&format!("${number}"), &written);
-    }
-    sql
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_stand_where_their_numbers_stood() {
-        let args = [
-            Arg::Texts(vec!["$2'".into(), "b".into()]),
-            Arg::Int(5),
-            Arg::Ints(Vec::new()),
-        ];
-        assert_eq!(
-            with_arguments("a in ($1) or b > $2 or c in ($3)", &args),
-            "a in (CONVERT(x'243227' USING utf8mb4), CONVERT(x'62' USING utf8mb4)) or b > 5 or c in (NULL)"
-        );
-    }
 }

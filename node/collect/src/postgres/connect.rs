@@ -11,8 +11,6 @@ use crate::engine_settings::EngineSettings;
 use crate::fault::{Fault, FaultKind};
 use crate::reader::{Reader, ReaderPlan};
 
-/// The name under which the server shows our sessions.
-const APPLICATION: &str = "ringwatch";
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 32;
 
@@ -73,7 +71,6 @@ fn of_login(login: &Datasource, timeout: Duration) -> PgConnectOptions {
         .username(&login.username)
         .password(login.password.as_ref().map_or("", Secret::expose))
         .database(&login.database)
-        .application_name(APPLICATION)
         .ssl_mode(mode)
         .statement_cache_capacity(STATEMENTS)
         .options([
@@ -146,7 +143,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        assert_eq!(options.get_application_name(), Some("ringwatch"));
         assert_eq!((options.get_host(), options.get_port()), ("db1", 5433));
         assert_eq!(options.get_database(), Some("app"));
     }

@@ -3,6 +3,8 @@
 mod connect;
 mod error;
 mod explain;
+mod lock;
+mod others;
 mod parameter;
 mod query;
 mod rows;
@@ -24,10 +26,12 @@ use self::query::Shape;
 use self::rows::Rows;
 use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
+use crate::fence::{Lock, Locked};
+use crate::names::{Names, Station};
 use crate::reader::{Reader, ReaderPlan};
 use crate::session::{
-    Arg, Connector, Described, Expected, Explain, Explained, Extension, NoPlan, Query, Question, Refused,
-    Session,
+    Activity, Arg, Connector, Described, Expected, Explain, Explained, Extension, NoPlan, Query, Question,
+    Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -50,11 +54,21 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Opens connections to PostgreSQL.
 #[derive(Debug)]
-pub(crate) struct Postgres;
+pub(crate) struct Postgres {
+    names: Names,
+}
+
+impl Postgres {
+    /// Opens them under these names.
+    pub(crate) fn new(names: Names) -> Self {
+        Self { names }
+    }
+}
 
 /// One connection.
 pub(crate) struct PgSession {
     connection: PgConnection,
+    names: Names,
     version: u32,
     plan: ReaderPlan,
     /// How long the server itself lets a statement run, as it was told last.
@@ -71,10 +85,11 @@ impl Connector for Postgres {
     async fn connect(
         &self,
         target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
+        (reader, database): (&Reader, &str),
+        station: Station,
     ) -> Result<PgSession, Fault> {
-        let options = connect::options(&target.endpoint, reader, database)?;
+        let name = self.names.session(station);
+        let options = connect::options(&target.endpoint, reader, database)?.application_name(&name);
         let connect = Box::pin(connect::connect(&options));
         let connection = within(reader.plan.timeout(), connect).await?;
         let version = connection.server_version_num().ok_or_else(|| {
@@ -85,6 +100,7 @@ impl Connector for Postgres {
         })?;
         Ok(PgSession {
             connection,
+            names: self.names.clone(),
             version,
             plan: reader.plan.clone(),
             limit: connect::statement_timeout(reader.plan.timeout()),
@@ -160,6 +176,26 @@ impl Session for PgSession {
         let started = column.and_then(|column| column.iter().next().flatten());
         self.started = Some(started);
         Ok(started)
+    }
+
+    async fn activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
+        self.activity_of(whose).await
+    }
+
+    async fn enlist(&mut self) -> Result<(), Fault> {
+        self.call(&self.names.session(Station::Lane)).await
+    }
+
+    async fn lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.take(lock).await
+    }
+
+    async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
+        self.call(&self.names.holder(lock.epoch)).await
+    }
+
+    async fn end_session(&mut self, session: i64) -> Result<(), Fault> {
+        self.terminate(session).await
     }
 
     async fn close(self) {

@@ -1,6 +1,7 @@
 //! Statements of users against a real PostgreSQL.
 
 mod answers;
+mod fence;
 mod mysql;
 mod mysql_plans;
 mod mysql_streams;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use crate::clean::Cleaner;
 use crate::connections::{AnySession, Connections};
 use crate::fault::Fault;
+use crate::names::{Names, Station};
 use crate::reader::ReaderPlan;
 use crate::session::{Connector, Session};
 use crate::sqlquery::tests::plan_of;
@@ -54,8 +56,8 @@ impl Real {
     async fn asking(&self, queries: &str) -> Asking {
         let plan = self.plan(queries);
         let target = targets_of(&plan)[0].clone();
-        let session = Connections::new()
-            .connect(&target, &target.readers[0], "")
+        let session = Connections::new(Names::of_nobody())
+            .connect(&target, (&*target.readers[0], ""), Station::Lane)
             .await
             .unwrap();
         let ReaderPlan::Sql(plan) = plan else {

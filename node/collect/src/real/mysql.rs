@@ -11,6 +11,7 @@ use crate::fault::FaultKind;
 use crate::guarded::Guarded;
 use crate::ownership::SoleOwner;
 use crate::session::Query;
+use crate::warrant::{OwnersWarrant, Warrant};
 
 /// What the tests read and try to write.
 const TABLES: &str = "create database app; create table app.t (id bigint unsigned, at datetime(6), bits bit(10), \
@@ -54,8 +55,8 @@ impl My {
     async fn asking(&self, queries: &str) -> Asking {
         let plan = self.plan(queries);
         let target = targets_of(&plan)[0].clone();
-        let session = Connections::new()
-            .connect(&target, &target.readers[0], "")
+        let session = Connections::new(Names::of_nobody())
+            .connect(&target, (&*target.readers[0], ""), Station::Lane)
             .await
             .unwrap();
         let ReaderPlan::Sql(plan) = plan else {
@@ -210,8 +211,15 @@ async fn what_this_side_gave_up_ends_at_the_server(my: &My) {
     let flavour = my.flavour;
     let plan = my.plan("- {sql: 'SELECT SLEEP(20) AS a', timeout: 20s, logs: [{body_column: a}]}");
     let target = targets_of(&plan)[0].clone();
-    let guarded = Guarded::new(Connections::new(), Arc::new(SoleOwner));
-    let mut session = guarded.connect(&target, &target.readers[0], "").await.unwrap();
+    let guarded = Guarded::new(Connections::new(Names::of_nobody()));
+    let warrant: Arc<dyn Warrant> = Arc::new(OwnersWarrant {
+        ownership: Arc::new(SoleOwner),
+        target: target.id.clone(),
+        fence: None,
+    });
+    let login = (&*target.readers[0], "");
+    let session = guarded.connect(&target, login, Station::Lane, &warrant).await;
+    let mut session = session.unwrap();
     session.limit(Some(Duration::from_millis(500)));
     let ReaderPlan::Sql(plan) = &plan else {
         unreachable!()

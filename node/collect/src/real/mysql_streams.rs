@@ -10,6 +10,7 @@ use ringwatch_frame::{StreamId, Tick};
 
 use super::*;
 use crate::fault::FaultKind;
+use crate::names::{Names, Station};
 use crate::plan::{Planned, ReceiverPlan, Wants};
 use crate::reading::testing::read_at;
 use crate::target::TargetSpec;
@@ -101,8 +102,8 @@ impl Streams {
             .unwrap();
         let planned = Planned::Stream(Arc::clone(planned));
         let (id, now) = (StreamId::of_server(name), Tick::from_unix_nanos(1));
-        let session = Connections::new()
-            .connect(&self.target, &self.target.readers[0], "")
+        let session = Connections::new(Names::of_nobody())
+            .connect(&self.target, (&*self.target.readers[0], ""), Station::Lane)
             .await;
         Stream {
             track: Track::new(&self.target.id, &planned, id, &"".into(), now).unwrap(),
@@ -123,7 +124,7 @@ impl Stream {
         let now = Tick::from_unix_nanos(1_700_000_000_000_000_000 + minute * 60_000_000_000);
         let reading = read_at(&mut self.track, &mut self.session, &self.cleaner, now).await?;
         assert!(reading.fault.is_none(), "{:?}", reading.fault);
-        self.track.collected(reading.baseline);
+        self.track.collected(now, reading.baseline);
         Ok(reading.rows)
     }
 }

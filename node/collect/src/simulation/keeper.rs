@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow_array::RecordBatch;
 use ringwatch_frame::{FrameId, FrameMeta, Receipt, StreamId, TargetId, TargetMemory, Tick};
 
-use crate::ownership::Succession;
+use crate::ownership::{Reach, Succession};
 
 /// Keeps in memory what it is told.
 #[derive(Default)]
@@ -57,7 +57,7 @@ impl Succession for Keeper {
         }))
     }
 
-    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, _: Reach) {
         self.change(target, |memory| {
             memory.entry(stream.clone()).or_default().last = Some(tick);
         });

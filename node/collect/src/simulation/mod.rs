@@ -1,10 +1,15 @@
 //! The collector against servers that exist only in memory, under simulated time.
 
+mod covering;
+mod covering_more;
+mod fencing;
 mod guard;
 mod keeper;
+mod pair;
 mod plan;
 mod readers;
 mod sentry;
+mod session;
 mod succession;
 mod tests;
 mod warming;
@@ -26,8 +31,11 @@ use tokio::sync::watch;
 use self::keeper::Keeper;
 use self::plan::{plan, specs};
 use self::sentry::Sentry;
+use self::session::Sessions;
 use crate::collector::{Collector, CollectorParts, start_with};
+use crate::cover::{NoStandby, StandbyMode};
 use crate::fault::{Fault, FaultKind};
+use crate::fence::{FenceMode, NoArbiter};
 use crate::guard::Guard;
 use crate::ownership::{Ownership, Refusal, Sink, Succession};
 use crate::plan::ReceiverPlan;
@@ -35,7 +43,10 @@ use crate::reader::Reader;
 use crate::session::{Connector, Described, Extension, Query, Question, Refused, Session};
 use crate::sqlquery::{Answer, Answered};
 use crate::target::{TargetSpec, Targets};
+use crate::tick_book::NoTickBook;
 
+/// The node that stands by, where there are two.
+const STANDBY: &str = "s";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// How a server behaves.
@@ -59,6 +70,8 @@ pub(super) struct Behaviour {
     pub(super) extension: Option<&'static str>,
     /// How long connecting takes.
     pub(super) connects_in: Duration,
+    /// The node that cannot reach it.
+    pub(super) cut_from: Option<&'static str>,
     /// A reading takes a second message in the middle, as when a statement is prepared and then executed.
     pub(super) in_steps: bool,
 }
@@ -75,14 +88,18 @@ impl Default for Behaviour {
             breaks: false,
             extension: None,
             connects_in: Duration::ZERO,
+            cut_from: None,
             in_steps: false,
         }
     }
 }
 
-/// All servers, and what was sent to them.
+/// All servers, and what was sent to them; as one node sees them.
 #[derive(Clone, Default)]
-pub(super) struct Servers(Arc<Mutex<World>>);
+pub(super) struct Servers {
+    world: Arc<Mutex<World>>,
+    node: &'static str,
+}
 
 #[derive(Default)]
 struct World {
@@ -97,11 +114,17 @@ struct World {
     lost: Option<Arc<AtomicBool>>,
     /// How often something was sent nevertheless.
     harm: usize,
+    sessions: Sessions,
 }
 
 impl Servers {
     fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.0.lock().unwrap())
+        look(&mut self.world.lock().unwrap())
+    }
+
+    /// The same servers as `node` sees them.
+    pub(super) fn seen_by(&self, node: &'static str) -> Self {
+        Self { node, ..self.clone() }
     }
 
     /// Sets how the server at `host` behaves.
@@ -164,152 +187,18 @@ impl Servers {
 
     fn send(&self, host: &str, what: &str) -> Behaviour {
         self.with(|world| {
-            if world
-                .lost
-                .as_ref()
-                .is_some_and(|lost| lost.load(Ordering::Relaxed))
+            let mine = self.node != STANDBY;
+            if mine
+                && world
+                    .lost
+                    .as_ref()
+                    .is_some_and(|lost| lost.load(Ordering::Relaxed))
             {
                 world.harm += 1;
             }
             world.sent.push((host.to_owned(), what.to_owned()));
             world.behaviours.entry(host.to_owned()).or_default().clone()
         })
-    }
-}
-
-impl Connector for Servers {
-    type Session = FakeSession;
-
-    async fn connect(
-        &self,
-        target: &TargetSpec,
-        reader: &Reader,
-        database: &str,
-    ) -> Result<FakeSession, Fault> {
-        let host = target.endpoint.host.clone();
-        let behaviour = self.send(&host, "connect");
-        if behaviour.refuse.contains(&database) {
-            return Err(Fault::new(FaultKind::Login, "no entry in pg_hba.conf"));
-        }
-        if behaviour.hangs {
-            tokio::time::sleep(reader.plan.timeout()).await;
-            return Err(Fault::new(FaultKind::Deadline, "no answer"));
-        }
-        tokio::time::sleep(behaviour.connects_in).await;
-        self.with(|world| {
-            let open = world.open.entry(host.clone()).or_default();
-            *open += 1;
-            let most = world.most_open.entry(host.clone()).or_default();
-            *most = (*most).max(*open);
-        });
-        Ok(FakeSession {
-            host,
-            servers: self.clone(),
-            readings: 0,
-            under_way: false,
-        })
-    }
-}
-
-pub(super) struct FakeSession {
-    host: String,
-    servers: Servers,
-    readings: usize,
-    /// A reading was begun and not ended.
-    under_way: bool,
-}
-
-impl Drop for FakeSession {
-    fn drop(&mut self) {
-        self.servers
-            .with(|world| *world.open.get_mut(&self.host).unwrap() -= 1);
-    }
-}
-
-impl FakeSession {
-    /// Takes its time, and answers or not.
-    async fn answers(&mut self, sql: &str) -> Result<(), Fault> {
-        let behaviour = self.servers.send(&self.host, sql);
-        assert!(!self.under_way, "the rest of what was broken off would be sent");
-        self.under_way = true;
-        if behaviour.breaks && self.readings > 0 {
-            self.servers.set(&self.host, |behaviour| behaviour.breaks = false);
-            return Err(Fault::new(FaultKind::Connection, "broken pipe"));
-        }
-        if behaviour.hangs {
-            tokio::time::sleep(SECOND * 5).await;
-            return Err(Fault::new(FaultKind::Deadline, "no answer"));
-        }
-        tokio::time::sleep(behaviour.takes[self.readings % behaviour.takes.len()]).await;
-        if behaviour.in_steps {
-            self.servers.send(&self.host, "execute");
-            tokio::time::sleep(behaviour.takes[self.readings % behaviour.takes.len()]).await;
-        }
-        self.readings += 1;
-        self.under_way = false;
-        let fault = behaviour.faults.get(sql).copied();
-        fault.map_or(Ok(()), |kind| Err(Fault::new(kind, "as told")))
-    }
-}
-
-impl Session for FakeSession {
-    fn version(&self) -> u32 {
-        150_004
-    }
-
-    async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
-        self.answers(question.sql).await?;
-        let mut columns = Columns::new(question.columns.iter().map(|column| (column.name, column.kind)));
-        let calls = if &**question.sql == "calls" {
-            self.servers.count(&self.host)
-        } else {
-            0
-        };
-        let cell = |name: &str| Cell::Int(if name == "calls" { calls } else { 1 });
-        let cells: Vec<_> = question.columns.iter().map(|column| cell(column.name)).collect();
-        columns.push(&cells).unwrap();
-        Ok(columns.finish().unwrap())
-    }
-
-    async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
-        let schema = self.servers.send(&self.host, name).extension;
-        Ok(schema.map(|schema| Extension {
-            version: "1.10".into(),
-            schema: schema.into(),
-        }))
-    }
-
-    async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
-        Ok(self.servers.send(&self.host, name).granted)
-    }
-
-    async fn databases(&mut self) -> Result<Vec<String>, Fault> {
-        let behaviour = self.servers.send(&self.host, "databases");
-        Ok(behaviour.databases.into_iter().map(str::to_owned).collect())
-    }
-
-    async fn query(&mut self, query: &Query<'_>) -> Result<Answered, Refused> {
-        self.answers(query.sql).await?;
-        if let Some(tracking) = query.tracking {
-            self.servers
-                .with(|world| world.tracked.push(tracking.map(str::to_owned)));
-        }
-        let calls = self.servers.count(&self.host);
-        let mut answer = Answer::new(query, &[("a".to_owned(), ColumnType::Int)])?;
-        answer.push(&[Cell::Int(calls)])?;
-        Ok(answer.finish()?)
-    }
-
-    async fn describe(&mut self, _: &Query<'_>) -> Result<Described, Refused> {
-        Ok(vec![("a".to_owned(), ColumnType::Int)])
-    }
-
-    async fn started(&mut self) -> Result<Option<i64>, Fault> {
-        Ok(Some(1))
-    }
-
-    async fn close(self) {
-        assert!(!self.under_way, "the rest of what was broken off would be sent");
     }
 }
 
@@ -339,6 +228,11 @@ impl Sink for Catcher {
 }
 
 impl Catcher {
+    /// The time.
+    pub(super) fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
     /// The frames of the target at `host`.
     pub(super) fn of(&self, host: &str) -> Vec<(FrameId, Duration)> {
         let name = format!("postgresql://{host}:1");
@@ -432,14 +326,8 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
     let (plan, sentry) = (plan(), Arc::new(Sentry::default()));
     let (targets, receiver) = watch::channel(specs(&plan, hosts));
     let parts = CollectorParts {
-        clock: clock.clone(),
-        books: Arc::clone(&books),
-        registry: registry.clone(),
-        ownership: Arc::clone(&owner) as Arc<dyn Ownership>,
-        guard: Arc::clone(&sentry) as Arc<dyn Guard>,
-        succession: Arc::clone(&keeper) as Arc<dyn Succession>,
-        sink: Arc::clone(&catcher) as Arc<dyn Sink>,
         targets: receiver,
+        ..parts_of(&clock, &books, &registry, (&owner, &sentry, &keeper, &catcher))
     };
     let collector = start_with(parts, servers.clone()).unwrap();
     Scene {
@@ -458,23 +346,54 @@ pub(super) fn scene(hosts: &[&str], change: impl FnOnce(&Servers, &Owner)) -> Sc
     }
 }
 
+/// What a collector is made of that is alone.
+pub(super) fn parts_of(
+    clock: &Clock,
+    books: &Arc<Books>,
+    registry: &Registry,
+    (owner, guard, keeper, sink): (&Arc<Owner>, &Arc<Sentry>, &Arc<Keeper>, &Arc<Catcher>),
+) -> CollectorParts {
+    CollectorParts {
+        clock: clock.clone(),
+        books: Arc::clone(books),
+        registry: registry.clone(),
+        ownership: Arc::clone(owner) as Arc<dyn Ownership>,
+        guard: Arc::clone(guard) as Arc<dyn Guard>,
+        succession: Arc::clone(keeper) as Arc<dyn Succession>,
+        sink: Arc::clone(sink) as Arc<dyn Sink>,
+        targets: watch::channel(Targets::default()).1,
+        node: "".into(),
+        standby: Arc::new(NoStandby),
+        covers: watch::channel(Arc::default()).1,
+        standby_mode: StandbyMode::None,
+        fence: FenceMode::Epoch,
+        arbiter: Arc::new(NoArbiter),
+        book: Arc::new(NoTickBook),
+    }
+}
+
+/// Ticks of the target at `host` by stream (with its database) and outcome.
+pub(super) fn ticks_in(registry: &Registry, host: &str) -> BTreeMap<(String, String), u64> {
+    let target = format!("postgresql://{host}:1");
+    let families = registry.gather();
+    let family = families
+        .iter()
+        .find(|family| family.name() == "ringwatch_ticks_total");
+    let mut ticks = BTreeMap::new();
+    for metric in family.map_or(&[][..], |family| family.get_metric()) {
+        let labels: BTreeMap<_, _> = metric.get_label().iter().map(|l| (l.name(), l.value())).collect();
+        let count = metric.get_counter().get_value() as u64;
+        if labels["target"] == target && count > 0 {
+            ticks.insert((labels["stream"].to_owned(), labels["outcome"].to_owned()), count);
+        }
+    }
+    ticks
+}
+
 impl Scene {
     /// Ticks by stream (with its database) and outcome.
     pub(super) fn ticks(&self, host: &str) -> BTreeMap<(String, String), u64> {
-        let target = format!("postgresql://{host}:1");
-        let families = self.registry.gather();
-        let family = families
-            .iter()
-            .find(|family| family.name() == "ringwatch_ticks_total");
-        let mut ticks = BTreeMap::new();
-        for metric in family.map_or(&[][..], |family| family.get_metric()) {
-            let labels: BTreeMap<_, _> = metric.get_label().iter().map(|l| (l.name(), l.value())).collect();
-            let count = metric.get_counter().get_value() as u64;
-            if labels["target"] == target && count > 0 {
-                ticks.insert((labels["stream"].to_owned(), labels["outcome"].to_owned()), count);
-            }
-        }
-        ticks
+        ticks_in(&self.registry, host)
     }
 
     /// Ticks of one stream with one outcome.

@@ -195,14 +195,14 @@ async fn another_node_goes_on() {
     let before = dead.catcher.frames.lock().unwrap().len();
     let (targets, receiver) = watch::channel(specs(&dead.plan, &["a"]));
     let parts = CollectorParts {
-        clock: dead.clock.clone(),
-        books: Arc::clone(&dead.books),
-        registry: Registry::new(),
-        ownership: Arc::clone(&dead.owner) as Arc<dyn Ownership>,
         guard: Arc::new(crate::guard::NoGuard),
-        succession: Arc::clone(&dead.keeper) as Arc<dyn Succession>,
-        sink: Arc::clone(&dead.catcher) as Arc<dyn Sink>,
         targets: receiver,
+        ..parts_of(
+            &dead.clock,
+            &dead.books,
+            &Registry::new(),
+            (&dead.owner, &dead.sentry, &dead.keeper, &dead.catcher),
+        )
     };
     millis(700).await;
     let successor = start_with(parts, dead.servers.clone()).unwrap();

@@ -24,6 +24,14 @@ pub struct Cluster {
     /// How long a node that was thought dead must be seen alive without a break before it is given targets
     /// again; up to an hour.
     pub hold_down: Duration,
+    /// What the standby of a target does about a tick that its owner does not read. `hot`: it keeps an idle
+    /// session to the target and reads the tick itself; `warm`: it connects when a tick is missing; `none`: it
+    /// reads nothing before the owner is dead.
+    pub standby: Standby,
+    /// What keeps a target from having two owners while nodes do not see each other. `auto`: a session advisory
+    /// lock in the database itself, and the epoch where that does not work; `epoch`: no lock is taken in any
+    /// database.
+    pub fence: Fence,
     /// The group of nodes that remembers what must outlast each of them: breakers, decisions of samplers,
     /// views, what was changed at run time.
     pub raft: Raft,
@@ -43,10 +51,36 @@ impl Default for Cluster {
             grpc: Grpc::default(),
             weight: 1.0,
             hold_down: Duration::from_secs(30),
+            standby: Standby::default(),
+            fence: Fence::default(),
             raft: Raft::default(),
             data_dir: None,
         }
     }
+}
+
+/// What a standby does while the owner does not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standby {
+    /// It keeps one idle session to the target and reads ticks that the owner does not read.
+    #[default]
+    Hot,
+    /// It keeps no session, connects when a tick is missing and reads it then: a little later.
+    Warm,
+    /// It reads nothing before the owner is dead.
+    None,
+}
+
+/// What keeps two nodes from owning one target at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Fence {
+    /// An advisory lock in the database itself, where that works; else the epoch.
+    #[default]
+    Auto,
+    /// The epoch alone: no lock is taken in any database.
+    Epoch,
 }
 
 /// How nodes find each other.

@@ -29,7 +29,7 @@ pub use breaker::{
     AdaptiveTimeouts, BackendIntegration, BreakerHealing, Circuit, CircuitBreaker, CircuitOverride,
     LoadPrediction,
 };
-pub use cluster::{Cluster, Gossip, Grpc, Raft};
+pub use cluster::{Cluster, Fence, Gossip, Grpc, Raft, Standby};
 pub use component::{ComponentId, Exporter, Extension, Processor, Receiver};
 pub use exporters::{
     Compression, DebugExporter, OtlpExporter, PrometheusExporter, RetryOnFailure, SendingQueue, Verbosity,

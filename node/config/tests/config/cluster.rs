@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ringwatch_config::settings::{Fence, Standby};
+
 use crate::common::{SMALL, good, lines, load_texts};
 
 fn with(cluster: &str) -> String {
@@ -22,6 +24,7 @@ fn without_gossip_the_node_is_a_cluster_of_one() {
         (1.0, Duration::from_secs(30))
     );
     assert_eq!(cluster.data_dir, None);
+    assert_eq!((cluster.standby, cluster.fence), (Standby::Hot, Fence::Auto));
     assert_eq!(
         (cluster.raft.voters, *cluster.raft.replace_after),
         (3, Duration::from_secs(300))
@@ -45,6 +48,8 @@ cluster:
   grpc: { listen: \"[::]:7947\", advertise: \"${POD_IP}:7947\" }
   weight: 0.5
   hold_down: 1h
+  standby: warm
+  fence: epoch
   raft: { voters: 5, replace_after: 30m }
   data_dir: /var/lib/ringwatch
 ";
@@ -53,6 +58,9 @@ cluster:
     assert_eq!(gossip.advertise.unwrap().to_string(), "10.0.0.7:7946");
     assert_eq!(gossip.seeds.len(), 3);
     assert_eq!((cluster.weight, cluster.raft.voters), (0.5, 5));
+    assert_eq!((cluster.standby, cluster.fence), (Standby::Warm, Fence::Epoch));
+    let alone = good(&with("cluster: { standby: none }\n"), &[]);
+    assert_eq!(alone.cluster.standby, Standby::None);
 }
 
 #[test]
@@ -78,6 +86,11 @@ fn names_that_cannot_be_sent_are_refused() {
             "weight: 17",
             "20: `weight` needs a number from 0.1 to 16, not `17`",
         ),
+        (
+            "standby: cold",
+            "21: `standby` needs one of hot, warm, none, not `cold`",
+        ),
+        ("fence: lock", "19: `fence` needs one of auto, epoch, not `lock`"),
         ("hold_down: 61m", "23: `hold_down` must be at most 1h"),
         (
             "data_dir: \"\"",

@@ -21,8 +21,39 @@ pub(crate) enum ClusterCommand {
         #[command(flatten)]
         client: Client,
     },
-    /// The members, and then every change until Ctrl-C
+    /// The members, and then all that happens until Ctrl-C: joins, losses, views, handoffs, take-overs, covers
+    #[command(after_help = "\
+Examples:
+  ringwatch cluster watch
+  ringwatch cluster watch -o json | grep taken_over
+
+All members are followed, whichever is asked. With -o json each line is one object: the members (with `members`)
+whenever something of them changes, else an event (with `event`).")]
     Watch(Client),
+    /// Account for every tick of a range of time; exit code 1 if one is missing or was delivered twice
+    #[command(after_help = "\
+Examples:
+  ringwatch cluster audit
+  ringwatch cluster audit --from 1h --to 5m --targets
+  ringwatch cluster audit -o json
+
+All nodes are asked. Each keeps its books for an hour, and its standbys know what it has told them; so a node that is
+lost leaves no gap in them. due = collected + covered + missed; collected + covered = delivered + dropped + in flight,
+and those that ended `elsewhere`: at a node whose books are gone.
+Exit codes: 0 the books balance, 1 they do not, 2 wrong usage, 3 the node could not be reached.")]
+    Audit {
+        /// Ticks from so long ago on
+        #[arg(long, value_name = "AGO", default_value = "10m")]
+        from: Duration,
+        /// Ticks until so long ago
+        #[arg(long, value_name = "AGO", default_value = "0s")]
+        to: Duration,
+        /// Show each target too
+        #[arg(long)]
+        targets: bool,
+        #[command(flatten)]
+        client: Client,
+    },
     /// Make a member hand over its targets; it stays a member and takes none until --undo
     Drain {
         /// The member's node_id
@@ -51,6 +82,9 @@ pub(crate) enum ClusterCommand {
         /// Only show what would be moved
         #[arg(long)]
         dry_run: bool,
+        /// Ask, and do not wait until it is done
+        #[arg(long)]
+        no_wait: bool,
         #[command(flatten)]
         client: Client,
     },

@@ -80,13 +80,14 @@ Examples:
         #[command(subcommand)]
         what: CatalogueCommand,
     },
-    /// Ask a running node about its cluster, drain a member, or move targets
+    /// Ask a running node about its cluster and its ticks, drain a member, or move targets
     #[command(after_help = "\
 Examples:
   ringwatch cluster members
   ringwatch cluster targets --address ringwatch-1:7947 -o json
   ringwatch cluster locate postgresql://db1.internal:5432
   ringwatch cluster watch
+  ringwatch cluster audit --from 1h
   ringwatch cluster drain ringwatch-0
   ringwatch cluster drain ringwatch-0 --undo
   ringwatch cluster move postgresql://db1.internal:5432 ringwatch-2

@@ -11,14 +11,16 @@ use ringwatch_cluster::node::{ClusterControl, Knowledge};
 use ringwatch_collect::Targets;
 use ringwatch_proto::v1;
 use ringwatch_proto::v1::cluster_server::Cluster;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::convert;
 use super::forward::{self, forward_drain};
 use super::moving;
+use super::watching::{EventWatcher, Watcher};
 use super::words::asked;
+use super::{audit, convert};
+use crate::audit::TickBooks;
 use crate::circuits::Desk;
 use crate::runtime::Counter;
 
@@ -29,6 +31,7 @@ const MOST_WATCHERS: usize = 256;
 pub(super) struct ClusterService {
     control: ClusterControl,
     knowledge: watch::Receiver<Arc<Knowledge>>,
+    ticks: Arc<TickBooks>,
     targets: watch::Receiver<Targets>,
     desk: Desk,
     counter: Counter,
@@ -37,10 +40,10 @@ pub(super) struct ClusterService {
 }
 
 impl ClusterService {
-    /// Answers from what `control` shows; `targets` has the labels, `desk` the circuits, and `counter` notes
-    /// what people do. Streams end with `stop`.
+    /// Answers from what `control` shows, and from the books of `ticks`; `targets` has the labels, `desk` the
+    /// circuits, and `counter` notes what people do. Streams end with `stop`.
     pub(super) fn new(
-        control: ClusterControl,
+        (control, ticks): (ClusterControl, Arc<TickBooks>),
         targets: watch::Receiver<Targets>,
         desk: Desk,
         counter: Counter,
@@ -49,6 +52,7 @@ impl ClusterService {
         Self {
             knowledge: control.knowledge(),
             control,
+            ticks,
             targets,
             desk,
             counter,
@@ -61,43 +65,26 @@ impl ClusterService {
         Arc::clone(&self.knowledge.borrow())
     }
 
+    fn watcher(&self) -> Result<Watcher, Status> {
+        let permit = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!("{MOST_WATCHERS} clients watch already; try again later"))
+        })?;
+        Ok(Watcher::new(self.knowledge.clone(), self.stop.clone(), permit))
+    }
+
     fn labels(&self) -> convert::Labels {
         let targets = Arc::clone(&self.targets.borrow());
         convert::labels(targets.iter().map(AsRef::as_ref))
     }
 }
 
-/// One who watches the members.
-struct Watcher {
-    knowledge: watch::Receiver<Arc<Knowledge>>,
-    told: Option<v1::ListMembersResponse>,
-    stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Watcher {
-    /// The members if they differ from what was told last; waits until they do. `None` when the node stops.
-    async fn next(&mut self) -> Option<v1::ListMembersResponse> {
-        while !self.stop.is_cancelled() {
-            let now = convert::members(&self.knowledge.borrow_and_update());
-            if self.told.as_ref() != Some(&now) {
-                self.told = Some(now.clone());
-                return Some(now);
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                changed = self.knowledge.changed() => changed.ok()?,
-            }
-        }
-        None
-    }
-}
-
 type Members = Pin<Box<dyn Stream<Item = Result<v1::ListMembersResponse, Status>> + Send>>;
+type Events = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl Cluster for ClusterService {
     type WatchMembersStream = Members;
+    type WatchStream = Events;
 
     async fn list_members(
         &self,
@@ -107,20 +94,33 @@ impl Cluster for ClusterService {
     }
 
     async fn watch_members(&self, _: Request<v1::WatchMembersRequest>) -> Result<Response<Members>, Status> {
-        let permit = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(format!("{MOST_WATCHERS} clients watch already; try again later"))
-        })?;
-        let watcher = Watcher {
-            knowledge: self.knowledge.clone(),
-            told: None,
-            stop: self.stop.clone(),
-            _permit: permit,
-        };
-        let members = stream::unfold(watcher, async |mut watcher| {
+        let members = stream::unfold(self.watcher()?, async |mut watcher| {
             let members = watcher.next().await?;
             Some((Ok(members), watcher))
         });
         Ok(Response::new(Box::pin(members)))
+    }
+
+    async fn watch(&self, _: Request<v1::WatchRequest>) -> Result<Response<Events>, Status> {
+        // Before the members are looked at, so that nothing happens between the two.
+        let events = self.control.events();
+        let watcher = EventWatcher::new(self.watcher()?, events, self.known().me.to_string());
+        let events = stream::unfold(watcher, async |mut watcher| {
+            let next = watcher.next().await?;
+            Some((Ok(next), watcher))
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn audit(&self, request: Request<v1::AuditRequest>) -> Result<Response<v1::AuditResponse>, Status> {
+        let me = self.known().me.to_string();
+        // It may be much to look through.
+        let (ticks, asked) = (Arc::clone(&self.ticks), request.into_inner());
+        let audit = tokio::task::spawn_blocking(move || audit::audit(&ticks, &me, &asked));
+        let answer = audit
+            .await
+            .map_err(|_| Status::internal("the books cannot be read"))?;
+        answer.map(Response::new)
     }
 
     async fn get_ring(

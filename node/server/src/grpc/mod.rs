@@ -1,6 +1,7 @@
 //! The gRPC port: cluster, breakers, samplers, verification, changes at run time, back-up, calls between nodes,
 //! health and reflection.
 
+mod audit;
 mod backup;
 mod breakers;
 mod cluster;
@@ -11,9 +12,11 @@ mod moving;
 mod runtime;
 mod sampler;
 mod verification;
+mod watching;
 pub(crate) mod words;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -39,6 +42,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+pub(crate) use self::audit::nanos;
 use self::backup::BackupService;
 pub(crate) use self::backup::{LARGEST as LARGEST_BACKUP, PART};
 use self::breakers::BreakersService;
@@ -49,6 +53,7 @@ use self::runtime::RuntimeService;
 use self::sampler::SamplerService;
 use self::verification::VerificationService;
 pub(crate) use self::words::refusal;
+use crate::audit::TickBooks;
 use crate::circuits::Desk;
 use crate::own_metrics::listen;
 use crate::runtime::Counter;
@@ -97,6 +102,8 @@ impl GrpcPort {
 pub(crate) struct GrpcParts {
     /// The node of the cluster.
     pub(crate) control: ClusterControl,
+    /// What became of ticks.
+    pub(crate) ticks: Arc<TickBooks>,
     /// The targets with their labels.
     pub(crate) targets: watch::Receiver<Targets>,
     /// The circuits of the databases.
@@ -175,7 +182,7 @@ pub(crate) async fn start_grpc(port: GrpcPort, parts: GrpcParts) -> anyhow::Resu
     let verification = VerificationService::new(parts.verifications, knowledge);
     let verification = VerificationServer::new(verification).max_decoding_message_size(LARGEST_REQUEST);
     let cluster = ClusterService::new(
-        parts.control,
+        (parts.control, parts.ticks),
         parts.targets,
         desk.clone(),
         counter.clone(),

@@ -108,7 +108,9 @@ fn refused(error: &OrderError) -> Status {
         | OrderError::NoView(_)
         | OrderError::Busy => Code::Unavailable,
         OrderError::UnknownTarget(_) => Code::NotFound,
-        OrderError::NotReady { .. } | OrderError::Failed(_) => Code::FailedPrecondition,
+        OrderError::NotReady { .. } | OrderError::Stays(_) | OrderError::Failed(_) => {
+            Code::FailedPrecondition
+        }
         OrderError::TooManyPins(_) => Code::ResourceExhausted,
         OrderError::Unknown => Code::DeadlineExceeded,
     };

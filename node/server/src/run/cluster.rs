@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use prometheus::Registry;
 use ringwatch_cluster::gossip::{Gossip, GossipParts, Keyring, start_gossip};
-use ringwatch_cluster::member::{Incarnation, Said, Stage};
-use ringwatch_cluster::node::{ClusterParts, Prepared, prepare_cluster};
+use ringwatch_cluster::member::{Incarnation, PROTOCOL, Said, Stage};
+use ringwatch_cluster::node::{ClusterParts, MovesCap, Prepared, prepare_cluster};
 use ringwatch_cluster::numbering::{Announced, Numbering};
 use ringwatch_cluster::peer::{Credentials, GrpcPeers, PeerMetrics, PeerService, peer_service};
 use ringwatch_cluster::pulse::Pulse;
@@ -61,6 +61,7 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
         excluded: Arc::default(),
         raft: needs.announcement.borrow().raft,
         dataset: needs.announcement.borrow().dataset,
+        protocol: PROTOCOL,
     };
     let gossip = match &settings.gossip {
         Some(gossip) => Some(open_gossip(gossip, &needs, &keys, &pulse, first).await?),
@@ -82,6 +83,8 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
             hold_down: *settings.hold_down,
             ..Timing::default()
         },
+        moves: MovesCap::default(),
+        covers: true,
         clock: needs.clock.clone(),
         registry: needs.registry.clone(),
         targets: needs.targets,

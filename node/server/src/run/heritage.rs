@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::router::Router;
+use crate::audit::{TickBooks, What};
 
 /// How long to wait for pipelines that have enough to do.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -24,6 +25,7 @@ pub(super) struct Heritage {
 struct Inner {
     books: Arc<Books>,
     memories: Arc<Memories>,
+    ticks: Arc<TickBooks>,
     router: Arc<Router>,
     /// As many as the memories of the targets hold: they were bounded there.
     waiting: Mutex<VecDeque<PendingFrame>>,
@@ -31,11 +33,16 @@ struct Inner {
 }
 
 impl Heritage {
-    /// Frames enter `books` and go to `router`; `memories` hear when each has ended.
-    pub(super) fn new(books: &Arc<Books>, memories: Arc<Memories>, router: Arc<Router>) -> Self {
+    /// Frames enter `books` and go to `router`; `memories` and `ticks` hear when each has ended.
+    pub(super) fn new(
+        books: &Arc<Books>,
+        (memories, ticks): (Arc<Memories>, Arc<TickBooks>),
+        router: Arc<Router>,
+    ) -> Self {
         let inner = Arc::new(Inner {
             books: Arc::clone(books),
             memories,
+            ticks,
             router,
             waiting: Mutex::default(),
             more: Notify::new(),
@@ -92,11 +99,9 @@ impl Inner {
     fn offer(&self, frame: PendingFrame) {
         // One that the memories do not have any more was lost to its own successor only.
         let receipt = self.memories.receipt(&frame.meta.id);
+        let receipt = self.ticks.opened(&frame.meta.id, What::Inherited, receipt);
         let frame = Frame::collected(&self.books, frame.meta, frame.rows);
-        self.router.offer(match receipt {
-            Some(receipt) => frame.with_receipt(receipt),
-            None => frame,
-        });
+        self.router.offer(frame.with_receipt(receipt));
     }
 }
 
@@ -105,7 +110,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use arrow_array::{Int64Array, RecordBatch};
-    use ringwatch_frame::{Epoch, FrameId, FrameMeta, StreamId, StreamMemory, TargetId, Tick};
+    use ringwatch_frame::{Clock, Epoch, FrameId, FrameMeta, StreamId, StreamMemory, TargetId, Tick};
 
     use super::*;
 
@@ -137,7 +142,9 @@ mod tests {
         // No pipeline wants it, so that it ends at once.
         let books = Arc::new(Books::default());
         let router = Arc::new(Router::new(Default::default(), Arc::default()));
-        let heritage = Heritage::new(&books, Arc::clone(&memories), router);
+        let ticks = TickBooks::new(&Clock::system(), &prometheus::Registry::new()).unwrap();
+        let kept = (Arc::clone(&memories), ticks);
+        let heritage = Heritage::new(&books, kept, router);
         heritage.take(vec![frame]);
         while books.snapshot().dropped_total() == 0 {
             tokio::task::yield_now().await;

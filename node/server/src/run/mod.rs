@@ -1,13 +1,16 @@
 //! `ringwatch run`: the parts of a node, started in order and stopped in reverse.
 
 mod activity;
+mod arbiter;
 mod cluster;
 mod columns;
 mod covering;
 mod exporters;
 mod flow;
+mod gatehouse;
 mod heritage;
 mod identity;
+mod incidents;
 mod member;
 mod numbering;
 mod own;
@@ -24,6 +27,7 @@ mod serving;
 mod share;
 mod signals;
 mod sources;
+mod standing_by;
 mod state;
 mod watching;
 

@@ -3,33 +3,59 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use ringwatch_cluster::memories::Memories;
-use ringwatch_cluster::node::{Gate, GateRefusal};
-use ringwatch_collect::{Ownership, Refusal, Succession};
-use ringwatch_frame::{Epoch, FrameMeta, Receipt, StreamId, TargetId, TargetMemory, Tick};
+use ringwatch_cluster::node::{Gate, GateRefusal, May};
+use ringwatch_collect::{Late, Ownership, Reach, Refusal, Succession};
+use ringwatch_frame::{Epoch, FrameMeta, Receipt, StreamId, StreamMemory, TargetId, TargetMemory, Tick};
+
+use crate::audit::{TickBooks, What};
 
 /// The cluster says who may read a target.
-pub(super) struct ByGate(pub(super) Arc<Gate>);
+pub(super) struct ByGate {
+    pub(super) gate: Arc<Gate>,
+    pub(super) memories: Arc<Memories>,
+    pub(super) may: May,
+}
 
 impl Ownership for ByGate {
-    fn ask(&self, target: &TargetId, _: &StreamId, _: Tick) -> Result<Epoch, Refusal> {
-        self.0.ask(target).map_err(|refusal| match refusal {
+    fn ask(&self, target: &TargetId, stream: &StreamId, _: Tick) -> Result<Epoch, Refusal> {
+        let epoch = self.gate.ask(target).map_err(|refusal| match refusal {
             GateRefusal::NotOwned => Refusal::NotOwned,
             GateRefusal::Unsure => Refusal::Unsure,
-        })
+        })?;
+        // The standby is just reading a tick of it, and our next delta begins where that reading ends.
+        if self.memories.awaits(target, stream) {
+            return Err(Refusal::Unsure);
+        }
+        Ok(epoch)
     }
 
     fn holds(&self, target: &TargetId) -> bool {
-        self.0.holds(target)
+        self.gate.holds(target)
+    }
+
+    fn late(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> BoxFuture<'_, Late> {
+        let answer = self.may.ask(target, stream, tick);
+        let late = |go_on| if go_on { Late::GoOn } else { Late::Covered };
+        answer.map(late).boxed()
     }
 }
 
-/// The cluster keeps what is remembered of targets, here and with the standby.
-pub(super) struct InMemories(pub(super) Arc<Memories>);
+/// The cluster keeps what is remembered of targets, here and with the standby; the books hear of frames.
+pub(super) struct InMemories {
+    pub(super) memories: Arc<Memories>,
+    pub(super) books: Arc<TickBooks>,
+}
 
 impl Succession for InMemories {
     fn recall(&self, target: &TargetId) -> TargetMemory {
-        self.0.recall(target)
+        self.memories.recall(target)
+    }
+
+    fn rebase(&self, target: &TargetId, stream: &StreamId) -> Option<StreamMemory> {
+        self.memories.rebase(target, stream)
     }
 
     fn collected(
@@ -38,14 +64,17 @@ impl Succession for InMemories {
         rows: &RecordBatch,
         baseline: Option<RecordBatch>,
     ) -> Option<Receipt> {
-        self.0.collected(meta, rows, baseline)
+        let receipt = self.memories.collected(meta, rows, baseline);
+        Some(self.books.opened(&meta.id, What::Collected, receipt))
     }
 
-    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
-        self.0.missed(target, stream, tick);
+    fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, reach: Reach) {
+        self.memories
+            .missed(target, stream, tick, reach == Reach::Unreachable);
     }
 
     fn forget(&self, target: &TargetId, stream: &StreamId) {
-        self.0.forget(target, stream);
+        self.memories.forget(target, stream);
+        self.books.closed(target, stream);
     }
 }

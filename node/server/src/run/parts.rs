@@ -11,7 +11,7 @@ use ringwatch_cluster::node::{ClusterNode, Collecting, NodeFailure, Prepared};
 use ringwatch_cluster::peer::PeerService;
 use ringwatch_collect::{Collector, TargetsWatch};
 use ringwatch_config::Settings;
-use ringwatch_frame::{Books, Clock, TargetId};
+use ringwatch_frame::{Books, Clock, DropReason, TargetId};
 use ringwatch_pipeline::circuit_breaker::CircuitListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use super::cluster::{Needs, keys, open_cluster};
 use super::covering::cover;
 use super::exporters::Exporters;
 use super::flow::start_flow;
+use super::gatehouse::Gatehouse;
 use super::identity::identity;
 use super::member::Membership;
 use super::numbering::ByGroup;
@@ -41,6 +42,8 @@ use crate::health::Monitor;
 use crate::runtime::{Content, Roll};
 use crate::telemetry::{MetricReaders, start_metric_readers};
 
+/// What waits for the word of a standby when everything was read waits so long.
+const LAST_CLEARANCE: Duration = Duration::from_millis(600);
 /// What the node has not told the group yet is told by then when it stops.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -53,6 +56,7 @@ pub(super) struct Node {
     targets: TargetsWatch,
     collector: Arc<Collector>,
     reading: Arc<Reading>,
+    gatehouse: Arc<Gatehouse>,
     group: Group,
     cluster: ClusterNode,
     membership: Membership,
@@ -95,9 +99,10 @@ impl Node {
         following.push(covered.protection.tend());
         let counter = covered.counter(&group, &content, &me);
         let reads = (covered.share, circuits);
-        let (collector, reading) = start_reading(ground, &cluster, reads, router, covered.protection)?;
-        watch_collector(&watching, &collector);
-        let cluster = cluster.start(Arc::clone(&reading) as Arc<dyn Collecting>);
+        let mut reads = start_reading(ground, (&me, &cluster), reads, router, covered.protection)?;
+        watch_collector(&watching, &reads.collector);
+        let cluster = cluster.start(Arc::clone(&reads.reading) as Arc<dyn Collecting>);
+        reads.join(cluster.control(), &mut following);
         let membership = Membership::new(&cluster.control(), &settings.cluster);
         watch_membership(&watching, &membership);
         watch_group(&watching, &group.handle());
@@ -107,6 +112,7 @@ impl Node {
             port,
             GrpcParts {
                 control: cluster.control(),
+                ticks: reads.ticks,
                 targets: covered.roll.all(),
                 desk,
                 samplers: flow.processors.samplers(),
@@ -129,8 +135,9 @@ impl Node {
             pipelines: flow.pipelines,
             keepers: flow.processors.keepers(),
             targets: covered.targets,
-            collector,
-            reading,
+            collector: reads.collector,
+            reading: reads.reading,
+            gatehouse: reads.gatehouse,
             group,
             cluster,
             membership,
@@ -181,6 +188,7 @@ impl Node {
             leave(&self.cluster, Duration::ZERO).await;
         }
         self.group.handle().flush(LAST_WORDS).await;
+        self.gatehouse.stop(Instant::now() + LAST_CLEARANCE).await;
         self.reading.flush();
         self.pipelines.stop(now + time * 3 / 5).await;
         self.keepers.stop(now + time * 7 / 10).await;
@@ -254,6 +262,8 @@ pub(super) fn close_books(books: &Books) {
         copied_rows = end.copied_rows,
         delivered_rows = end.delivered_rows,
         dropped_rows = end.dropped_total(),
+        // Of which the standbys' readings count: nothing is lost with them.
+        superseded_rows = end.dropped(DropReason::Superseded),
         balanced,
         "the books are closed"
     );

@@ -1,19 +1,30 @@
 //! What the cluster asks of the collector: to warm, begin and end the reading of targets, and to deliver
 //! what a dead owner had read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ringwatch_cluster::node::{Collecting, Prepared};
+use ringwatch_cluster::member::Incarnation;
+use ringwatch_cluster::memories::Witness;
+use ringwatch_cluster::node::{ClusterControl, Collecting, Prepared};
 use ringwatch_cluster::peer::MAX_COMPANION;
-use ringwatch_collect::{Collector, CollectorParts, Fault, FaultKind, Guard, start_collector};
+use ringwatch_collect::{
+    Collector, CollectorParts, Fault, FaultKind, FenceMode, Guard, StandbyMode, start_collector,
+};
+use ringwatch_config::settings::{Fence, Standby};
 use ringwatch_frame::{PendingFrame, TargetId};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::arbiter::{Accounts, ByView};
+use super::gatehouse::Gatehouse;
 use super::heritage::Heritage;
+use super::incidents::Incidents;
 use super::own::Ground;
 use super::ownership::{ByGate, InMemories};
 use super::router::Router;
 use super::share::Share;
+use super::standing_by::{InShadows, follow_covers};
+use crate::audit::TickBooks;
 use crate::remember::RememberedBreakers;
 
 const STOPPING: &str = "the node is stopping";
@@ -68,27 +79,108 @@ impl Reading {
     }
 }
 
+/// The collector and what is around it.
+pub(super) struct Started {
+    pub(super) collector: Arc<Collector>,
+    pub(super) reading: Arc<Reading>,
+    /// Where frames wait until they may leave the node.
+    pub(super) gatehouse: Arc<Gatehouse>,
+    /// What became of ticks.
+    pub(super) ticks: Arc<TickBooks>,
+    /// What people are to see of single ticks.
+    incidents: Arc<Incidents>,
+    control: Arc<OnceLock<ClusterControl>>,
+    covers: Option<AbortOnDropHandle<()>>,
+}
+
+impl Started {
+    /// The cluster has started. What goes on beside the parts from now on is added to `following`.
+    pub(super) fn join(&mut self, control: ClusterControl, following: &mut Vec<AbortOnDropHandle<()>>) {
+        following.push(self.incidents.tend(control.clone()));
+        following.extend(self.covers.take());
+        // It is filled once.
+        let _ = self.control.set(control);
+    }
+}
+
 /// Starts the collector, which reads nothing before the cluster says so.
 pub(super) fn start_reading(
     ground: Ground<'_>,
-    cluster: &Prepared,
+    (me, cluster): (&Incarnation, &Prepared),
     (share, breakers): (Share, Arc<RememberedBreakers>),
     router: Arc<Router>,
     guard: Arc<dyn Guard>,
-) -> anyhow::Result<(Arc<Collector>, Arc<Reading>)> {
-    let heritage = Heritage::new(ground.books, cluster.memories(), Arc::clone(&router));
+) -> anyhow::Result<Started> {
+    let (gate, memories) = (cluster.gate(), cluster.memories());
+    let ticks = TickBooks::new(ground.clock, ground.registry)?;
+    memories.witness(Arc::clone(&ticks) as Arc<dyn Witness>);
+    let heritage = (Arc::clone(&memories), Arc::clone(&ticks));
+    let heritage = Heritage::new(ground.books, heritage, Arc::clone(&router));
+    let gatehouse = Gatehouse::new(Arc::clone(&memories) as _, router, ground.registry)?;
+    let (incidents, control) = (Arc::<Incidents>::default(), Arc::default());
+    let (covers, follow) = follow_covers(cluster.covers(), &share);
+    let settings = &ground.settings.cluster;
     let collector = Arc::new(start_collector(CollectorParts {
         clock: ground.clock.clone(),
         books: Arc::clone(ground.books),
         registry: ground.registry.clone(),
-        ownership: Arc::new(ByGate(cluster.gate())),
+        node: me.node.as_str().into(),
+        ownership: Arc::new(ByGate {
+            gate: Arc::clone(&gate),
+            memories: Arc::clone(&memories),
+            may: cluster.may(),
+        }),
         guard,
-        succession: Arc::new(InMemories(cluster.memories())),
-        sink: router,
+        succession: Arc::new(InMemories {
+            memories: Arc::clone(&memories),
+            books: Arc::clone(&ticks),
+        }),
+        standby: Arc::new(InShadows {
+            gate: Arc::clone(&gate),
+            memories,
+            books: Arc::clone(&ticks),
+            incidents: Arc::clone(&incidents),
+        }),
+        covers,
+        standby_mode: standby_of(settings.standby),
+        fence: fence_of(settings.fence),
+        arbiter: Arc::new(ByView {
+            gate,
+            knowledge: cluster.knowledge(),
+            control: Arc::clone(&control),
+        }),
+        book: Arc::new(Accounts {
+            books: Arc::clone(&ticks),
+            incidents: Arc::clone(&incidents),
+        }),
+        sink: Arc::clone(&gatehouse) as _,
         targets: share.read(),
     })?);
     let reading = Reading::new(share, breakers, heritage, Arc::clone(&collector));
-    Ok((collector, Arc::new(reading)))
+    Ok(Started {
+        collector,
+        reading: Arc::new(reading),
+        gatehouse,
+        ticks,
+        incidents,
+        control,
+        covers: Some(follow),
+    })
+}
+
+fn standby_of(standby: Standby) -> StandbyMode {
+    match standby {
+        Standby::Hot => StandbyMode::Hot,
+        Standby::Warm => StandbyMode::Warm,
+        Standby::None => StandbyMode::None,
+    }
+}
+
+fn fence_of(fence: Fence) -> FenceMode {
+    match fence {
+        Fence::Auto => FenceMode::Auto,
+        Fence::Epoch => FenceMode::Epoch,
+    }
 }
 
 /// Nothing that is wrong with the server itself keeps a target from changing hands: its present owner fares

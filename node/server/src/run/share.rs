@@ -73,8 +73,13 @@ impl Share {
 
     /// The target with all receivers that read it.
     pub(super) fn spec(&self, target: &TargetId) -> Option<Arc<TargetSpec>> {
-        let known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.covered.iter().find(|spec| spec.id == *target).cloned()
+        self.inner.spec(target)
+    }
+
+    /// Looks targets up, as [`spec`](Self::spec) does.
+    pub(super) fn specs(&self) -> impl Fn(&TargetId) -> Option<Arc<TargetSpec>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
+        move |target| inner.spec(target)
     }
 
     /// Says which targets the cluster gave to the node.
@@ -102,6 +107,11 @@ impl Share {
 }
 
 impl Inner {
+    fn spec(&self, target: &TargetId) -> Option<Arc<TargetSpec>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.covered.iter().find(|spec| spec.id == *target).cloned()
+    }
+
     fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);

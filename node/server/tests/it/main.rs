@@ -11,6 +11,7 @@
 )]
 
 mod attributes;
+mod audit;
 mod breaker;
 mod cli;
 mod client;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -27,18 +27,23 @@ fn lines_of(process: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// Waits for a line; those before it are of no interest.
-fn wait_line(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) {
+/// Waits until each of these has been true of a line, in any order; other lines are of no interest.
+fn wait_lines(lines: &Receiver<String>, wanted: &[&dyn Fn(&str) -> bool]) {
+    let mut left: Vec<_> = wanted.iter().collect();
     let mut seen = Vec::new();
-    loop {
-        let Ok(line) = lines.recv_timeout(PATIENCE) else {
-            panic!("no such line in {seen:#?}");
+    let deadline = Instant::now() + PATIENCE;
+    while !left.is_empty() {
+        let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+            panic!("{} lines have not come in {seen:#?}", left.len());
         };
-        if wanted(&line) {
-            return;
-        }
+        left.retain(|wanted| !wanted(&line));
         seen.push(line);
     }
+}
+
+/// Waits for a line; those before it are of no interest.
+fn wait_line(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) {
+    wait_lines(lines, &[&wanted]);
 }
 
 #[test]
@@ -68,16 +73,34 @@ fn watch_shows_the_members_and_then_each_change() {
     wait_line(&shown, |line| line.starts_with("n1 ") && line.contains("READY"));
     let members = |line: &str| {
         let answer: Value = serde_json::from_str(line).unwrap();
-        answer["members"].as_array().unwrap().len()
+        answer["members"].as_array().map(Vec::len)
     };
-    assert_eq!(members(&told.recv_timeout(PATIENCE).unwrap()), 3);
+    assert_eq!(members(&told.recv_timeout(PATIENCE).unwrap()), Some(3));
 
     let fourth = launch("n4", d, &[a]);
-    wait_line(&shown, |line| line.contains("  n4 came, "));
-    wait_line(&shown, |line| {
-        line.contains("  n4 ") && line.contains(" -> READY")
-    });
-    wait_line(&told, |line| members(line) == 4);
+    // Three nodes hand targets to it, of which one was asked.
+    let handed = |line: &str| line.contains(" has handed postgresql://") && line.contains(" over to n4, ");
+    wait_lines(
+        &shown,
+        &[
+            &|line| line.contains("  n4 came, "),
+            &|line| line.contains("  n4 ") && line.contains(" -> READY"),
+            &|line| handed(line) && line.contains("  n2 "),
+            &handed,
+        ],
+    );
+    let event = |line: &str, kind: &str| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["event"] == kind && event["to"] == "n4" && event["at"].as_str().is_some()
+    };
+    wait_lines(
+        &told,
+        &[
+            &|line| members(line) == Some(4),
+            &|line| event(line, "handed_over"),
+            &|line| event(line, "received"),
+        ],
+    );
     assert_eq!(fourth.stop(), Some(0));
     wait_line(&shown, |line| line.ends_with("  n4 left"));
 

@@ -50,9 +50,9 @@ fn words() -> impl Strategy<Value = Said> {
         checkpoint,
         digest,
     });
-    let group = (proptest::option::of(raft), any::<(u64, u64)>());
+    let group = (proptest::option::of(raft), any::<(u64, u64)>(), any::<u32>());
     (rest, owned, excluded, group).prop_map(
-        |((stage, grpc, version, points, view, targets), owned, excluded, (raft, dataset))| Said {
+        |((stage, grpc, version, points, view, targets), owned, excluded, (raft, dataset, protocol))| Said {
             stage: STAGES[stage].0,
             grpc_address: grpc,
             version,
@@ -63,6 +63,7 @@ fn words() -> impl Strategy<Value = Said> {
             excluded: excluded.into(),
             raft,
             dataset,
+            protocol,
         },
     )
 }
@@ -89,6 +90,7 @@ fn some() -> Said {
             digest: 7,
         }),
         dataset: (3, 8),
+        protocol: 2,
     }
 }
 

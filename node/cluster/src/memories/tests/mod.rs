@@ -1,5 +1,7 @@
 //! The memories without a network: the streams to standbys are served by hand.
 
+mod covers;
+mod exactly_once;
 mod model;
 mod owner;
 mod standby;
@@ -33,6 +35,7 @@ fn member(node: &str, generation: u64) -> Member {
             excluded: [].into(),
             raft: None,
             dataset: (0, 0),
+            protocol: crate::member::PROTOCOL,
         },
     }
 }
@@ -102,6 +105,8 @@ struct Line<'a> {
     from: Incarnation,
     to: Incarnation,
     stream: Option<Stream>,
+    /// What the standby says on it.
+    words: Option<mpsc::Receiver<Word>>,
 }
 
 impl<'a> Line<'a> {
@@ -112,16 +117,18 @@ impl<'a> Line<'a> {
             from: incarnation("owner", 1),
             to: incarnation("standby", 1),
             stream: None,
+            words: None,
         }
     }
 
     fn open(&mut self) {
         self.stream = self.owner.open(&self.to);
+        self.words = Some(self.standby.listen(&self.from));
     }
 
     /// The stream breaks: what is under way is lost.
     fn cut(&mut self) {
-        self.stream = None;
+        (self.stream, self.words) = (None, None);
         self.owner.close(&self.to);
     }
 
@@ -136,12 +143,30 @@ impl<'a> Line<'a> {
     }
 
     fn deliver(&mut self, most: usize) -> usize {
-        let Some(stream) = &mut self.stream else { return 0 };
         let mut count = 0;
         while count < most
+            && let Some(stream) = &mut self.stream
             && let Ok(change) = stream.changes.try_recv()
         {
-            self.standby.shadowed(&self.from, change).unwrap();
+            if self.standby.shadowed(&self.from, change).is_err() {
+                self.cut();
+                return count;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// Lets words of the standby arrive.
+    fn hear(&mut self, most: usize) -> usize {
+        let (Some(stream), Some(words)) = (&self.stream, &mut self.words) else {
+            return 0;
+        };
+        let mut count = 0;
+        while count < most
+            && let Ok(word) = words.try_recv()
+        {
+            self.owner.hear(&self.to, stream.number, word);
             count += 1;
         }
         count
@@ -156,7 +181,7 @@ impl<'a> Line<'a> {
         {
             self.open();
         }
-        while self.snapshot() || self.deliver(usize::MAX) > 0 {}
+        while self.snapshot() || self.deliver(usize::MAX) > 0 || self.hear(usize::MAX) > 0 {}
     }
 }
 

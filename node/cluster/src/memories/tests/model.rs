@@ -92,7 +92,7 @@ proptest! {
                 Op::Missed { target: t, stream: s, ahead } => {
                     let clock = clocks.entry((t, s)).or_insert(100_i64);
                     *clock += ahead;
-                    owner.missed(&target(t), &stream(s), tick(*clock));
+                    owner.missed(&target(t), &stream(s), tick(*clock), false);
                 }
                 Op::Settle(_) if receipts.is_empty() => {}
                 Op::Settle(which) => drop(receipts.swap_remove(which.index(receipts.len()))),

@@ -28,8 +28,8 @@ fn receipts_settle_in_any_order_and_only_their_own_frame() {
         [0; 0],
         "the collector needs none"
     );
-    memories.missed(&db, &activity, tick(6));
-    memories.missed(&db, &activity, tick(4));
+    memories.missed(&db, &activity, tick(6), false);
+    memories.missed(&db, &activity, tick(4), false);
     let whole = memories.whole(&db);
     assert_eq!(
         (whole[&activity].last, ticks(&whole, &activity)),

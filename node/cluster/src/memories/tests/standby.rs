@@ -50,10 +50,15 @@ fn late_words_of_an_earlier_life_and_of_strangers_change_nothing() {
     };
     let ended = |n: i64| Change::Ended {
         target: db.clone(),
-        stream: activity.clone(),
-        tick: tick(n),
-        baseline: None,
-        frame: None,
+        ended: EndedTick {
+            stream: activity.clone(),
+            tick: tick(n),
+            baseline: None,
+            frame: None,
+            based: None,
+            unreachable: false,
+            anew: false,
+        },
     };
     let last = || standby.shadow(&db, &nobody).map(|memory| memory[&activity].last);
     standby.shadowed(&then, ended(1)).unwrap();
@@ -262,6 +267,8 @@ fn snapshot(target: &TargetId, memory: TargetMemory) -> Change {
     Change::Snapshot {
         target: target.clone(),
         memory,
+        covers: BTreeMap::new(),
+        serial: 1,
         view: 0,
     }
 }
@@ -273,6 +280,8 @@ fn a_snapshot_under_an_older_view_than_ours_is_refused_and_changes_nothing() {
     let under = |view| Change::Snapshot {
         target: db.clone(),
         memory: TargetMemory::new(),
+        covers: BTreeMap::new(),
+        serial: 1,
         view,
     };
     assert_eq!(

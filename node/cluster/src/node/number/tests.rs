@@ -81,6 +81,8 @@ async fn the_standby_takes_over_before_the_group_has_said_anything() {
     let mut scene = Scene::new(&["b", "c"], &[&target]);
     scene.owns("b", std::slice::from_ref(&target));
     let snapshot = Change::Snapshot {
+        covers: std::collections::BTreeMap::new(),
+        serial: 1,
         target: target.clone(),
         memory: memory(&target, 9, 0),
         view: 4,
@@ -105,6 +107,8 @@ async fn without_the_group_nothing_is_claimed_after_the_time_of_an_election() {
         let mut scene = Scene::new(&["b", "c"], &[&target]);
         scene.owns("b", std::slice::from_ref(&target));
         let snapshot = Change::Snapshot {
+            covers: std::collections::BTreeMap::new(),
+            serial: 1,
             target: target.clone(),
             memory: memory(&target, 9, 0),
             view: 1,
@@ -127,6 +131,8 @@ async fn an_epoch_that_nobody_can_have_is_not_believed() {
     let mut scene = Scene::new(&["b", "c"], &[&target]);
     scene.owns("b", std::slice::from_ref(&target));
     let snapshot = Change::Snapshot {
+        covers: std::collections::BTreeMap::new(),
+        serial: 1,
         target: target.clone(),
         memory: memory(&target, 9, 0),
         view: 1 << 47,
@@ -348,6 +354,7 @@ async fn what_is_asked_under_an_old_view_is_refused_and_counted() {
     scene.group.committed = Some(Arc::new(seated(8, &["a", "b"])));
     scene.step();
     let handed = Handed {
+        moves: Vec::new(),
         target: target.clone(),
         memory: memory(&target, 9, 0),
         companion: Vec::new(),
@@ -391,6 +398,7 @@ async fn what_comes_under_a_newer_view_raises_the_epoch() {
         answer: Ok(()),
     });
     let handed = Handed {
+        moves: Vec::new(),
         target: target.clone(),
         memory: memory(&target, 9, 0),
         companion: Vec::new(),

@@ -9,6 +9,8 @@ use ringwatch_frame::{Cell, ColumnType, Columns, Epoch, FrameId, FrameMeta, Reso
 
 use super::*;
 
+mod said;
+
 const FIRST: i64 = 1_700_000_000_000_000_000;
 
 fn metrics() -> PeerMetrics {
@@ -112,19 +114,28 @@ fn any_change() -> impl Strategy<Value = Change> {
     );
     let ended = ended.prop_map(|(stream, at, baseline, rows)| {
         let tick = Tick::from_unix_nanos(FIRST + at);
-        Change::Ended {
-            target: db(),
+        let ended = EndedTick {
             tick,
             baseline,
             frame: rows.map(|rows| frame(&db(), &stream, tick, rows)),
+            based: (at % 3 == 0).then(|| Tick::from_unix_nanos(FIRST)),
+            unreachable: at % 2 == 0,
+            anew: at % 5 == 0,
             stream,
-        }
+        };
+        Change::Ended { target: db(), ended }
     });
     prop_oneof![
-        (memory(), any::<u64>()).prop_map(|(memory, view)| Change::Snapshot {
+        (memory(), any::<u64>(), any::<u64>()).prop_map(|(memory, serial, view)| Change::Snapshot {
+            covers: memory
+                .keys()
+                .step_by(2)
+                .map(|id| (id.clone(), Tick::from_unix_nanos(7)))
+                .collect(),
             target: db(),
             memory,
-            view
+            serial,
+            view,
         }),
         ended,
         (stream_id(), 1..FIRST).prop_map(|(stream, tick)| Change::Settled {
@@ -196,13 +207,16 @@ fn ended(spoil: impl FnOnce(&mut wire::TickEnded)) -> wire::ReplicateRequest {
         StreamId::of_server("postgresql.databases"),
         Tick::from_unix_nanos(FIRST),
     );
-    let sent = Change::Ended {
-        target: db(),
+    let ended = EndedTick {
         stream: stream.clone(),
         tick,
         baseline: Some(rows(&[(Some(1), "a".into())])),
         frame: Some(frame(&db(), &stream, tick, rows(&[(Some(2), "b".into())]))),
+        based: None,
+        unreachable: false,
+        anew: false,
     };
+    let sent = Change::Ended { target: db(), ended };
     let mut request = request(sent, &metrics());
     let Some(What::Ended(ended)) = &mut request.what else {
         panic!("it is another message");
@@ -246,7 +260,7 @@ fn identities_and_times_must_fit() {
     for spoilt in [
         ended(|e| e.frame = other.clone().into()),
         ended(|e| e.baseline = other.into()),
-        wire::ReplicateRequest { what: None, view: 0 },
+        wire::ReplicateRequest::default(),
     ] {
         assert!(change(spoilt).is_err());
     }
@@ -393,32 +407,24 @@ fn a_tick_whose_baseline_does_not_fit_makes_the_standby_forget_the_stream() {
     let large = rows(&[(None, "x".repeat(MAX_MEMORY))]);
     let small = rows(&[(None, "x".into())]);
     let sent = |baseline: &RecordBatch, read: &RecordBatch| {
-        let sent = Change::Ended {
-            target: db(),
+        let ended = EndedTick {
             stream: stream.clone(),
             tick,
             baseline: Some(baseline.clone()),
             frame: Some(frame(&db(), &stream, tick, read.clone())),
+            based: None,
+            unreachable: false,
+            anew: false,
         };
-        change(request(sent, &metrics())).unwrap()
+        let sent = Change::Ended { target: db(), ended };
+        let Change::Ended { ended, .. } = change(request(sent, &metrics())).unwrap() else {
+            panic!("a tick stays one");
+        };
+        (ended.baseline.is_some(), ended.frame.is_some(), ended.anew)
     };
-    assert!(matches!(sent(&large, &small), Change::Forget { .. }));
-    assert!(matches!(
-        sent(&small, &large),
-        Change::Ended {
-            baseline: Some(_),
-            frame: None,
-            ..
-        }
-    ));
-    assert!(matches!(
-        sent(&small, &small),
-        Change::Ended {
-            baseline: Some(_),
-            frame: Some(_),
-            ..
-        }
-    ));
+    assert_eq!(sent(&large, &small), (false, true, true));
+    assert_eq!(sent(&small, &large), (true, false, false));
+    assert_eq!(sent(&small, &small), (true, true, false));
 }
 
 #[test]

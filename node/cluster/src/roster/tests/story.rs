@@ -85,6 +85,7 @@ fn said(stage: Stage, excluded: Option<&str>) -> Said {
         excluded: excluded.map(life).into_iter().collect(),
         raft: None,
         dataset: (0, 0),
+        protocol: crate::member::PROTOCOL,
     }
 }
 

@@ -5,7 +5,9 @@ pub(crate) mod epochs;
 pub(crate) mod fenced;
 pub(crate) mod gaps;
 pub(crate) mod reasons;
+pub(crate) mod sessions;
 pub(crate) mod settled;
+pub(crate) mod windows;
 
 use ringwatch_frame::Tick;
 
@@ -16,6 +18,7 @@ use crate::story::Story;
 pub(crate) fn verdict(story: &Story, books: &Books, end: Tick, pinned: usize) -> Vec<String> {
     let mut faults = gaps::faults(story, books, end);
     faults.extend(chains::faults(story, books));
+    faults.extend(sessions::faults(story, books));
     faults.extend(fenced::faults(story, books));
     faults.extend(epochs::faults(story, books));
     faults.extend(reasons::faults(books, pinned));

@@ -11,9 +11,9 @@ pub(crate) fn faults(books: &Books, pinned: usize) -> Vec<String> {
     let moves = |fault: Fault| match fault {
         Fault::Join(_) | Fault::Drain(_) | Fault::Undrain(_) => 1,
         Fault::AddTarget(_) | Fault::RemoveTarget(_) | Fault::Move(..) => 0,
-        Fault::Leave(..) | Fault::Kill(..) | Fault::Pause(..) => 2,
+        Fault::Leave(..) | Fault::Kill(..) | Fault::Pause(..) | Fault::Blind(..) => 2,
         // Two owners, and each may hand over to the other.
-        Fault::Partition(..) => 4,
+        Fault::Partition(..) | Fault::Unheard(..) | Fault::Weather(_) => 4,
     };
     let most = START
         + pinned

@@ -111,8 +111,12 @@ impl Watched {
             ringwatch_catalogue::model::Scope::Server => StreamId::of_server(name),
             ringwatch_catalogue::model::Scope::Database => StreamId::of_database(name, "postgres"),
         };
-        let session = Connections::new()
-            .connect(&self.target, &self.target.readers[0], "postgres")
+        let session = Connections::new(Names::of_nobody())
+            .connect(
+                &self.target,
+                (&*self.target.readers[0], "postgres"),
+                Station::Lane,
+            )
             .await;
         Stream {
             track: Track::new(&self.target.id, &planned, id, &"postgres".into(), at(0)).unwrap(),
@@ -161,7 +165,7 @@ impl Stream {
     async fn try_read(&mut self, minute: i64) -> Reading {
         let reading = read_at(&mut self.track, &mut self.session, &self.cleaner, at(minute)).await;
         let mut reading = reading.unwrap();
-        self.track.collected(reading.baseline.take());
+        self.track.collected(at(minute), reading.baseline.take());
         reading
     }
 }

@@ -1,11 +1,10 @@
 //! `ringwatch cluster drain`: asks a member to hand over its targets, and shows how far it is.
 
-use std::io::IsTerminal as _;
-
 use anyhow::bail;
 use ringwatch_proto::v1;
 use ringwatch_proto::v1::State;
 
+use super::progress::Progress;
 use super::{Node, json};
 use crate::cli::{Client, Output};
 use crate::commands::client::signed;
@@ -18,27 +17,9 @@ pub(super) async fn drain(client: &Client, wanted: v1::DrainRequest, wait: bool)
     let (name, undo) = (plain(&wanted.node_id), wanted.undo);
     let asked = node.ask(async |node| node.drain(signed(wanted)).await);
     let mut answer = asked.await?;
-    let mut progress = Progress::new(client.output);
     if wait {
-        let asked = node.ask(async |node| node.watch_members(v1::WatchMembersRequest {}).await);
-        let mut stream = asked.await?;
-        loop {
-            let members = stream.message().await.map_err(|status| node.refused(&status))?;
-            let Some(members) = members else {
-                return Err(node.ended());
-            };
-            match step(&members, &mut answer, undo) {
-                Step::Waiting => progress.show(&format!("{name} has {} left", targets(answer.targets)))?,
-                Step::Unseen => {}
-                Step::Done => break,
-                Step::Never(why) => {
-                    progress.end()?;
-                    bail!("{name} {why}");
-                }
-            }
-        }
+        follow(&mut node, client.output, &mut answer, undo).await?;
     }
-    progress.end()?;
     let state = answer.state().as_str_name();
     let text = match client.output {
         Output::Json => format!("{}\n", serde_json::to_string_pretty(&json::drain(&answer))?),
@@ -47,6 +28,40 @@ pub(super) async fn drain(client: &Client, wanted: v1::DrainRequest, wait: bool)
         Output::Table => format!("{name} is {state} and has {} left\n", targets(answer.targets)),
     };
     say(&text).map(drop)
+}
+
+/// Waits until it is done; the error says why it never will be.
+async fn follow(
+    node: &mut Node,
+    output: Output,
+    answer: &mut v1::DrainResponse,
+    undo: bool,
+) -> anyhow::Result<()> {
+    let (name, mut progress) = (plain(&answer.node_id), Progress::new(output));
+    let what = format!("{name} hands over");
+    let mut all = answer.targets;
+    let asked = node.ask(async |node| node.watch_members(v1::WatchMembersRequest {}).await);
+    let mut stream = asked.await?;
+    loop {
+        let members = stream.message().await.map_err(|status| node.refused(&status))?;
+        let members = members.ok_or_else(|| node.ended())?;
+        let step = step(&members, answer, undo);
+        all = all.max(answer.targets);
+        if !undo && step != Step::Unseen {
+            progress.show(&what, u64::from(all - answer.targets), u64::from(all));
+        }
+        match step {
+            Step::Waiting | Step::Unseen => {}
+            Step::Done => {
+                progress.end();
+                return Ok(());
+            }
+            Step::Never(why) => {
+                progress.end();
+                bail!("{name} {why}");
+            }
+        }
+    }
 }
 
 /// How far it is.
@@ -98,46 +113,6 @@ fn targets(count: u32) -> String {
         "1 target".into()
     } else {
         format!("{count} targets")
-    }
-}
-
-/// What is shown while it goes on: on a terminal a line that is drawn anew, else a line for each change.
-struct Progress {
-    shown: bool,
-    terminal: bool,
-    last: String,
-}
-
-impl Progress {
-    fn new(output: Output) -> Self {
-        Self {
-            shown: output == Output::Table,
-            terminal: std::io::stdout().is_terminal(),
-            last: String::new(),
-        }
-    }
-
-    fn show(&mut self, line: &str) -> anyhow::Result<()> {
-        if !self.shown || self.last == line {
-            return Ok(());
-        }
-        line.clone_into(&mut self.last);
-        // Erases to the end of the line (ECMA-48, EL).
-        let text = if self.terminal {
-            format!("\r{line}\x1b[K")
-        } else {
-            format!("{line}\n")
-        };
-        say(&text).map(drop)
-    }
-
-    /// Leaves the line that was drawn.
-    fn end(&mut self) -> anyhow::Result<()> {
-        if self.terminal && !self.last.is_empty() {
-            self.last.clear();
-            say("\n")?;
-        }
-        Ok(())
     }
 }
 

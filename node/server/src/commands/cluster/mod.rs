@@ -1,9 +1,12 @@
 //! `ringwatch cluster ...`: asks a running node.
 
+mod audit;
 mod changes;
 mod drain;
+mod events;
 mod json;
 mod moves;
+mod progress;
 mod table;
 mod watch;
 
@@ -17,7 +20,7 @@ use crate::cli::ClusterCommand;
 
 type Node = client::Node<ClusterClient<Channel>>;
 
-/// `ringwatch cluster members|ring|targets|locate|watch|drain|move|rebalance`.
+/// `ringwatch cluster members|ring|targets|locate|watch|audit|drain|move|rebalance`.
 pub(crate) fn cluster(what: &ClusterCommand) -> anyhow::Result<()> {
     converse(ask(what))
 }
@@ -52,6 +55,18 @@ async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
             show(client, &json::target(&target), || table::target(&target))
         }
         ClusterCommand::Watch(client) => watch::watch(client).await,
+        ClusterCommand::Audit {
+            from,
+            to,
+            targets,
+            client,
+        } => {
+            let range = audit::Range {
+                from: **from,
+                to: **to,
+            };
+            audit::audit(client, range, *targets).await
+        }
         ClusterCommand::Drain {
             node,
             undo,
@@ -65,6 +80,10 @@ async fn ask(what: &ClusterCommand) -> anyhow::Result<()> {
             drain::drain(client, wanted, !*no_wait).await
         }
         ClusterCommand::Move { target, node, client } => moves::move_target(client, target, node).await,
-        ClusterCommand::Rebalance { dry_run, client } => moves::rebalance(client, *dry_run).await,
+        ClusterCommand::Rebalance {
+            dry_run,
+            no_wait,
+            client,
+        } => moves::rebalance(client, *dry_run, !*no_wait).await,
     }
 }

@@ -1,13 +1,22 @@
 //! `ringwatch cluster move|rebalance`: which member has which target.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use anyhow::bail;
 use ringwatch_proto::v1;
+use tokio::time::Instant;
 
+use super::progress::Progress;
 use super::{Node, json};
-use crate::cli::Client;
+use crate::cli::{Client, Output};
 use crate::commands::client::signed;
 use crate::commands::text::{aligned, plain, show};
+
+/// How often it is asked where the targets are.
+const LOOK: Duration = Duration::from_millis(300);
+/// When so long nothing has moved, nobody waits any more: a handoff that fails is tried again after 30 s at most.
+const STANDSTILL: Duration = Duration::from_secs(90);
 
 /// Keeps a target on a member; `auto`: where the ring says.
 pub(super) async fn move_target(client: &Client, target: &str, node: &str) -> anyhow::Result<()> {
@@ -26,14 +35,55 @@ pub(super) async fn move_target(client: &Client, target: &str, node: &str) -> an
     show(client, &json::moved(&answer), || moved(&answer))
 }
 
-/// Makes the loads of the members alike, or shows how.
-pub(super) async fn rebalance(client: &Client, dry_run: bool) -> anyhow::Result<()> {
+/// Makes the loads of the members alike, or shows how. Waits until the targets have moved if `wait`.
+pub(super) async fn rebalance(client: &Client, dry_run: bool, wait: bool) -> anyhow::Result<()> {
     let wanted = v1::RebalanceRequest { dry_run };
     let mut asked = Node::connect(&client.address).await?;
     let answer = asked
         .ask(async |node| node.rebalance(signed(wanted)).await)
         .await?;
-    show(client, &json::rebalanced(&answer), || rebalanced(&answer))
+    let done = if wait && !dry_run {
+        follow(&mut asked, client.output, &answer.moves).await
+    } else {
+        Ok(())
+    };
+    show(client, &json::rebalanced(&answer), || rebalanced(&answer))?;
+    done
+}
+
+/// Waits until every target is where it goes; the error says how many are not.
+async fn follow(node: &mut Node, output: Output, moves: &[v1::Move]) -> anyhow::Result<()> {
+    let mut progress = Progress::new(output);
+    let all = moves.len() as u64;
+    let (mut left, mut since) = (all, Instant::now());
+    while left > 0 {
+        tokio::time::sleep(LOOK).await;
+        let targets = node
+            .ask(async |node| node.list_targets(v1::ListTargetsRequest {}).await)
+            .await?;
+        let now = away(&targets, moves);
+        if now < left {
+            since = Instant::now();
+        }
+        left = now;
+        progress.show("moved", all - left, all);
+        if left > 0 && since.elapsed() >= STANDSTILL {
+            progress.end();
+            bail!(
+                "{left} of {all} targets have not moved: `ringwatch cluster watch` shows why a handoff fails, \
+                 `ringwatch cluster targets` where they are"
+            );
+        }
+    }
+    progress.end();
+    Ok(())
+}
+
+/// How many targets are not where they go. One that is not configured any more goes nowhere.
+fn away(targets: &v1::ListTargetsResponse, moves: &[v1::Move]) -> u64 {
+    let owner = |id: &str| targets.targets.iter().find(|target| target.target_id == id);
+    let away = |one: &&v1::Move| owner(&one.target_id).is_some_and(|target| target.owner != one.to);
+    moves.iter().filter(away).count() as u64
 }
 
 fn moved(answer: &v1::MoveTargetResponse) -> String {
@@ -93,6 +143,25 @@ fn load(weight: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_is_away_until_its_new_owner_has_it() {
+        let one = |target: &str| v1::Move {
+            target_id: target.into(),
+            from: "n1".into(),
+            to: "n2".into(),
+            weight: 0.0,
+        };
+        let owned = |target: &str, owner: &str| v1::Target {
+            target_id: target.into(),
+            owner: owner.into(),
+            ..v1::Target::default()
+        };
+        let targets = v1::ListTargetsResponse {
+            targets: vec![owned("a", "n1"), owned("b", "n2"), owned("d", "n1")],
+        };
+        assert_eq!(away(&targets, &[one("a"), one("b"), one("c")]), 1);
+    }
 
     #[test]
     fn moves_are_shown_with_the_loads_before_and_after() {

@@ -1,0 +1,132 @@
+//! Nodes that join, are drained, and are restarted one after the other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use ringwatch_cluster_tests::chaos::{Rig, Wanted};
+use ringwatch_cluster_tests::cluster::{AGREE, Agreement, ask};
+use tokio::time::Instant;
+
+use super::{Options, Report, close, start, wanted};
+
+/// Longer than any handoff of forty targets.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// What was seen of all moves.
+#[derive(Default)]
+struct Figures {
+    moved: usize,
+    elsewhere: usize,
+    worst_load: f64,
+    times: Vec<Duration>,
+}
+
+/// Three nodes, then four, then five, and back to three.
+pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
+    let rounds = options.rounds.unwrap_or(10);
+    let wanted = Wanted {
+        seats: 5,
+        ..wanted(3)
+    };
+    let (mut rig, folder) = start(&wanted).await?;
+    rig.load(50).await?;
+    let (mut joins, mut drains) = (Figures::default(), Figures::default());
+    for round in 0..rounds {
+        for n in [3, 4] {
+            let before = rig.settled().await?;
+            let since = Instant::now();
+            if n == rig.cluster.seats().len() {
+                rig.join().await?;
+            } else {
+                rig.cluster.launch(n)?;
+            }
+            let after = rig.cluster.agree(SETTLED).await?;
+            joins.times.push(since.elapsed());
+            let newcomer = rig.cluster.seat(n).id().to_owned();
+            joins.note(&before, &after, |owner| owner == newcomer);
+            joins.note_load(&rig).await?;
+        }
+        for n in [4, 3] {
+            let before = rig.settled().await?;
+            let (id, witness) = (
+                rig.cluster.seat(n).id().to_owned(),
+                rig.cluster.seat(0).ports().grpc,
+            );
+            let others: Vec<String> = (0..n).map(|m| rig.cluster.seat(m).id().to_owned()).collect();
+            let since = Instant::now();
+            ask::drain(witness, &id, false).await?;
+            let after = rig.cluster.agree_on(&others, SETTLED).await?;
+            drains.times.push(since.elapsed());
+            let lost = before.owned_by(&id);
+            let moved = after.moved_since(&before);
+            drains.moved += moved.len();
+            drains.elsewhere += moved.keys().filter(|target| !lost.contains(target)).count();
+            rig.cluster.terminate(n).await?;
+            rig.cluster.agree(SETTLED).await?;
+        }
+        eprintln!("{} of {rounds} rounds", round + 1);
+    }
+    let mut report = Report::new("gap-join");
+    report.set("rounds", rounds);
+    report.set("moved_on_joins", joins.moved);
+    report.set("moved_on_joins_to_others", joins.elsewhere);
+    report.times("join_until_agreed", &joins.times);
+    report.set("moved_on_drains", drains.moved);
+    report.set("moved_on_drains_of_others", drains.elsewhere);
+    report.times("drain_until_agreed", &drains.times);
+    report.set("worst_load_to_mean", (joins.worst_load * 100.0).round() / 100.0);
+    close(rig, folder, &mut report).await?;
+    report.print(options.json);
+    Ok(())
+}
+
+/// Each node in turn is told to stop and started again.
+pub(crate) async fn rolling(options: Options) -> Result<()> {
+    let rounds = options.rounds.unwrap_or(10);
+    let (mut rig, folder) = start(&wanted(3)).await?;
+    rig.load(50).await?;
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        for n in 0..3 {
+            rig.settled().await?;
+            let since = Instant::now();
+            rig.cluster.terminate(n).await?;
+            times.push(since.elapsed());
+            rig.cluster.agree(AGREE).await?;
+            rig.cluster.launch(n)?;
+        }
+        eprintln!("{} of {rounds} rounds", round + 1);
+    }
+    let mut report = Report::new("gap-rolling");
+    report.set("rounds", rounds);
+    report.times("told_to_stop_until_gone", &times);
+    close(rig, folder, &mut report).await?;
+    report.print(options.json);
+    Ok(())
+}
+
+impl Figures {
+    fn note(&mut self, before: &Agreement, after: &Agreement, expected: impl Fn(&str) -> bool) {
+        let moved = after.moved_since(before);
+        self.moved += moved.len();
+        self.elsewhere += moved.values().filter(|owner| !expected(owner)).count();
+    }
+
+    /// The load of the busiest member, as a multiple of the mean; once the loads are known.
+    async fn note_load(&mut self, rig: &Rig) -> Result<()> {
+        rig.settled().await?;
+        let mut loads: BTreeMap<String, f64> = BTreeMap::new();
+        for target in ask::targets(rig.cluster.seat(0).ports().grpc).await? {
+            *loads.entry(target.owner).or_default() += target.weight;
+        }
+        let total: f64 = loads.values().sum();
+        let most = loads.values().copied().fold(0.0, f64::max);
+        #[expect(clippy::cast_precision_loss, reason = "a few nodes")]
+        let mean = total / rig.cluster.awake().len() as f64;
+        if mean > 0.0 {
+            self.worst_load = self.worst_load.max(most / mean);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Those who see all and whom no fault touches.
+
+pub mod audit;
+pub mod database;
+pub mod sockets;
+pub mod ticks;

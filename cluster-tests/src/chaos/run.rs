@@ -1,0 +1,195 @@
+//! A run: faults by a plan, then calm with a deadline, then the verdict.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::faults::Fault;
+use super::oracle::audit;
+use super::oracle::database::Seen;
+use super::oracle::ticks::Ticks;
+use super::plan::{Coverage, Plan, Step};
+use super::rig::{Rig, SESSIONS};
+use crate::books::NodeBooks;
+use crate::cluster::{AGREE, Agreement};
+use crate::wait;
+
+/// Within this time after the last fault the nodes agree.
+pub const CONVERGED: Duration = Duration::from_secs(30);
+/// How long what has been read may take until it has arrived.
+const ARRIVED: Duration = Duration::from_secs(30);
+/// Requests that may be on their way when a node is killed: one of metrics, one of logs.
+const ON_THE_WAY: u32 = 2;
+
+/// How a run goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// For how long faults happen; until each kind has happened at least.
+    pub time: Duration,
+    /// Whether each step is told on the error output.
+    pub aloud: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What happened.
+    pub coverage: Coverage,
+    /// From the end of the last fault until all nodes agreed.
+    pub converged: Duration,
+    /// The receiver's side.
+    pub ticks: Ticks,
+    /// The database's side.
+    pub seen: Seen,
+    /// Calls that were not told, and told twice, where there was a load.
+    pub calls: Option<(i64, i64)>,
+    /// What the cluster says of its ticks; or why it cannot.
+    pub audit: Result<Value, String>,
+}
+
+impl Run {
+    /// Plays a plan on a rig, and looks at what came of it.
+    ///
+    /// # Errors
+    /// A fault cannot be made or healed, or the cluster does not come to rest after one.
+    pub async fn play(self, rig: &mut Rig, plan: Plan) -> Result<Verdict> {
+        let mut coverage = Coverage::of(&plan);
+        let (begun, each_once) = (Instant::now(), plan.each_once());
+        let mut healed = begun;
+        for (n, Step { rest, fault }) in plan.enumerate() {
+            if n >= each_once && begun.elapsed() >= self.time {
+                break;
+            }
+            let before = rig
+                .settled()
+                .await
+                .with_context(|| format!("rest before {fault}"))?;
+            sleep(rest).await;
+            let fault = hitting(rig, &before, fault)?;
+            let owned = before.owned_by(rig.cluster.seat(fault.node).id()).len();
+            if self.aloud {
+                eprintln!("{:>6} s: {fault}, owner of {owned}", begun.elapsed().as_secs());
+            }
+            rig.suffer(&fault).await?;
+            healed = Instant::now();
+            coverage.note(fault.kind, owned > 0 || !fault.kind.is_of_a_node());
+        }
+        rig.cluster.agree(CONVERGED.max(AGREE)).await?;
+        let converged = healed.elapsed();
+        rig.more_ticks(3).await?;
+        let calls = rig.calls_lost_and_doubled().await?;
+        let ticks = rig.ticks_after(ARRIVED).await;
+        let grpc = rig.cluster.seat(0).ports().grpc;
+        Ok(Verdict {
+            coverage,
+            converged,
+            ticks,
+            seen: rig.database.seen(),
+            calls,
+            audit: audit::balanced(grpc, rig.minutes()).map_err(|fault| format!("{fault:#}")),
+        })
+    }
+}
+
+/// The fault, of the busiest node where the one of the plan owns nothing: it would hit nobody.
+fn hitting(rig: &Rig, before: &Agreement, mut fault: Fault) -> Result<Fault> {
+    let idle = before.owned_by(rig.cluster.seat(fault.node).id()).is_empty();
+    if idle && fault.kind.is_of_a_node() {
+        let busiest = rig.cluster.number_of(&before.busiest())?;
+        if fault.other == busiest {
+            fault.other = fault.node;
+        }
+        fault.node = busiest;
+    }
+    Ok(fault)
+}
+
+impl Verdict {
+    /// Refuses a run that is invalid or in which a promise was broken.
+    ///
+    /// # Errors
+    /// Which, and what was seen.
+    pub fn ensure_good(&self) -> Result<()> {
+        self.coverage.ensure_all()?;
+        ensure!(self.ticks.complete(), "ticks are missing: {:?}", self.ticks);
+        self.ticks
+            .ensure_single(u64::from(ON_THE_WAY * self.coverage.kills()))?;
+        ensure!(self.seen.looks > 0, "invalid run: nobody looked at the database");
+        let over = self.seen.over(SESSIONS);
+        ensure!(over.is_empty(), "more than {SESSIONS} sessions at once: {over:?}");
+        ensure!(
+            self.seen.shared.is_empty(),
+            "locks with two holders: {:?}",
+            self.seen.shared
+        );
+        ensure!(
+            self.converged <= CONVERGED,
+            "the nodes agreed only {:?} after the last fault",
+            self.converged
+        );
+        if let Some((lost, doubled)) = self.calls {
+            ensure!(
+                (lost, doubled) == (0, 0),
+                "{lost} calls were not told, {doubled} twice"
+            );
+        }
+        if let Err(fault) = &self.audit {
+            anyhow::bail!("{fault}");
+        }
+        Ok(())
+    }
+
+    /// The figures, for people and programs.
+    pub fn figures(&self) -> Value {
+        let happened: serde_json::Map<String, Value> = self
+            .coverage
+            .happened()
+            .iter()
+            .map(|(kind, count)| (format!("{kind:?}"), json!(count)))
+            .collect();
+        json!({
+            "faults": happened,
+            "converged_ms": u64::try_from(self.converged.as_millis()).unwrap_or(u64::MAX),
+            "activity_ticks": self.ticks.activity,
+            "missing_activity_ticks": self.ticks.missing_count(),
+            "missing_metric_ticks": self.ticks.missing_metrics_count(),
+            "excused_ticks": self.ticks.excused,
+            "two_readings": self.ticks.conflicts,
+            "repeated_requests": self.ticks.repeated_requests,
+            "repeated_items": self.ticks.repeats,
+            "calls_lost": self.calls.map(|(lost, _)| lost),
+            "calls_doubled": self.calls.map(|(_, doubled)| doubled),
+            "most_sessions": self.seen.most_sessions(),
+            "locks_seen": self.seen.holders.len(),
+            "locks_with_two_holders": self.seen.shared.len(),
+            "looks_at_database": self.seen.looks,
+            "longest_pause_of_looks_ms": u64::try_from(self.seen.longest_pause.as_millis()).unwrap_or(u64::MAX),
+            "audit_balances": self.audit.is_ok(),
+        })
+    }
+}
+
+/// The books of every node that runs balance.
+///
+/// # Errors
+/// Those of one do not; the message holds them.
+pub async fn balanced_books(rig: &Rig) -> Result<()> {
+    wait::until(
+        "balanced books of all nodes",
+        Duration::from_secs(20),
+        async || {
+            for n in rig.cluster.awake() {
+                let node = rig.cluster.node(n).map_err(|e| e.to_string())?;
+                let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
+                let books = NodeBooks::of(&metrics).map_err(|e| format!("{e:#}"))?;
+                wait::when(books.balanced() && books.lost() == 0, || {
+                    format!("node-{n}: {books:?}")
+                })?;
+            }
+            Ok(())
+        },
+    )
+    .await
+}

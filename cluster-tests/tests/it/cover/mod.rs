@@ -1,0 +1,67 @@
+//! Standbys that cover: not one tick is missing while owners die, stand still, or cannot reach what they own, and none is
+//! read twice while only the link between nodes is cut.
+//!
+//! Poolers between a node and its database are left out: there is none among the programs that these scenarios have.
+
+mod fence;
+mod frozen;
+mod killed;
+mod link;
+mod unreachable;
+
+use anyhow::{Result, ensure};
+use ringwatch_cluster_tests::chaos::oracle::audit;
+use ringwatch_cluster_tests::chaos::rig::SESSIONS;
+use ringwatch_cluster_tests::chaos::run::balanced_books;
+use ringwatch_cluster_tests::chaos::{Rig, Wanted};
+use ringwatch_cluster_tests::scene::Scene;
+
+use crate::story::SOON;
+
+/// Targets.
+const NAMES: usize = 12;
+
+/// Three nodes and twelve targets that are read and told of, and a load that is counted.
+async fn start(scene: &Scene, wanted: Wanted) -> Result<Rig> {
+    let mut rig = Rig::start(&wanted, scene.logs()).await?;
+    rig.keep_to_the_ring().await?;
+    rig.load(20).await?;
+    rig.settled().await?;
+    Ok(rig)
+}
+
+/// Ticks that standbys have read in place of owners, by the nodes that are awake.
+async fn covered(rig: &Rig) -> Result<u64> {
+    let all = rig.cluster.metrics().await?;
+    let of = [("outcome", "covered")];
+    Ok(all
+        .iter()
+        .map(|metrics| metrics.count("ringwatch_ticks_total", &of))
+        .sum())
+}
+
+/// The end of each scenario: every tick once, of at most `requests` requests something twice, byte for byte; every call told
+/// once; never too many sessions, never two holders of a lock; all books balance.
+async fn verdict(rig: &mut Rig, requests: u64) -> Result<()> {
+    rig.settled().await?;
+    rig.more_ticks(3).await?;
+    let calls = rig.calls_lost_and_doubled().await?;
+    let ticks = rig.ticks_after(SOON * 2).await;
+    println!(
+        "  {} activity ticks, {} missing, {} of metrics missing; two readings: {}; again byte for byte: {} of {} requests",
+        ticks.activity,
+        ticks.missing_count(),
+        ticks.missing_metrics_count(),
+        ticks.conflicts,
+        ticks.repeats,
+        ticks.repeated_requests
+    );
+    ensure!(ticks.complete(), "ticks are missing: {ticks:?}");
+    ticks.ensure_single(requests)?;
+    ensure!(calls == Some((0, 0)), "calls not told, and told twice: {calls:?}");
+    rig.database.ensure_within(SESSIONS)?;
+    let account = audit::balanced(rig.cluster.seat(0).ports().grpc, rig.minutes())?;
+    println!("  audit: {account}");
+    balanced_books(rig).await?;
+    rig.end().await
+}

@@ -1,0 +1,94 @@
+//! The side of the owner: which frames may leave, and what its standbys have covered.
+
+use std::sync::Arc;
+
+use ringwatch_frame::{FrameId, StreamId, StreamMemory, TargetId, Tick};
+use tokio::time::Instant;
+
+use super::{Clearance, CoverWord, Memories, Tie, Word};
+use crate::member::{Incarnation, Member};
+use crate::pulse::Pulse;
+
+impl Memories {
+    /// Whether a frame that was [`collected`](Self::collected) may be delivered.
+    pub fn clearance(&self, id: &FrameId) -> Clearance {
+        self.lock().waits.ask(id)
+    }
+
+    /// Where a lane goes on, if its standby has covered something since it asked last. It asks directly before
+    /// each reading: what it reads then counts as based on this.
+    pub fn rebase(&self, target: &TargetId, stream: &StreamId) -> Option<StreamMemory> {
+        self.lock().rebase(target, stream)
+    }
+
+    /// Whether the standby is reading a tick of this stream just now: the next one must wait for that.
+    pub fn awaits(&self, target: &TargetId, stream: &StreamId) -> bool {
+        self.lock().awaits(target, stream, Instant::now())
+    }
+
+    /// The last covered tick of a stream of ours that is known here.
+    pub(crate) fn known_cover(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
+        self.lock().known(target, stream)
+    }
+
+    /// This says whether the node runs.
+    pub(crate) fn follow(&self, pulse: Arc<Pulse>) {
+        // A second one would be the same.
+        let _ = self.pulse.set(pulse);
+    }
+
+    /// A standby has said this on a stream to it.
+    pub(crate) fn hear(&self, peer: &Incarnation, stream: u64, word: Word) {
+        let heard = self.lock().hear(peer, stream, word);
+        self.told(heard);
+    }
+
+    /// A standby has said by another way what it covered.
+    pub(crate) fn hear_cover(&self, peer: &Incarnation, target: &TargetId, cover: CoverWord) {
+        let heard = self.lock().covered(peer, target, cover, Instant::now());
+        self.told(heard);
+    }
+
+    /// Whether `peer` should have answered long ago.
+    pub(crate) fn is_silent(&self, peer: &Incarnation) -> bool {
+        self.lock().links.is_silent(peer, Instant::now())
+    }
+
+    /// Lets time decide about frames that wait. To be called several times a second, by a task that stands
+    /// still when the node does.
+    pub(crate) fn pass(&self) {
+        let runs = self.runs();
+        let passed = self.lock().pass(runs, Instant::now());
+        self.told(passed);
+    }
+
+    /// Whether anything of a target of ours waits for a word of its standby.
+    pub(crate) fn is_waiting(&self, target: &TargetId) -> bool {
+        self.lock().is_waiting(target, Instant::now())
+    }
+
+    /// What waits of a target that this node lost may leave: who goes on with it has our memory of it.
+    pub(crate) fn clear(&self, target: &TargetId) {
+        self.lock().waits.decide_all(target, true);
+    }
+
+    /// The heirs must be told everything anew: this node was paused.
+    pub(crate) fn resync(&self) {
+        self.lock().resync();
+    }
+
+    /// How a target of ours and its heir are tied.
+    pub(crate) fn tie(&self, target: &TargetId) -> Tie {
+        self.lock().tie(target, Instant::now())
+    }
+
+    /// The heir of a target of ours, if it is in reach.
+    pub(crate) fn heir_in_reach(&self, target: &TargetId) -> Option<Member> {
+        self.lock().heir_in_reach(target, Instant::now())
+    }
+
+    /// Whether anything of a target of ours was read since.
+    pub(crate) fn was_read_since(&self, target: &TargetId, since: Instant) -> bool {
+        self.lock().read_at(target).is_some_and(|at| at > since)
+    }
+}

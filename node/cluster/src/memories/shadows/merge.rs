@@ -1,0 +1,115 @@
+//! A snapshot, and what this node has covered beyond it.
+
+use std::collections::BTreeMap;
+
+use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
+
+use super::cover::Cover;
+use super::{Gone, MAX_SHADOWS, Shadow, Shadows};
+use crate::member::Incarnation;
+use crate::memories::change::{CoverWord, Word};
+use crate::memories::own::is_set_back;
+use crate::memories::remembered::Remembered;
+
+impl Shadows {
+    pub(super) fn replace(
+        &mut self,
+        from: &Incarnation,
+        target: TargetId,
+        memory: TargetMemory,
+        covers: &BTreeMap<StreamId, Tick>,
+        (serial, epoch): (u64, u64),
+    ) -> Gone {
+        let before = self.by_target.get(&target);
+        let late =
+            |shadow: &Shadow| shadow.owner.node == from.node && shadow.owner.generation > from.generation;
+        if before.is_some_and(late) {
+            return Some(Box::new(memory));
+        }
+        if before.is_none() && self.by_target.len() >= MAX_SHADOWS {
+            // It is not covered, so what its owner reads counts.
+            Self::say(&mut self.voices, from, Word::Synced { target, serial });
+            return Some(Box::new(memory));
+        }
+        self.former.remove(&target);
+        let mut shadow = Shadow {
+            owner: from.clone(),
+            remembered: Remembered::new(memory, &mut self.next),
+            unwanted: None,
+            hears: serial > 0,
+            epoch,
+            recalled: None,
+            streams: BTreeMap::new(),
+        };
+        let mut before = self.by_target.remove(&target);
+        let mut words = Vec::new();
+        if let Some(before) = before.as_mut().filter(|before| before.owner == *from) {
+            shadow.recalled = before.recalled;
+            shadow.epoch = epoch.max(before.epoch);
+            for (stream, cover) in std::mem::take(&mut before.streams) {
+                let own = before.remembered.baseline(&stream);
+                let known = covers.get(&stream).copied();
+                words.extend(shadow.merge(stream, cover, own, known));
+            }
+        }
+        self.by_target.insert(target.clone(), shadow);
+        for cover in words {
+            let word = Word::Covered {
+                target: target.clone(),
+                cover,
+            };
+            Self::say(&mut self.voices, from, word);
+        }
+        if serial > 0 {
+            Self::say(&mut self.voices, from, Word::Synced { target, serial });
+        }
+        before.map(|gone| Box::new(gone) as Box<dyn Send>)
+    }
+}
+
+impl Shadow {
+    /// Keeps what this node has covered of a stream, as far as the snapshot does not go beyond it. Gives what
+    /// the owner must hear.
+    fn merge(
+        &mut self,
+        stream: StreamId,
+        mut cover: Cover,
+        baseline: Option<arrow_array::RecordBatch>,
+        known: Option<Tick>,
+    ) -> Vec<CoverWord> {
+        let told = self.remembered.last(&stream);
+        let mut words = Vec::new();
+        let taken = cover.told;
+        let word = |tick, last, baseline, reading| CoverWord {
+            stream: stream.clone(),
+            tick,
+            taken,
+            last,
+            baseline,
+            reading,
+        };
+        if let Some(covered) = cover.covered {
+            if told.is_some_and(|told| is_set_back(told, covered)) {
+                return words;
+            }
+            if known < Some(covered) {
+                if told <= Some(covered) {
+                    // What its owner read meanwhile and was not told of does not count.
+                    drop(self.remembered.cut(&stream, cover.told, covered));
+                    drop(self.remembered.covered(&stream, covered, baseline.clone()));
+                    words.push(word(None, covered, baseline, false));
+                } else {
+                    // It has gone on without hearing of the cover; what has not left yet does not count.
+                    words.push(word(told, covered, baseline, false));
+                }
+            }
+        }
+        cover.told = cover.told.max(told);
+        // What the owner has ended meanwhile is not read here.
+        if let Some(claim) = cover.outlives(told) {
+            words.push(word(None, claim, None, true));
+        }
+        self.streams.insert(stream, cover);
+        words
+    }
+}

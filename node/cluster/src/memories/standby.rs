@@ -1,0 +1,142 @@
+//! The side of the standby: it reads what an owner does not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use ringwatch_frame::{Epoch, FrameMeta, PendingFrame, Receipt, StreamId, TargetId, TargetMemory, Tick};
+use tokio::sync::mpsc;
+
+use super::{Change, Leave, Memories, Word};
+use crate::member::Incarnation;
+
+/// Sees what owners tell this node of ticks, where that counts.
+pub trait Witness: Send + Sync {
+    /// An owner has told this: a tick that ended, or a frame that was settled. Must not wait.
+    fn told(&self, from: &Incarnation, change: &Change);
+}
+
+impl std::fmt::Debug for dyn Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+impl Memories {
+    /// What is known of a target that another node owns, without pending frames.
+    pub fn shadow_memory(&self, target: &TargetId) -> TargetMemory {
+        self.shadows().memory(target)
+    }
+
+    /// The last tick of a stream of another node's target that has ended, there or here.
+    pub fn shadow_last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
+        self.shadows().last(target, stream)
+    }
+
+    /// The ticks that the owner of a target could not read; each is told once.
+    pub fn unreachable(&self, target: &TargetId) -> Vec<(StreamId, Tick)> {
+        self.shadows().unreachable(target)
+    }
+
+    /// This node reads a tick of another node's target from now on, under the epoch of that node; it says
+    /// then that it has [`covered`](Self::covered) or [`abandoned`](Self::abandoned) it. `None`: it must not,
+    /// because the tick has ended, or the target is not one for which this node stands by.
+    pub fn claim(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> Option<Epoch> {
+        let runs = self.runs();
+        if !runs.sure {
+            return None;
+        }
+        self.shadows().claim(target, stream, tick, runs.pauses).map(Epoch)
+    }
+
+    /// A claimed tick was read. `baseline` is the new one, where deltas are made. The frame is this node's to
+    /// deliver and pending until the receipt is dropped. `None`: it does not count and must be thrown away,
+    /// because this node was paused meanwhile, or stands by no more.
+    pub fn covered(
+        self: &Arc<Self>,
+        meta: &FrameMeta,
+        rows: &RecordBatch,
+        baseline: Option<RecordBatch>,
+    ) -> Option<Receipt> {
+        let runs = self.runs();
+        let pauses = runs.sure.then_some(runs.pauses);
+        let frame = PendingFrame {
+            meta: meta.clone(),
+            rows: rows.clone(),
+        };
+        let id = &meta.id;
+        // One lock in the other: nobody takes the target over between the two.
+        let mut shadows = self.shadows();
+        let (counts, gone) = shadows.cover((&id.target, &id.stream, id.tick), baseline, pauses);
+        let lodged = counts.then(|| self.lock().lodge(frame));
+        drop(shadows);
+        drop(gone);
+        self.testify();
+        let number = self.told(lodged?);
+        Some(number.map_or_else(|| Receipt::new(|| {}), |number| self.receipt_of(id, number)))
+    }
+
+    /// A claimed tick was not read.
+    pub fn abandoned(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+        self.shadows().abandon(target, stream, tick);
+        self.testify();
+    }
+
+    /// Lets `witness` see from now on what owners tell. Only the first one is taken.
+    pub fn witness(&self, witness: Arc<dyn Witness>) {
+        if self.witness.set(witness).is_ok() {
+            self.shadows().taken = Some(Vec::new());
+        }
+    }
+
+    /// A stream of `owner` begins: what it hears on it.
+    pub fn listen(&self, owner: &Incarnation) -> mpsc::Receiver<Word> {
+        self.shadows().listen(owner)
+    }
+
+    /// The owner of a target is late with a tick, and asks whether it may begin it. `known` is the last
+    /// covered tick of which it knows.
+    pub fn may(&self, from: &Incarnation, what: (&TargetId, &StreamId, Tick), known: Option<Tick>) -> Leave {
+        self.shadows().may(from, what, known)
+    }
+
+    /// As [`shadow`](Self::shadow), of whatever owner, for a node that may own the target next: nothing is
+    /// covered until it does, or has had the time to.
+    pub(crate) fn recall_shadow(&self, target: &TargetId) -> Option<TargetMemory> {
+        let memory = self.shadows().recall(target);
+        self.testify();
+        memory
+    }
+
+    /// This node is about to own a target of another: it claims nothing more of it. Says whether what it reads
+    /// of it just now should be waited for.
+    pub(crate) fn closes(&self, target: &TargetId) -> bool {
+        self.shadows().closes(target)
+    }
+
+    /// These are the targets for which this node stands by.
+    pub(crate) fn set_covers(&self, covers: &BTreeSet<TargetId>) {
+        self.shadows().set_covers(covers);
+        self.testify();
+    }
+
+    /// Who owns the targets of which this node knows something, and under which epoch.
+    pub(crate) fn shadow_owners(&self) -> Vec<(TargetId, Incarnation, u64)> {
+        let shadows = self.shadows();
+        let owners = shadows.owners();
+        owners
+            .map(|(target, owner, epoch)| (target.clone(), owner.clone(), epoch))
+            .collect()
+    }
+
+    /// Shows the witness what was taken in, when the lock is free.
+    pub(super) fn testify(&self) {
+        let Some(witness) = self.witness.get() else {
+            return;
+        };
+        let taken = self.shadows().taken.as_mut().map(std::mem::take);
+        for (from, change) in taken.unwrap_or_default() {
+            witness.told(&from, &change);
+        }
+    }
+}

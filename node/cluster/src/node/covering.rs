@@ -1,0 +1,150 @@
+//! For which targets of others this node stands by, and when it reads its own again after a pause.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwatch_frame::TargetId;
+use tokio::time::Instant;
+
+use super::gate::Others;
+use super::steer::Steering;
+use crate::member::{Incarnation, NodeId, Stage, State, TargetKey};
+use crate::memories::Tie;
+
+/// So long after a pause a target without a link to its standby is not read.
+const ALONE: Duration = Duration::from_secs(1);
+/// So long a standby that can be reached may take to say what it did meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So long after it was claimed the session of its former owner may be in the way.
+const LATELY: Duration = Duration::from_secs(60);
+
+/// A target for which this node stands by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Covering {
+    /// Which.
+    pub target: TargetId,
+    /// Who owns it: whose sessions count.
+    pub owner: NodeId,
+    /// Under which epoch, which is that of what this node reads for it.
+    pub epoch: u64,
+}
+
+/// Targets that are not read again before their standby has said what it did while this node was paused.
+#[derive(Debug)]
+pub(super) struct Waking {
+    since: Instant,
+    targets: BTreeSet<TargetId>,
+}
+
+impl Steering {
+    /// Whether a target of ours waits for its standby after a pause.
+    pub(super) fn is_waking(&self, target: &TargetId) -> bool {
+        let waking = self.waking.as_ref();
+        waking.is_some_and(|waking| waking.targets.contains(target))
+    }
+
+    /// The process was paused: standbys may have read what is ours.
+    pub(super) fn fall_asleep(&mut self, now: Instant) {
+        self.memories.resync();
+        self.waking = Some(Waking {
+            since: now,
+            targets: self.owned.keys().cloned().collect(),
+        });
+    }
+
+    /// Reads again what its standby has spoken of.
+    pub(super) fn wake(&mut self, now: Instant) {
+        let Some(waking) = &mut self.waking else {
+            return;
+        };
+        let since = waking.since;
+        waking.targets.retain(|target| match self.memories.tie(target) {
+            Tie::Alone | Tie::Synced => false,
+            Tie::Down(time) => time < ALONE || now < since + ALONE,
+            Tie::Waits => now < since + PATIENCE,
+        });
+        if waking.targets.is_empty() {
+            self.waking = None;
+        }
+    }
+
+    /// Says for which targets this node stands by: those of which it was told by their owner, and whose heir
+    /// it is by its own view.
+    pub(super) fn care_for_covers(&mut self) {
+        let covers: Vec<Covering> = if self.failure.is_none() && self.stage != Stage::Left {
+            let owners = self.memories.shadow_owners().into_iter();
+            let ours = owners.filter(|(target, owner, _)| self.covers_for(target, owner));
+            ours.map(|(target, owner, epoch)| Covering {
+                target,
+                owner: owner.node,
+                epoch,
+            })
+            .collect()
+        } else {
+            Vec::new()
+        };
+        self.claimed.retain(|target| self.owned.contains_key(target));
+        let targets: BTreeSet<TargetId> = covers.iter().map(|cover| cover.target.clone()).collect();
+        self.memories.set_covers(&targets);
+        self.gate.set_others(Others {
+            covers: targets,
+            at_work: self.at_work(),
+            claimed: self.claimed_lately(),
+        });
+        self.covers.send_if_modified(|known| {
+            let changed = **known != *covers;
+            if changed {
+                *known = Arc::from(covers);
+            }
+            changed
+        });
+    }
+
+    /// Whether this node is who remembers a target beside `owner`, as [`heirs`](crate::plan::heirs) has it.
+    fn covers_for(&self, target: &TargetId, owner: &Incarnation) -> bool {
+        let (Some(membership), Some(view)) = (&self.membership, &self.view) else {
+            return false;
+        };
+        let me = &membership.me;
+        let busy = self.owned.contains_key(target) || self.stopping.contains(target);
+        if owner.node == *me || busy {
+            return false;
+        }
+        let fit = |node: &&NodeId| {
+            **node != owner.node
+                && membership
+                    .member(node)
+                    .is_some_and(|member| member.state != State::Dead)
+        };
+        view.walk(TargetKey::from(target)).find(fit) == Some(me)
+    }
+
+    /// The targets that a majority, this node with it, has just taken for lost.
+    fn claimed_lately(&self) -> BTreeSet<TargetId> {
+        let quorum = self
+            .membership
+            .as_ref()
+            .is_some_and(|membership| membership.quorum);
+        let now = Instant::now();
+        let lately = |target: &&TargetId| {
+            let since = self.owned.get(*target);
+            quorum && since.is_some_and(|since| now < *since + LATELY)
+        };
+        self.claimed.iter().filter(lately).cloned().collect()
+    }
+
+    /// The other members that do what they are there for, as far as is known.
+    fn at_work(&self) -> BTreeSet<NodeId> {
+        let members = self.membership.iter().flat_map(|membership| &membership.members);
+        let works = |state| matches!(state, State::Ready | State::Draining | State::Suspect);
+        members
+            .filter(|member| works(member.state) && member.who.node != self.fixed.me.node)
+            .map(|member| member.who.node.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The streams of a target that its owner has told of, as the standby would read them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringwatch_catalogue::model::Scope;
+use ringwatch_frame::{Resource, Schedule, StreamId, TargetId, TargetMemory, Tick};
+use tokio::time::Instant;
+
+use super::Standby;
+use super::decide::{Line, is_of_our_time};
+use crate::plan::Planned;
+use crate::reader::Reader;
+use crate::target::TargetSpec;
+use crate::track::{Track, schedule_of};
+
+/// How long a stream is left alone after its reading failed.
+const BARRED: Duration = Duration::from_secs(1);
+
+/// One stream.
+pub(super) struct Stream {
+    pub(super) planned: Planned,
+    pub(super) reader: Arc<Reader>,
+    /// The database that it is read from.
+    pub(super) database: Arc<str>,
+    schedule: Schedule,
+    pub(super) excused: Option<Tick>,
+    heard: Heard,
+    /// It is not read before.
+    pub(super) barred: Option<Instant>,
+    /// What readings remember, once there was one.
+    pub(super) track: Option<Track>,
+    /// The resource with the server's version.
+    pub(super) versioned: Option<(u32, Arc<Resource>)>,
+}
+
+/// What was heard of a stream.
+struct Heard {
+    last: Option<Tick>,
+    at: Instant,
+    /// Whether the owner's clock shows the same time as ours.
+    of_our_time: bool,
+}
+
+impl Stream {
+    fn new(spec: &TargetSpec, id: &StreamId) -> Option<Self> {
+        let scope = if id.database().is_some() {
+            Scope::Database
+        } else {
+            Scope::Server
+        };
+        for reader in &spec.readers {
+            let all = reader.plan.planned().into_iter();
+            let mut fitting = all.filter(|planned| planned.name() == id.name() && planned.scope() == scope);
+            if let Some(planned) = fitting.next() {
+                let database = id.database().unwrap_or_else(|| reader.plan.database());
+                return Some(Self {
+                    schedule: schedule_of(&spec.id, &planned, id).ok()?,
+                    planned,
+                    reader: Arc::clone(reader),
+                    database: database.into(),
+                    excused: None,
+                    heard: Heard {
+                        last: None,
+                        at: Instant::now(),
+                        of_our_time: true,
+                    },
+                    barred: None,
+                    track: None,
+                    versioned: None,
+                });
+            }
+        }
+        None
+    }
+
+    /// The last tick that ended is this one. What we have read ourselves says nothing of the owner. It was told after
+    /// the last look at `looked`, and not before it was due.
+    fn hear(&mut self, last: Tick, now: Tick, looked: Instant) {
+        let own = self.track.as_ref().is_some_and(|track| track.has_read(last));
+        if self.heard.last != Some(last) && !own {
+            let due = Instant::now().checked_sub(last.lateness(now));
+            self.heard = Heard {
+                last: Some(last),
+                at: due.map_or(looked, |due| due.max(looked)),
+                of_our_time: is_of_our_time(&self.schedule, last, now),
+            };
+        }
+    }
+
+    fn line(&self, last: Tick) -> Line {
+        let now = Instant::now();
+        let barred = self.barred.is_some_and(|until| now < until);
+        Line {
+            schedule: self.schedule,
+            last: self.schedule.at_or_before(last),
+            excused: self.excused,
+            barred: barred || !self.heard.of_our_time,
+            silent: self.heard.at.elapsed(),
+        }
+    }
+
+    /// It failed, and is left alone for a while.
+    pub(super) fn bar(&mut self) {
+        let now = Instant::now();
+        let held = self.track.as_ref().and_then(|track| track.held);
+        self.barred = Some(held.unwrap_or(now).max(now + BARRED));
+    }
+}
+
+/// All streams of one target that its owner has told of.
+pub(super) struct Streams {
+    by_id: BTreeMap<StreamId, Stream>,
+    /// When it was looked last how they stand.
+    looked: Instant,
+}
+
+impl Streams {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self {
+            by_id: BTreeMap::new(),
+            looked: Instant::now(),
+        }
+    }
+
+    /// Takes in those that are new, and lets go of those that are gone.
+    pub(super) fn follow(&mut self, spec: &TargetSpec, memory: &TargetMemory) {
+        self.by_id.retain(|id, _| memory.contains_key(id));
+        for id in memory.keys() {
+            if !self.by_id.contains_key(id)
+                && let Some(stream) = Stream::new(spec, id)
+            {
+                self.by_id.insert(id.clone(), stream);
+            }
+        }
+    }
+
+    /// One of them.
+    pub(super) fn get_mut(&mut self, id: &StreamId) -> Option<&mut Stream> {
+        self.by_id.get_mut(id)
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// How each of them stands now.
+    pub(super) fn lines(
+        &mut self,
+        standby: &dyn Standby,
+        target: &TargetId,
+        now: Tick,
+    ) -> (Vec<StreamId>, Vec<Line>) {
+        let looked = std::mem::replace(&mut self.looked, Instant::now());
+        let line = |(id, stream): (&StreamId, &mut Stream)| {
+            let last = standby.last(target, id)?;
+            stream.hear(last, now, looked);
+            Some((id.clone(), stream.line(last)))
+        };
+        self.by_id.iter_mut().filter_map(line).unzip()
+    }
+}

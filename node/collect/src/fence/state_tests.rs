@@ -1,0 +1,103 @@
+use super::*;
+
+const NEVER: fn(&Holder) -> bool = |_| false;
+const OWN: (&str, Epoch) = ("me", Epoch(9));
+
+fn other(node: Option<&str>, epoch: Option<u64>) -> Locked {
+    Locked::Elsewhere(Some(Other {
+        session: 7,
+        node: node.map(str::to_owned),
+        epoch: epoch.map(Epoch),
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_pass_only_while_the_lock_is_held() {
+    let now = Instant::now();
+    let mut machine = Machine::of_lock(now);
+    assert!(!machine.lets_pass());
+    assert!(machine.begin(now));
+    assert!(!machine.begin(now), "one lane tries");
+    assert!(!machine.lets_pass());
+    assert_eq!(machine.answered(&Locked::Taken, OWN, NEVER, now), Step::Hold(1));
+    assert!(machine.lets_pass() && machine.shown() == Shown::Lock);
+    machine.lost(2, now);
+    assert!(machine.lets_pass(), "another time");
+    machine.lost(1, now);
+    assert!(!machine.lets_pass() && machine.shown() == Shown::Nothing);
+    assert!(machine.begin(now), "tried at once");
+    machine.broke_off(now);
+    assert!(!machine.begin(now));
+    assert!(machine.begin(now + AGAIN));
+    machine.answered(&Locked::Taken, OWN, NEVER, now);
+    machine.lost(1, now);
+    assert!(machine.lets_pass(), "the first hold is long gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_the_lock_decides_what_is_done() {
+    let now = Instant::now();
+    let later = now + NAMELESS;
+    // Who holds it, since when it is seen, whether it is outranked, and the step.
+    let table = [
+        (other(Some("a"), Some(8)), now, true, Step::End(7)),
+        (other(Some("a"), Some(8)), later, false, Step::Wait),
+        (other(None, Some(8)), now, true, Step::End(7)),
+        (other(Some("a"), None), now, true, Step::Wait),
+        (other(Some("a"), None), later, true, Step::End(7)),
+        (other(Some("a"), None), later, false, Step::Wait),
+        (other(Some("me"), Some(9)), now, false, Step::Wait),
+        (other(Some("me"), Some(9)), now + LEFTOVER, false, Step::End(7)),
+        (other(Some("me"), Some(10)), later, false, Step::Wait),
+        (other(None, None), now, true, Step::Wait),
+        (Locked::Elsewhere(None), later, true, Step::Wait),
+    ];
+    for (locked, then, outranks, expected) in table {
+        let mut machine = Machine::of_lock(now);
+        for at in [now, then] {
+            machine.state = State::Trying;
+            let step = machine.answered(&locked, OWN, |_| outranks, at);
+            if at == then {
+                assert_eq!(step, expected, "{locked:?} {outranks}");
+            }
+            assert!(!machine.lets_pass());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_locked_is_fenced_by_the_epoch() {
+    let now = Instant::now();
+    let mut machine = Machine::of_lock(now);
+    assert!(machine.begin(now));
+    let step = machine.answered(&Locked::Unfit("a pooler".into()), OWN, NEVER, now);
+    assert_eq!(step, Step::FallBack("a pooler".into()));
+    assert!(machine.lets_pass() && machine.shown() == Shown::Epoch);
+    assert!(!machine.begin(now + NAMELESS));
+
+    let mut machine = Machine::of_lock(now);
+    assert!(machine.begin(now));
+    assert_eq!(machine.answered(&other(None, None), OWN, NEVER, now), Step::Wait);
+    let later = now + NAMELESS;
+    assert!(machine.begin(later));
+    let step = machine.answered(&other(None, None), OWN, NEVER, later);
+    assert!(matches!(step, Step::FallBack(_)), "{step:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_session_begins_its_patience_anew() {
+    let now = Instant::now();
+    let mut machine = Machine::of_lock(now);
+    let try_at = |machine: &mut Machine, session, at| {
+        machine.state = State::Trying;
+        let other = Other {
+            session,
+            node: Some("me".into()),
+            epoch: None,
+        };
+        machine.answered(&Locked::Elsewhere(Some(other)), OWN, NEVER, at)
+    };
+    assert_eq!(try_at(&mut machine, 1, now), Step::Wait);
+    assert_eq!(try_at(&mut machine, 2, now + LEFTOVER), Step::Wait);
+    assert_eq!(try_at(&mut machine, 2, now + LEFTOVER * 2), Step::End(2));
+}

@@ -1,0 +1,214 @@
+//! The fence of one target, as its lanes share it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ringwatch_frame::{Epoch, TargetId};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::state::{Machine, Step};
+use super::{Arbiter, FenceMeters, FenceMode, Lock, LockKey, Locked};
+
+/// The fence of one target.
+pub(crate) struct TargetFence {
+    target: TargetId,
+    /// As the names of our sessions have it.
+    node: String,
+    arbiter: Arc<dyn Arbiter>,
+    meters: Arc<FenceMeters>,
+    machine: Mutex<Machine>,
+    changed: Notify,
+}
+
+impl TargetFence {
+    /// The fence of `target`, which nobody has passed yet.
+    pub(crate) fn new(
+        target: &TargetId,
+        mode: FenceMode,
+        node: &str,
+        arbiter: &Arc<dyn Arbiter>,
+        meters: &Arc<FenceMeters>,
+    ) -> Arc<Self> {
+        let machine = match mode {
+            FenceMode::Auto => Machine::of_lock(Instant::now()),
+            FenceMode::Epoch => Machine::of_epoch(),
+        };
+        meters.show(target, machine.shown());
+        Arc::new(Self {
+            target: target.clone(),
+            node: node.to_owned(),
+            arbiter: Arc::clone(arbiter),
+            meters: Arc::clone(meters),
+            machine: Mutex::new(machine),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Whether questions may be sent to the target.
+    pub(crate) fn lets_pass(&self) -> bool {
+        self.with(|machine| machine.lets_pass())
+    }
+
+    /// The epoch under which the target is ours, where it is.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.arbiter.epoch(&self.target)
+    }
+
+    /// From when on the lock may be tried, where it is not ours and nobody tries.
+    pub(crate) fn again(&self) -> Option<Instant> {
+        self.with(|machine| machine.again())
+    }
+
+    /// Begins a try, where one is due and the target is ours.
+    pub(crate) fn attempt(self: &Arc<Self>) -> Option<Attempt> {
+        let epoch = self.epoch()?;
+        let begun = self.with(|machine| machine.begin(Instant::now()));
+        begun.then(|| Attempt {
+            fence: Arc::clone(self),
+            lock: Lock {
+                key: LockKey::of(&self.target),
+                epoch,
+            },
+        })
+    }
+
+    /// Waits until questions may be sent, or a moment.
+    pub(crate) async fn wait(&self, moment: Duration) {
+        let changed = self.changed.notified();
+        let mut changed = std::pin::pin!(changed);
+        changed.as_mut().enable();
+        if !self.lets_pass() {
+            // Whoever waits looks again in any case.
+            let _ = tokio::time::timeout(moment, changed).await;
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
+        act(&mut self.machine.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes it, shows that and wakes those who wait for it.
+    fn change<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
+        let (done, shown) = self.with(|machine| (act(machine), machine.shown()));
+        self.meters.show(&self.target, shown);
+        self.changed.notify_waiters();
+        done
+    }
+}
+
+impl Drop for TargetFence {
+    fn drop(&mut self) {
+        self.meters.forget(&self.target);
+    }
+}
+
+/// A try that has begun. One that is dropped has broken off.
+pub(crate) struct Attempt {
+    fence: Arc<TargetFence>,
+    lock: Lock,
+}
+
+/// What a try came to.
+pub(crate) enum Verdict {
+    /// The lock is the session's as long as this lives.
+    Held(Held),
+    /// Questions pass without a lock.
+    Pass,
+    /// The lock is another's: nothing passes.
+    Fenced,
+    /// The session of this number is to be ended, and the lock tried again.
+    End(i64),
+}
+
+impl Attempt {
+    /// What is tried.
+    pub(crate) fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// The server's answer.
+    pub(crate) fn answered(&self, locked: &Locked) -> Verdict {
+        let fence = &self.fence;
+        let own = (fence.node.as_str(), self.lock.epoch);
+        // Asked before the lock of the machine is taken.
+        let outranked = match locked {
+            Locked::Elsewhere(Some(other)) => {
+                let holder = super::Holder {
+                    node: other.node.clone().unwrap_or_default(),
+                    epoch: other.epoch.unwrap_or_default(),
+                };
+                fence.arbiter.outranks(&fence.target, &holder)
+            }
+            _ => false,
+        };
+        let step = fence.change(|machine| machine.answered(locked, own, |_| outranked, Instant::now()));
+        let target = &fence.target;
+        match step {
+            Step::Hold(number) => {
+                tracing::debug!(%target, epoch = %self.lock.epoch, "the target's lock is held");
+                Verdict::Held(Held {
+                    fence: Arc::clone(fence),
+                    number,
+                    epoch: self.lock.epoch,
+                })
+            }
+            Step::Wait => Verdict::Fenced,
+            Step::End(session) => {
+                tracing::warn!(
+                    %target, session, holder = ?locked, epoch = %self.lock.epoch,
+                    "the session of a node that is gone holds the target's lock: it is ended"
+                );
+                Verdict::End(session)
+            }
+            Step::FallBack(reason) => {
+                tracing::warn!(
+                    %target, reason,
+                    "the target cannot be fenced by a lock: epochs alone fence it; connect without a pooler, \
+                     or set `cluster.fence: epoch`"
+                );
+                Verdict::Pass
+            }
+        }
+    }
+
+    /// The other session was ended.
+    pub(crate) fn ended_other(&self) {
+        self.fence.meters.ended(&self.fence.target);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.fence.change(|machine| machine.broke_off(Instant::now()));
+    }
+}
+
+/// The lock, as long as this lives: it goes with the session that has it.
+pub(crate) struct Held {
+    fence: Arc<TargetFence>,
+    number: u64,
+    /// What the session says of it.
+    epoch: Epoch,
+}
+
+impl Held {
+    /// What the session is to say of the lock, where that has changed.
+    pub(crate) fn restamp(&self) -> Option<Lock> {
+        let epoch = self.fence.epoch().filter(|epoch| *epoch > self.epoch)?;
+        let key = LockKey::of(&self.fence.target);
+        Some(Lock { key, epoch })
+    }
+
+    /// The session says it.
+    pub(crate) fn stamped(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.fence.change(|machine| machine.lost(number, Instant::now()));
+    }
+}

@@ -1,0 +1,148 @@
+//! The target's lock: a lane takes it before anything is read.
+
+use std::sync::Arc;
+
+use ringwatch_frame::Tick;
+use tokio::time::Instant;
+
+use super::Lane;
+use super::attempt::Passed;
+use super::entry::enter;
+use crate::fault::{Fault, FaultKind};
+use crate::fence::{AGAIN, Attempt, Verdict};
+use crate::guarded::GuardedSession;
+use crate::meters::Outcome;
+use crate::ownership::Reach;
+use crate::session::{Connector, Session};
+use crate::sessions::Open;
+
+/// How often the lock is tried after the session that held it was ended: the server needs a moment.
+const TRIES: usize = 4;
+
+impl<C: Connector> Lane<C> {
+    /// Whether it is to take the lock, though nothing is due.
+    pub(super) fn wants_lock(&self) -> bool {
+        let due = |again| again <= Instant::now();
+        self.takes_lock
+            && self.fence.again().is_some_and(due)
+            && self.fence.epoch().is_some()
+            && self.env.ownership.holds(&self.spec.id)
+            && self.env.guard.at_ease(&self.spec.id)
+            && self.health.down().is_none()
+    }
+
+    /// Takes the lock before anything is due.
+    pub(super) async fn secure_ahead(&mut self) {
+        let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
+        let open = self.sessions.has(self.reader.plan.database());
+        let entry = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return,
+            entry = enter(&env.gate, &health, open) => entry,
+        };
+        if entry.is_err() {
+            return;
+        }
+        match self.secure().await {
+            Ok(()) => health.answered(),
+            Err(fault) => self.not_listed(&fault),
+        }
+    }
+
+    /// Sees to it that the target's lock is held, by this lane or another one, where it must be.
+    pub(super) async fn secure(&mut self) -> Result<(), Fault> {
+        if self.fence.lets_pass() {
+            return Ok(());
+        }
+        let attempt = self.takes_lock.then(|| self.fence.attempt()).flatten();
+        let Some(attempt) = attempt else {
+            return Err(fenced());
+        };
+        let home = self.home();
+        if let Some(open) = self.sessions.take(&home) {
+            match self.secure_with(open, &attempt).await {
+                Err(fault) if fault.kind.is_of_old_connection() => {}
+                result => return result,
+            }
+        }
+        let open = self.connect(&home).await?;
+        self.secure_with(open, &attempt).await
+    }
+
+    /// The same, and waits a little where another lane is about to take it.
+    pub(super) async fn secure_soon(&mut self) -> Result<(), Fault> {
+        for _ in 0..TRIES {
+            match self.secure().await {
+                Err(fault) if fault.kind == FaultKind::Fenced && !self.cancel.is_cancelled() => {
+                    self.fence.wait(AGAIN).await;
+                }
+                result => return result,
+            }
+        }
+        self.secure().await
+    }
+
+    async fn secure_with(
+        &mut self,
+        mut open: Open<GuardedSession<C::Session>>,
+        attempt: &Attempt,
+    ) -> Result<(), Fault> {
+        let result = take(&mut open.session, attempt).await;
+        if result
+            .as_ref()
+            .err()
+            .is_none_or(|fault| fault.kind == FaultKind::Fenced)
+        {
+            // Whoever has the lock, the server is there: other lanes need not wait for what this one finds.
+            self.health.answered();
+        }
+        let lost = |fault: &Fault| fault.kind.loses_connection();
+        if open.session.is_whole() && !result.as_ref().is_err_and(lost) {
+            let home = self.home();
+            self.sessions.put(&home, open);
+        }
+        result
+    }
+
+    /// Waits a moment for the lock, unless the successor of the tick is due.
+    pub(super) async fn wait_for_lock(&mut self, successor: Tick) -> Result<(), Passed> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Passed::Left),
+            () = self.fence.wait(AGAIN) => {}
+        }
+        if successor <= self.env.clock.now() {
+            return Err(Passed::Missed(Outcome::Fenced, Reach::Reached));
+        }
+        Ok(())
+    }
+}
+
+/// Tries the lock, and ends the session of a node that is gone, where that one has it.
+async fn take<S: Session>(session: &mut GuardedSession<S>, attempt: &Attempt) -> Result<(), Fault> {
+    for _ in 0..TRIES {
+        let locked = session.try_lock(attempt.lock()).await?;
+        match attempt.answered(&locked) {
+            Verdict::Held(held) => {
+                session.hold(held);
+                return Ok(());
+            }
+            Verdict::Pass => return Ok(()),
+            Verdict::Fenced => return Err(fenced()),
+            Verdict::End(other) => {
+                session.end_other(other).await?;
+                attempt.ended_other();
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+        }
+    }
+    Err(fenced())
+}
+
+/// The fault of what was not sent because the lock is another session's.
+fn fenced() -> Fault {
+    Fault::new(
+        FaultKind::Fenced,
+        "another session holds the target's lock, so that nothing is sent",
+    )
+}

@@ -1,0 +1,112 @@
+//! How our sessions call themselves, so that nodes and operators can tell whose they are.
+
+use std::sync::Arc;
+
+use ringwatch_frame::Epoch;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What all names begin with.
+const APPLICATION: &str = "ringwatch";
+/// What a standby's session ends in.
+const STANDBY: &str = "standby";
+/// The most characters of a node's id in a name: PostgreSQL cuts names at 63.
+const LONGEST_NODE: usize = 32;
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Station {
+    /// It reads for the owner.
+    Lane,
+    /// It waits at a standby, and covers.
+    Standby,
+}
+
+/// The names of one node's sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Names(Option<Arc<str>>);
+
+impl Names {
+    /// Of sessions that belong to no node of a cluster.
+    pub(crate) const fn of_nobody() -> Self {
+        Self(None)
+    }
+
+    /// Of the node with this id.
+    pub(crate) fn of(node: &str) -> Self {
+        Self(Some(session_node(node).into()))
+    }
+
+    /// The node as names have it.
+    pub(crate) fn node(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// The name of a session.
+    pub(crate) fn session(&self, station: Station) -> String {
+        match (&self.0, station) {
+            (None, _) => APPLICATION.to_owned(),
+            (Some(node), Station::Lane) => format!("{APPLICATION}/{node}"),
+            (Some(node), Station::Standby) => format!("{APPLICATION}/{node}/{STANDBY}"),
+        }
+    }
+
+    /// The name of the session that holds the lock of a target since `epoch`.
+    pub(crate) fn holder(&self, epoch: Epoch) -> String {
+        let node = self.0.as_deref().unwrap_or_default();
+        format!("{APPLICATION}/{node}/{epoch}")
+    }
+}
+
+/// The node of a session with this name, and the epoch under which it took a lock, if it did. `None`: it is none of ours.
+pub(crate) fn named(name: &str) -> Option<(&str, Option<Epoch>)> {
+    let mut parts = name.strip_prefix(APPLICATION)?.strip_prefix('/')?.split('/');
+    let node = parts.next().filter(|node| !node.is_empty())?;
+    let epoch = parts.next().and_then(|part| part.parse().ok()).map(Epoch);
+    Some((node, epoch))
+}
+
+/// A node's id as it stands in the names of its sessions: as it is, where it is short and plain; otherwise its
+/// beginning and a hash.
+pub fn session_node(node: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:@".contains(c);
+    if !node.is_empty() && node.len() <= LONGEST_NODE && node.chars().all(plain) {
+        return node.to_owned();
+    }
+    let begin: String = node.chars().filter(|c| plain(*c)).take(15).collect();
+    format!("{begin}~{:016x}", xxh3_64(node.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_whose_session_it_is_and_what_for() {
+        let names = Names::of("node-1");
+        assert_eq!(names.session(Station::Lane), "ringwatch/node-1");
+        assert_eq!(names.session(Station::Standby), "ringwatch/node-1/standby");
+        assert_eq!(names.holder(Epoch(17)), "ringwatch/node-1/17");
+        assert_eq!(Names::of_nobody().session(Station::Lane), "ringwatch");
+        for (name, expected) in [
+            ("ringwatch/node-1", Some(("node-1", None))),
+            ("ringwatch/node-1/standby", Some(("node-1", None))),
+            ("ringwatch/node-1/17", Some(("node-1", Some(Epoch(17))))),
+            ("ringwatch", None),
+            ("ringwatch/", None),
+            ("psql", None),
+        ] {
+            assert_eq!(named(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn any_id_makes_a_short_name_of_its_own() {
+        let long = "a/b c'".repeat(20);
+        let (one, other) = (session_node(&long), session_node(&format!("{long}x")));
+        assert_ne!(one, other);
+        let name = Names::of(&long).holder(Epoch(u64::MAX));
+        assert!(name.len() <= 63 && named(&name).is_some(), "{name}");
+        assert_eq!(named(&name).unwrap().0, one);
+        assert_ne!(session_node(""), "");
+    }
+}

@@ -1,0 +1,184 @@
+//! Nothing is read without the target's own lock.
+
+use super::*;
+use crate::fence::{Arbiter, Holder};
+
+/// Owns in this epoch, and outranks every node whose name begins with `dead`.
+struct Judge(Epoch);
+
+impl Arbiter for Judge {
+    fn outranks(&self, _: &TargetId, holder: &Holder) -> bool {
+        holder.epoch < self.0 && holder.node.starts_with("dead")
+    }
+
+    fn epoch(&self, _: &TargetId) -> Option<Epoch> {
+        Some(self.0)
+    }
+}
+
+struct Fenced {
+    servers: Servers,
+    keeper: Arc<Keeper>,
+    catcher: Arc<Catcher>,
+    registry: Registry,
+    targets: watch::Sender<Targets>,
+    collector: Collector,
+}
+
+fn fenced(change: impl FnOnce(&Servers)) -> Fenced {
+    let servers = Servers::default();
+    servers.with(|world| world.sessions.locked = true);
+    change(&servers);
+    let (owner, sentry) = (Arc::new(Owner::default()), Arc::new(Sentry::default()));
+    let clock = Clock::simulated(Tick::from_unix_nanos(1_700_000_000_123_456_789));
+    let (books, registry, plan) = (Arc::new(Books::default()), Registry::new(), plan());
+    let keeper = Arc::new(Keeper::default());
+    let catcher = Arc::new(Catcher {
+        clock: clock.clone(),
+        keeper: Arc::clone(&keeper),
+        frames: Mutex::default(),
+        deltas: AtomicI64::new(0),
+    });
+    let (targets, wanted) = watch::channel(specs(&plan, &["a"]));
+    let parts = CollectorParts {
+        targets: wanted,
+        node: "o".into(),
+        fence: FenceMode::Auto,
+        arbiter: Arc::new(Judge(Epoch(9))),
+        ..parts_of(&clock, &books, &registry, (&owner, &sentry, &keeper, &catcher))
+    };
+    let collector = start_with(parts, servers.seen_by("o")).unwrap();
+    Fenced {
+        servers,
+        keeper,
+        catcher,
+        registry,
+        targets,
+        collector,
+    }
+}
+
+impl Fenced {
+    fn count(&self, stream: &str, outcome: &str) -> u64 {
+        let ticks = ticks_in(&self.registry, "a");
+        ticks
+            .get(&(stream.to_owned(), outcome.to_owned()))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn unlocked(&self) -> usize {
+        self.servers.with(|world| world.sessions.unlocked)
+    }
+
+    fn shown(&self) -> String {
+        prometheus::TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap()
+    }
+
+    fn holder(&self) -> Option<&'static str> {
+        self.servers.with(|world| Some(world.sessions.holder("a")?.1))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_lanes_read_with_the_lock_of_one() {
+    let fenced = fenced(|_| {});
+    millis(60_000).await;
+    assert_eq!(fenced.unlocked(), 0);
+    assert_eq!(fenced.holder(), Some("o"));
+    assert!(fenced.count("activity", "collected") >= 59);
+    assert_eq!(fenced.count("activity", "fenced"), 0);
+    for stream in ["server", "calls", "tables/app"] {
+        assert!(fenced.count(stream, "collected") >= 5, "{stream}");
+        assert_eq!(fenced.count(stream, "fenced"), 0, "{stream}");
+    }
+    assert_eq!(fenced.servers.connections("a").0, 3, "it costs no connection");
+    assert_eq!(fenced.servers.sent("a", "lock"), 1);
+    let shown = fenced.shown();
+    assert!(
+        shown.contains(r#"ringwatch_fence{state="lock",target="postgresql://a:1"} 1"#),
+        "{shown}"
+    );
+    fenced.targets.send_replace(Targets::default());
+    fenced.collector.ended(&id()).await;
+    assert_eq!(fenced.holder(), None);
+    assert!(!fenced.shown().contains("ringwatch_fence{"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_lock_is_anothers_nothing_is_read() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| world.sessions.locked_by("a", "other", Epoch(3)));
+    });
+    millis(20_000).await;
+    assert_eq!(fenced.unlocked(), 0);
+    assert!(fenced.catcher.of("a").is_empty());
+    let missed = fenced.count("activity", "fenced");
+    assert!(
+        (18..=20).contains(&missed),
+        "{:?}",
+        ticks_in(&fenced.registry, "a")
+    );
+    let last = fenced
+        .keeper
+        .last(&id(), &StreamId::of_server("activity"))
+        .unwrap();
+    assert!(
+        last.lateness(fenced.catcher.now()) < SECOND * 3,
+        "its end is told"
+    );
+    let tries = fenced.servers.sent("a", "lock");
+    assert!((100..=450).contains(&tries), "{tries}");
+    fenced.servers.with(|world| {
+        let (number, _) = world.sessions.holder("a").unwrap();
+        world.sessions.close(number);
+    });
+    millis(2100).await;
+    assert!(fenced.count("activity", "collected") >= 2);
+    assert_eq!(fenced.holder(), Some("o"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_session_of_a_node_that_is_gone_is_ended() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| world.sessions.locked_by("a", "dead-1", Epoch(8)));
+    });
+    millis(12_000).await;
+    assert_eq!(fenced.servers.sent("a", "end session"), 1);
+    assert_eq!(fenced.holder(), Some("o"));
+    assert_eq!(fenced.unlocked(), 0);
+    assert_eq!(fenced.count("activity", "fenced"), 0, "it costs no tick");
+    assert!(fenced.shown().contains("ringwatch_fence_ended_sessions_total"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_owner_is_never_ended() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| world.sessions.locked_by("a", "dead-1", Epoch(10)));
+    });
+    millis(12_000).await;
+    assert_eq!(fenced.servers.sent("a", "end session"), 0);
+    assert_eq!(fenced.holder(), Some("dead-1"));
+    assert!(fenced.catcher.of("a").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_lost_is_taken_again_before_anything_is_read() {
+    let fenced = fenced(|_| {});
+    millis(20_000).await;
+    for _ in 0..5 {
+        fenced.servers.set("a", |b| b.breaks = true);
+        millis(7300).await;
+    }
+    assert_eq!(fenced.unlocked(), 0);
+    assert_eq!(fenced.holder(), Some("o"));
+    assert!(fenced.servers.sent("a", "lock") > 1);
+    assert!(fenced.count("activity", "collected") >= 54);
+    assert!(
+        fenced
+            .shown()
+            .contains(r#"ringwatch_fence{state="lock",target="postgresql://a:1"} 1"#)
+    );
+}

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use ringwatch_frame::DropReason;
+
+use super::*;
+
+const STEP: i64 = 10;
+
+fn entry(last: i64, count: u32, what: What, end: End) -> Entry {
+    Entry {
+        last,
+        count,
+        step: STEP,
+        what,
+        end,
+        epoch: 1,
+    }
+}
+
+/// Every tick that a line knows.
+fn ticks(line: &Line) -> BTreeMap<i64, (What, End)> {
+    let mut all = BTreeMap::new();
+    for run in line.between(i64::MIN, i64::MAX) {
+        for place in 0..run.count {
+            let tick = run.first + run.step * i64::from(place);
+            assert!(all.insert(tick, (run.what, run.end)).is_none(), "{tick} twice");
+        }
+    }
+    all
+}
+
+#[test]
+fn a_quiet_hour_is_one_run() {
+    let mut line = Line::default();
+    for tick in 1..=3600 {
+        let tick = tick * STEP;
+        line.write(Entry {
+            step: 0,
+            ..entry(tick, 1, What::Collected, End::Pending)
+        });
+        line.write(entry(tick, 1, What::Collected, End::NoFrame));
+        line.ended(tick, End::Delivered);
+    }
+    assert_eq!(line.len(), 1, "{line:?}");
+    assert_eq!(ticks(&line).len(), 3600);
+    line.cut(35_995);
+    let left = line.between(0, i64::MAX);
+    assert_eq!((left.len(), left[0].first, left[0].count), (1, 36_000, 1));
+}
+
+#[test]
+fn frames_end_in_any_order_and_a_reading_goes_before_a_miss() {
+    let mut line = Line::default();
+    for tick in [10, 20, 30, 40, 50] {
+        line.write(entry(tick, 1, What::Collected, End::Pending));
+    }
+    for (tick, end) in [
+        (30, End::Delivered),
+        (10, End::Delivered),
+        (50, End::Dropped(DropReason::Superseded)),
+        (20, End::Delivered),
+        (30, End::Delivered),
+        (99, End::Delivered),
+    ] {
+        line.ended(tick, end);
+    }
+    line.write(entry(70, 2, What::Missed("late"), End::NoFrame));
+    line.write(entry(60, 1, What::Covered, End::Pending));
+    line.write(entry(60, 1, What::Missed("late"), End::NoFrame));
+    let expected = [
+        (10, (What::Collected, End::Delivered)),
+        (20, (What::Collected, End::Delivered)),
+        (30, (What::Collected, End::DeliveredTwice)),
+        (40, (What::Collected, End::Pending)),
+        (50, (What::Collected, End::Dropped(DropReason::Superseded))),
+        (60, (What::Covered, End::Pending)),
+        (70, (What::Missed("late"), End::NoFrame)),
+    ];
+    assert_eq!(ticks(&line), BTreeMap::from(expected));
+}
+
+#[test]
+fn what_is_heard_without_an_interval_is_joined_by_its_distance() {
+    let mut line = Line::default();
+    for tick in [10, 20, 30, 40] {
+        line.write(Entry {
+            step: 0,
+            ..entry(tick, 1, What::Heard(true), End::Pending)
+        });
+    }
+    assert_eq!(line.len(), 1);
+    for tick in [20, 10, 30, 40] {
+        line.ended(tick, End::Elsewhere);
+    }
+    assert_eq!(line.len(), 1, "{line:?}");
+    // Whoever takes over knows the interval, and what was missed up to here.
+    line.write(entry(60, 1, What::Collected, End::Delivered));
+    line.fill(entry(90, 1, What::Heard(false), End::NoFrame));
+    let all = ticks(&line);
+    assert_eq!(all.len(), 8, "{all:?}");
+    assert_eq!(all[&80], (What::Heard(false), End::NoFrame));
+    assert!(!all.contains_key(&50), "nobody knows what became of it");
+}
+
+#[test]
+fn ticks_of_another_phase_part_a_run() {
+    let mut line = Line::default();
+    line.write(entry(50, 5, What::Collected, End::Delivered));
+    line.write(entry(25, 1, What::Missed("late"), End::NoFrame));
+    let all = ticks(&line);
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), [10, 20, 25, 30, 40, 50]);
+    let cut: Vec<i64> = line.between(20, 40).iter().map(|run| run.first).collect();
+    assert_eq!(cut, [20, 25, 30]);
+    for hostile in [i64::MIN, i64::MAX] {
+        line.write(entry(hostile, 3, What::Heard(true), End::Pending));
+        line.ended(hostile, End::Elsewhere);
+    }
+    line.cut(i64::MAX);
+}

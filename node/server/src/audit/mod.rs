@@ -1,0 +1,183 @@
+//! The books of ticks: what became of each tick that this node owned, covered or heard of, and of its frame.
+//!
+//! The collector tells what became of ticks, receipts tell how frames ended, and what owners tell this node as
+//! their standby is written down too: when a node is lost with its books, its standby's say what it had done.
+//! One hour is kept, within a bound; what is forgotten before is said.
+
+mod ledger;
+mod line;
+mod run;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus::{IntCounter, IntGauge, Registry};
+use ringwatch_cluster::member::Incarnation;
+use ringwatch_cluster::memories::{Change, Witness};
+use ringwatch_collect::{EndedTicks, TickBook};
+use ringwatch_frame::{Clock, FrameEnd, FrameId, Receipt, StreamId, TargetId, Tick};
+
+pub(crate) use self::ledger::Account;
+use self::ledger::Ledger;
+use self::line::Entry;
+pub(crate) use self::run::{End, Run, What};
+
+/// How much memory the books may take, in bytes.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+/// The books of this node.
+pub(crate) struct TickBooks {
+    clock: Clock,
+    ledger: Mutex<Ledger>,
+    bytes: IntGauge,
+    forgot: IntCounter,
+}
+
+/// What the books say of a range of time.
+#[derive(Debug)]
+pub(crate) struct Excerpt {
+    /// From when on the books are whole, in nanoseconds since the Unix epoch.
+    pub(crate) since: i64,
+    /// The time at this node.
+    pub(crate) now: i64,
+    pub(crate) accounts: Vec<Account>,
+}
+
+impl TickBooks {
+    /// Empty books.
+    pub(crate) fn new(clock: &Clock, registry: &Registry) -> prometheus::Result<Arc<Self>> {
+        let bytes = IntGauge::new(
+            "ringwatch_tick_books_bytes",
+            "Memory of the books of ticks, in bytes",
+        )?;
+        let forgot = IntCounter::new(
+            "ringwatch_tick_books_forgotten_total",
+            "How often the books of ticks forgot what is less than an hour old, because there was too much",
+        )?;
+        registry.register(Box::new(bytes.clone()))?;
+        registry.register(Box::new(forgot.clone()))?;
+        Ok(Arc::new(Self {
+            clock: clock.clone(),
+            ledger: Mutex::new(Ledger::new(LIMIT, clock.now())),
+            bytes,
+            forgot,
+        }))
+    }
+
+    /// A frame is on its way, with a receipt that writes down how it ends and then drops `receipt`.
+    pub(crate) fn opened(self: &Arc<Self>, id: &FrameId, what: What, receipt: Option<Receipt>) -> Receipt {
+        let entry = Entry {
+            last: id.tick.unix_nanos(),
+            count: 1,
+            step: 0,
+            what,
+            end: End::Pending,
+            epoch: id.epoch.0,
+        };
+        self.write(&id.target, &id.stream, entry);
+        let (books, id) = (Arc::clone(self), id.clone());
+        Receipt::telling(move |end| {
+            let end = match end {
+                FrameEnd::Delivered => End::Delivered,
+                FrameEnd::Dropped(reason) => End::Dropped(reason),
+            };
+            books.lock().ended(&id.target, &id.stream, id.tick, end);
+            drop(receipt);
+        })
+    }
+
+    /// A stream is gone for good.
+    pub(crate) fn closed(&self, target: &TargetId, stream: &StreamId) {
+        let now = self.clock.now();
+        self.lock().close(target, stream, now);
+    }
+
+    /// What is known of the ticks from one instant up to and without another, in nanoseconds since the Unix
+    /// epoch.
+    pub(crate) fn between(&self, from: i64, to: i64) -> Excerpt {
+        let now = self.clock.now();
+        let ledger = self.lock();
+        Excerpt {
+            since: ledger.since(now),
+            now: now.unix_nanos(),
+            accounts: ledger.between(from, to),
+        }
+    }
+
+    fn write(&self, target: &TargetId, stream: &StreamId, entry: Entry) {
+        let now = self.clock.now();
+        let mut ledger = self.lock();
+        let forgot = ledger.write(target, stream, entry, now);
+        self.told(&ledger, forgot);
+    }
+
+    fn heard(&self, target: &TargetId, stream: &StreamId, tick: Tick, epoch: Option<u64>) {
+        let read = epoch.is_some();
+        let entry = Entry {
+            last: tick.unix_nanos(),
+            count: 1,
+            step: 0,
+            what: What::Heard(read),
+            end: if read { End::Pending } else { End::NoFrame },
+            epoch: epoch.unwrap_or(0),
+        };
+        let now = self.clock.now();
+        let mut ledger = self.lock();
+        let forgot = if read {
+            ledger.write(target, stream, entry, now)
+        } else {
+            // One word says that it was missed, and all before it that have not ended otherwise.
+            ledger.fill(target, stream, entry, now)
+        };
+        self.told(&ledger, forgot);
+    }
+
+    fn told(&self, ledger: &Ledger, forgot: bool) {
+        self.bytes.set(i64::try_from(ledger.bytes()).unwrap_or(i64::MAX));
+        if forgot {
+            self.forgot.inc();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TickBook for TickBooks {
+    fn ended(&self, ended: &EndedTicks<'_>) {
+        let what = match ended.outcome {
+            "collected" => What::Collected,
+            "covered" => What::Covered,
+            "superseded" => What::Superseded,
+            reason => What::Missed(reason),
+        };
+        let entry = Entry {
+            last: ended.last.unix_nanos(),
+            count: u32::try_from(ended.count).unwrap_or(u32::MAX),
+            step: i64::try_from(ended.interval.as_nanos()).unwrap_or(0),
+            what,
+            end: End::NoFrame,
+            epoch: ended.epoch.map_or(0, |epoch| epoch.0),
+        };
+        self.write(ended.target, ended.stream, entry);
+    }
+}
+
+impl Witness for TickBooks {
+    fn told(&self, _: &Incarnation, change: &Change) {
+        match change {
+            Change::Ended { target, ended } => {
+                let epoch = ended.frame.as_ref().map(|frame| frame.meta.id.epoch.0);
+                self.heard(target, &ended.stream, ended.tick, epoch);
+            }
+            Change::Settled { target, stream, tick } => {
+                self.lock().ended(target, stream, *tick, End::Elsewhere)
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;

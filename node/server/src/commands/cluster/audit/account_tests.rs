@@ -1,0 +1,128 @@
+use super::*;
+
+const TARGET: &str = "postgresql://a:1";
+
+/// Ticks each second from the second `first` on.
+fn run(first: i64, count: u32, outcome: TickOutcome, end: FrameEnd) -> v1::TickRun {
+    v1::TickRun {
+        first: first * SECOND,
+        step: if count > 1 { SECOND } else { 0 },
+        count,
+        outcome: outcome.into(),
+        end: end.into(),
+        epoch: 1,
+        ..v1::TickRun::default()
+    }
+}
+
+fn missed(first: i64, count: u32, reason: &str) -> v1::TickRun {
+    v1::TickRun {
+        missed: reason.into(),
+        ..run(first, count, TickOutcome::Missed, FrameEnd::Unspecified)
+    }
+}
+
+fn dropped(first: i64, outcome: TickOutcome, reason: &str) -> v1::TickRun {
+    v1::TickRun {
+        dropped: reason.into(),
+        ..run(first, 1, outcome, FrameEnd::Dropped)
+    }
+}
+
+/// The book of a node that answered at the second `now`.
+fn book(now: i64, runs: Vec<v1::TickRun>) -> v1::AuditResponse {
+    v1::AuditResponse {
+        now: Some(prost_types::Timestamp {
+            seconds: now,
+            nanos: 0,
+        }),
+        streams: vec![v1::StreamAccount {
+            target_id: TARGET.into(),
+            stream: "s".into(),
+            interval: SECOND,
+            runs,
+            ..v1::StreamAccount::default()
+        }],
+        ..v1::AuditResponse::default()
+    }
+}
+
+fn totals(books: &[v1::AuditResponse]) -> Totals {
+    let account = settle(books, 1000 * SECOND, &[TARGET.to_owned()].into());
+    assert_eq!(account.targets.get(TARGET), Some(&account.totals));
+    account.totals
+}
+
+#[test]
+fn a_tick_counts_once_whoever_wrote_of_it() {
+    use FrameEnd::{Delivered, Elsewhere, Pending};
+    use TickOutcome::{Collected, Covered, HeardCollected, Inherited, Superseded};
+    let owner = book(
+        100,
+        vec![
+            run(1, 50, Collected, Delivered),
+            dropped(51, Collected, "superseded"),
+            run(52, 1, Superseded, FrameEnd::Unspecified),
+            missed(53, 2, "timeout"),
+            run(60, 2, Collected, Pending),
+        ],
+    );
+    let standby = book(
+        101,
+        vec![
+            run(1, 50, HeardCollected, Elsewhere),
+            run(51, 3, Covered, Delivered),
+            missed(54, 1, "not_owned"),
+            run(55, 4, HeardCollected, Elsewhere),
+            dropped(59, Collected, "queue_full"),
+            run(60, 1, Inherited, Delivered),
+            run(62, 37, Collected, Delivered),
+        ],
+    );
+    let totals = totals(&[owner, standby]);
+    let expected = Totals {
+        due: 98,
+        collected: 94,
+        covered: 3,
+        missed: [("timeout".to_owned(), 1)].into(),
+        delivered: 91,
+        dropped: [("queue_full".to_owned(), 1)].into(),
+        in_flight: 1,
+        elsewhere: 4,
+        ..Totals::default()
+    };
+    assert_eq!(totals, expected);
+    assert!(totals.balance());
+}
+
+#[test]
+fn a_gap_a_silent_end_and_a_second_delivery_do_not_balance() {
+    use FrameEnd::{Delivered, DeliveredTwice};
+    use TickOutcome::{Collected, Covered};
+    let gap = totals(&[book(
+        12,
+        vec![run(1, 5, Collected, Delivered), run(8, 3, Collected, Delivered)],
+    )]);
+    assert_eq!((gap.due, gap.unknown, gap.balance()), (10, 2, false));
+    let silent = |now| totals(&[book(now, vec![run(1, 5, Collected, Delivered)])]);
+    assert!(silent(30).balance(), "it may be under way");
+    assert_eq!(silent(65).unknown, 59);
+    let twice = totals(&[
+        book(5, vec![run(1, 5, Collected, Delivered)]),
+        book(5, vec![run(3, 1, Covered, Delivered)]),
+    ]);
+    assert_eq!((twice.due, twice.double, twice.balance()), (5, 1, false));
+    let alone = totals(&[book(3, vec![run(1, 2, Collected, DeliveredTwice)])]);
+    assert_eq!((alone.double, alone.delivered), (2, 2));
+    let nobody = totals(&[book(3, vec![dropped(1, Collected, "superseded")])]);
+    assert_eq!((nobody.due, nobody.unknown, nobody.balance()), (1, 1, false));
+}
+
+#[test]
+fn nothing_is_due_after_the_end_of_a_stream_or_a_target() {
+    let mut one = book(900, vec![run(1, 5, TickOutcome::Collected, FrameEnd::Delivered)]);
+    let gone = settle(std::slice::from_ref(&one), 1000 * SECOND, &BTreeSet::new());
+    assert!(gone.totals.balance(), "the target is not configured any more");
+    one.streams[0].closed = Some(prost_types::Timestamp { seconds: 6, nanos: 0 });
+    assert!(totals(&[one]).balance());
+}
