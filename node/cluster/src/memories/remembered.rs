@@ -107,6 +107,15 @@ impl Remembered {
         gone
     }
 
+    /// As [`covered`](Self::covered), but nothing counts that came after it.
+    pub(super) fn rewind(&mut self, stream: &StreamId, tick: Tick, baseline: Option<RecordBatch>) -> Gone {
+        let gone = self.covered(stream, tick, baseline);
+        if let Some(kept) = self.streams.get_mut(stream) {
+            kept.last = Some(tick);
+        }
+        gone
+    }
+
     /// A frame that this node has read for the owner of the target. Gives its number; `None`: there is no
     /// room, or it is there.
     pub(super) fn lodge(&mut self, frame: PendingFrame, next: &mut u64) -> (Option<u64>, Gone) {

@@ -123,8 +123,7 @@ impl Shadows {
             }
             Change::Release(_) => {
                 self.give_up_all(&target);
-                let gone = self.by_target.remove(&target);
-                gone.map(|gone| Box::new(gone) as Box<dyn Send>)
+                self.released(&target)
             }
             Change::Snapshot { .. } | Change::Ended { .. } => None,
         })
@@ -167,6 +166,20 @@ impl Shadows {
             self.former.insert(target.clone(), (owner, epoch));
         }
         Some(memory)
+    }
+
+    /// The owner of a target tells this node no more of it. What was covered here, and the owner may not know,
+    /// is kept for whoever goes on.
+    fn released(&mut self, target: &TargetId) -> Gone {
+        let covered = |shadow: &Shadow| shadow.streams.values().any(|cover| cover.covered.is_some());
+        let Some(shadow) = self.by_target.get_mut(target).filter(|shadow| covered(shadow)) else {
+            let gone = self.by_target.remove(target);
+            return gone.map(|gone| Box::new(gone) as Box<dyn Send>);
+        };
+        shadow.hears = false;
+        // What it has read is its own to deliver.
+        let bare = Remembered::new(shadow.remembered.memory(false), &mut self.next);
+        Some(Box::new(std::mem::replace(&mut shadow.remembered, bare)))
     }
 
     /// Drops what the former owner of a target said, which was handed to this node.

@@ -231,29 +231,8 @@ impl Inner {
         if !self.gate.holds(target) {
             return Err(GateRefusal::Unsure);
         }
-        if self.oracle.look(|books| books.blind.contains(&self.me.node)) {
-            self.memories.missed(target, stream, tick, true);
-            return Ok(true);
-        }
-        let outranks = |node: &NodeId, held| self.gate.outranks(target, node, Epoch(held));
-        let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
-            return Err(GateRefusal::Unsure);
-        };
-        let read = {
-            let mut read = self.read_before.lock().unwrap();
-            let lives = stolen.filter(|_| !self.is_stuck(target, stolen));
-            let known = read.get(target).copied().max(lives);
-            read.extend(known.map(|known| (target.clone(), known)));
-            known
-        };
-        // Whoever had the lock until a moment ago has read it.
-        if read.is_some_and(|read| tick <= read) {
-            self.memories.missed(target, stream, tick, false);
-            *baseline = None;
-            return Ok(false);
-        }
-        if read.is_some_and(|read| self.last_of(target, stream).is_none_or(|last| last < read)) {
-            *baseline = None;
+        if let Some(done) = self.connects(series, (tick, epoch), baseline)? {
+            return Ok(done);
         }
         let at = self.clock.now();
         self.oracle.issues(&self.me, series, (tick, epoch.0), at);
@@ -285,6 +264,41 @@ impl Inner {
         let clearance = self.memories.clearance(&meta.id);
         self.deliver_if(clearance, PendingFrame { meta, rows }, receipt);
         Ok(false)
+    }
+
+    /// Whether the tick can be read at all: `Some` if it has ended otherwise, with whether the target could not
+    /// be reached.
+    fn connects(
+        &self,
+        (target, stream): &Series,
+        (tick, epoch): (Tick, Epoch),
+        baseline: &mut Option<RecordBatch>,
+    ) -> Result<Option<bool>, GateRefusal> {
+        if self.oracle.look(|books| books.blind.contains(&self.me.node)) {
+            self.memories.missed(target, stream, tick, true);
+            return Ok(Some(true));
+        }
+        let outranks = |node: &NodeId, held| self.gate.outranks(target, node, Epoch(held));
+        let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
+            return Err(GateRefusal::Unsure);
+        };
+        let read = {
+            let mut read = self.read_before.lock().unwrap();
+            let lives = stolen.filter(|_| !self.is_stuck(target, stolen));
+            let known = read.get(target).copied().max(lives);
+            read.extend(known.map(|known| (target.clone(), known)));
+            known
+        };
+        // Whoever had the lock until a moment ago has read it.
+        if read.is_some_and(|read| tick <= read) {
+            self.memories.missed(target, stream, tick, false);
+            *baseline = None;
+            return Ok(Some(false));
+        }
+        if read.is_some_and(|read| self.last_of(target, stream).is_none_or(|last| last < read)) {
+            *baseline = None;
+        }
+        Ok(None)
     }
 
     /// The last tick that is known here to have ended.

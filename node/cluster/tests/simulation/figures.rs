@@ -135,7 +135,7 @@ impl fmt::Display for Figures {
             half.unwrap_or(&Duration::ZERO),
             most.unwrap_or(&Duration::ZERO)
         )?;
-        let part = |of: usize| covered.get(covered.len() * of / 100).or(covered.last());
+        let part = |of: usize| covered.get(covered.len() * of / 100).or_else(|| covered.last());
         write!(
             f,
             "; {} ticks covered, late by {:?} (p50), {:?} (p99), {:?} (max)",

@@ -184,13 +184,7 @@ impl World {
             (&self.oracle, &self.group),
             seed,
         );
-        switch.spawn(async move {
-            let mut beats = interval(BEAT);
-            loop {
-                beats.tick().await;
-                pulse.beat();
-            }
-        });
+        beat(&switch, pulse);
         switch.spawn(Arc::clone(&collector.0).cover(covers));
         let node = prepared.start_with(Arc::new(collector.clone()), |node| switch.spawn(node));
         let _first = collector.0.control.set(node.control());
@@ -384,4 +378,15 @@ impl World {
         change(&mut targets);
         self.targets.send_replace(targets.into());
     }
+}
+
+/// Lets a process have a pulse.
+fn beat(switch: &Switch, pulse: Arc<Pulse>) {
+    switch.spawn(async move {
+        let mut beats = interval(BEAT);
+        loop {
+            beats.tick().await;
+            pulse.beat();
+        }
+    });
 }

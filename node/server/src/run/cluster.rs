@@ -15,7 +15,7 @@ use ringwatch_cluster::pulse::Pulse;
 use ringwatch_cluster::ring::POINTS;
 use ringwatch_cluster::roster::Timing;
 use ringwatch_config::Endpoint;
-use ringwatch_config::settings::{Cluster, Gossip as GossipSettings};
+use ringwatch_config::settings::{Cluster, Gossip as GossipSettings, Standby};
 use ringwatch_frame::{Clock, TargetId};
 use tokio::sync::watch;
 
@@ -84,7 +84,7 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
             ..Timing::default()
         },
         moves: MovesCap::default(),
-        covers: true,
+        covers: !matches!(settings.standby, Standby::None),
         clock: needs.clock.clone(),
         registry: needs.registry.clone(),
         targets: needs.targets,

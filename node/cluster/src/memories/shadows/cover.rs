@@ -98,7 +98,14 @@ impl Shadows {
             return Some(Box::new(ended));
         };
         if shadow.owner != *from {
-            Self::say(&mut self.voices, from, refusal(target, &ended.stream, ended.tick));
+            let epoch = ended.frame.as_ref().map(|frame| frame.meta.id.epoch.0);
+            let old = epoch.is_some_and(|epoch| epoch < shadow.epoch);
+            let word = if old {
+                refusal(target, &ended.stream, ended.tick)
+            } else {
+                taken
+            };
+            Self::say(&mut self.voices, from, word);
             return Some(Box::new(ended));
         }
         let cover = shadow.streams.entry(ended.stream.clone()).or_default();

@@ -77,7 +77,7 @@ impl Shadow {
         baseline: Option<arrow_array::RecordBatch>,
         known: Option<Tick>,
     ) -> Vec<CoverWord> {
-        let told = self.remembered.last(&stream);
+        let mut told = self.remembered.last(&stream);
         let mut words = Vec::new();
         let taken = cover.told;
         let word = |tick, last, baseline, reading| CoverWord {
@@ -93,18 +93,23 @@ impl Shadow {
                 return words;
             }
             if known < Some(covered) {
-                if told <= Some(covered) {
-                    // What its owner read meanwhile and was not told of does not count.
-                    drop(self.remembered.cut(&stream, cover.told, covered));
-                    drop(self.remembered.covered(&stream, covered, baseline.clone()));
-                    words.push(word(None, covered, baseline, false));
-                } else {
-                    // It has gone on without hearing of the cover; what has not left yet does not count.
-                    words.push(word(told, covered, baseline, false));
-                }
+                // What its owner read meanwhile, not knowing of the cover, does not count unless it has left.
+                // It says so then, by another snapshot.
+                let through = told.map_or(covered, |told| told.max(covered));
+                drop(self.remembered.cut(&stream, cover.told, through));
+                drop(self.remembered.rewind(&stream, covered, baseline.clone()));
+                words.push(word(
+                    told.filter(|told| *told > covered),
+                    covered,
+                    baseline,
+                    false,
+                ));
+                told = Some(covered);
             }
         }
-        cover.told = cover.told.max(told);
+        if told != cover.covered {
+            cover.told = cover.told.max(told);
+        }
         // What the owner has ended meanwhile is not read here.
         if let Some(claim) = cover.outlives(told) {
             words.push(word(None, claim, None, true));
