@@ -171,8 +171,15 @@ build() { cargo build --workspace --locked; }
 tests() {
     local more=()
     [ "$quick" = yes ] && more=(-- --skip _long)
+    local alone=target/it-logs/passed-only-alone code
+    rm -f "$alone"
     cargo test --workspace --locked --no-fail-fast "${more[@]}" 2>&1 | tee "$logs/tests.log" | sift
-    return "${PIPESTATUS[0]}"
+    code=${PIPESTATUS[0]}
+    if [ -s "$alone" ]; then
+        echo "   these scenarios failed beside others and passed when they were repeated alone:"
+        cut -c1-300 "$alone" | sed 's/^/   - /'
+    fi
+    return "$code"
 }
 
 # Shows what a reader wants to see of a test run: each scenario, and of the rest only what is not ok. The whole is in

@@ -214,7 +214,10 @@ fn default_metrics_of_postgresql_18_hold_what_sql_says_long() -> Result<()> {
 
 fn values(name: &str, wish: Wish) -> Result<()> {
     scenario(name, async |scene| {
-        let wish = wish.with("archive_mode=on").with("archive_command=/bin/true");
+        let wish = wish
+            .clone()
+            .with("archive_mode=on")
+            .with("archive_command=/bin/true");
         let server = scene.server("postgres", &wish).await?;
         prepare(&server).await?;
         let sink = scene.sink().await?;
