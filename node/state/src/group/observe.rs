@@ -119,9 +119,10 @@ impl<'a> Observer<'a> {
         });
         if self.sizes.is_none_or(|at| at.elapsed() >= SIZES) {
             self.sizes = Some(Instant::now());
+            let now = self.core.parts.clock.now().unix_nanos();
             self.run
                 .shared
-                .read(|machine| self.core.metrics.show_sizes(machine));
+                .read(|machine| self.core.metrics.show_state(machine, now));
         }
     }
 

@@ -140,10 +140,12 @@ impl World {
     }
 
     /// A disk may only be wiped while all voters are alive under their present ids: then a majority of the
-    /// disks on which an acknowledged write is stays.
+    /// disks on which an acknowledged write is stays. One whose disk was wiped a moment ago may still be seen under its
+    /// old id, and knows itself that it belongs to no group.
     fn may_wipe(&self) -> bool {
+        let all_belong = self.standings().all(|standing| standing.founded);
         self.leader()
-            .is_some_and(|leader| leader.missing.is_empty() && leader.voters.len() >= self.voters)
+            .is_some_and(|leader| all_belong && leader.missing.is_empty() && leader.voters.len() >= self.voters)
     }
 
     pub(crate) async fn happens(&mut self, fault: Fault) {
