@@ -81,6 +81,7 @@ impl Scene {
 ///
 /// # Errors
 /// What the story says when it is alone, or that it hangs.
+#[expect(clippy::needless_pass_by_value, reason = "a story is told where it is passed")]
 pub fn scenario(name: &str, story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
     let all = target_dir()?.join("it-logs");
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -216,7 +216,8 @@ fn is_name(name: &str) -> bool {
 /// Whether a tag, from behind its `<` on, is that of an element of a list.
 fn is_item(tag: &str) -> bool {
     let ends = |c: char| matches!(c, '>' | '/') || c.is_ascii_whitespace();
-    tag.strip_prefix("Item").is_some_and(|rest| rest.starts_with(ends))
+    tag.strip_prefix("Item")
+        .is_some_and(|rest| rest.starts_with(ends))
 }
 
 const fn end_of(list: bool) -> Kind {

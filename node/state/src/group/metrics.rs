@@ -181,7 +181,8 @@ impl Metrics {
 
     /// Shows the sizes of the state, and how its time stands to the clock's `now`.
     pub(crate) fn show_state(&self, machine: &Machine, now: i64) {
-        self.ahead.set(machine.time().saturating_sub(now).max(0) / 1_000_000_000);
+        self.ahead
+            .set(machine.time().saturating_sub(now).max(0) / 1_000_000_000);
         for (table, sizes) in machine.sizes() {
             let set = |gauges: &IntGaugeVec, value: u64| {
                 gauges

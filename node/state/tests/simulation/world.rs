@@ -144,8 +144,9 @@ impl World {
     /// old id, and knows itself that it belongs to no group.
     fn may_wipe(&self) -> bool {
         let all_belong = self.standings().all(|standing| standing.founded);
-        self.leader()
-            .is_some_and(|leader| all_belong && leader.missing.is_empty() && leader.voters.len() >= self.voters)
+        self.leader().is_some_and(|leader| {
+            all_belong && leader.missing.is_empty() && leader.voters.len() >= self.voters
+        })
     }
 
     pub(crate) async fn happens(&mut self, fault: Fault) {

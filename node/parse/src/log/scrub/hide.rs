@@ -38,7 +38,11 @@ fn double(rest: &str, numbers: Numbers, out: &mut String) -> usize {
     let inner = rest.get(1..).unwrap_or_default();
     if is_name_next(out, numbers)
         && let Some(end) = inner.find('"')
-        && !inner.get(..end).unwrap_or_default().split(' ').any(|word| is_data("", word))
+        && !inner
+            .get(..end)
+            .unwrap_or_default()
+            .split(' ')
+            .any(|word| is_data("", word))
     {
         let length = end + 2;
         out.push_str(rest.get(..length).unwrap_or_default());
@@ -127,8 +131,8 @@ pub(super) fn strings(text: &str, out: &mut String) {
     words(rest, Numbers::Hidden, out);
 }
 
-/// Copies words; numbers and what holds some are hidden, but where what is around them says what they are. Where
-/// they are the server's own, those are hidden that it would not write.
+/// Copies words; numbers and what holds some are hidden, but where what is around them says what they are.
+/// Where they are the server's own, those are hidden that it would not write.
 fn words(text: &str, numbers: Numbers, out: &mut String) {
     let is_word = |c: char| {
         !(c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '=' | '?'))
@@ -155,15 +159,26 @@ fn words(text: &str, numbers: Numbers, out: &mut String) {
 /// digits as numbers of cards and accounts have.
 fn is_data(before: &str, word: &str) -> bool {
     /// Behind these a number may be a large one.
-    const LARGE: [&str; 5] = ["size", "transaction", "transactions", "bytes", "xid"];
+    const LARGE: [&str; 8] = [
+        "size",
+        "transaction",
+        "transactions",
+        "bytes",
+        "xid",
+        "xmin",
+        "images",
+        "removed",
+    ];
     /// A segment of the write-ahead log.
     const SEGMENT: usize = 24;
     let longest = |part: &str| {
         let runs = part.split(|c: char| !(c.is_numeric() || c == '-'));
-        runs.map(|run| run.chars().filter(|c| c.is_numeric()).count()).max()
+        runs.map(|run| run.chars().filter(|c| c.is_numeric()).count())
+            .max()
     };
     let is_segment = |part: &str| part.len() == SEGMENT && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let most = if LARGE.contains(&last_word(before.trim_end())) { 12 } else { 8 };
+    let before = last_word(before.trim_end_matches(|c: char| !c.is_alphabetic()));
+    let most = if LARGE.contains(&before) { 12 } else { 8 };
     let mut parts = word.split(['/', '.', ':']);
     word.contains('@') || parts.any(|part| !is_segment(part) && longest(part) > Some(most))
 }

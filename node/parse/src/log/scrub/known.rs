@@ -9,8 +9,8 @@ const KINDS: &str = "\
     reference relation restore role roles routine rule savepoint schema sequence server slot socket \
     statistics subscription table tablespace template trigger type user variable view worker";
 
-/// What messages begin with whose numbers the server counted itself. Whole phrases of the server's: who writes
-/// messages in a function may begin them with any word.
+/// What messages begin with whose numbers the server counted itself. Whole phrases of the server's: who
+/// writes messages in a function may begin them with any word.
 pub(super) const HARMLESS: [&str; 162] = [
     "abnormal database system shutdown",
     "aborting any active transactions",

@@ -14,8 +14,8 @@ mod writers;
 use std::borrow::Cow;
 
 pub(super) use self::keys::{Meaning, expression, hide, is_figures, is_literal, meaning};
-pub(super) use self::vocabulary::is_known;
 use self::structured::rewrite;
+pub(super) use self::vocabulary::is_known;
 use self::writers::{JsonWriter, XmlWriter, YamlWriter};
 use super::detect::{self, Found, Json};
 use super::json::Reader;

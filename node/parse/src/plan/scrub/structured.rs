@@ -135,9 +135,7 @@ fn plain<'a, S: Source<'a>, W: Writer>(source: &S, writer: &mut W, token: &Token
     let text = text.trim();
     let is_figure = is_number(text) || matches!(text, "true" | "false");
     let is_plain = text.is_empty() || (is_figure && !is_literal(key) && meaning(key) != Meaning::Expression);
-    if text.is_empty() {
-        writer.word("null");
-    } else if is_plain {
+    if is_plain {
         writer.text(text);
     }
     is_plain

@@ -100,7 +100,8 @@ const ELEMENTS: [&str; 10] = [
 #[derive(Debug, Default)]
 pub(super) struct XmlWriter {
     out: String,
-    open: Vec<String>,
+    /// The names of what is open, with where its tag begins and ends.
+    open: Vec<(String, usize, usize)>,
     /// The element that the next value is in.
     key: Option<String>,
 }
@@ -142,6 +143,7 @@ impl Writer for XmlWriter {
     }
 
     fn begin(&mut self, _object: bool, raw: &str) {
+        let begin = self.out.len();
         self.indent();
         let name = self.name(raw);
         let space = if name == "explain" {
@@ -150,17 +152,28 @@ impl Writer for XmlWriter {
             ""
         };
         self.out.push_str(&format!("<{name}{space}>\n"));
-        self.open.push(name);
+        self.open.push((name, begin, self.out.len()));
     }
 
     fn end(&mut self) {
-        if let Some(name) = self.open.pop() {
+        if let Some((name, begin, content)) = self.open.pop() {
+            // An element without any in it would be read as one without a value.
+            if self.out.len() == content {
+                self.out.truncate(begin);
+                self.indent();
+                self.out.push_str(&format!("<{name}/>\n"));
+                return;
+            }
             self.indent();
             self.out.push_str(&format!("</{name}>\n"));
         }
     }
 
     fn text(&mut self, text: &str) {
+        // An element with nothing but blanks is read as one without a value.
+        if text.trim().is_empty() {
+            return self.word("null");
+        }
         self.indent();
         let name = self.name("");
         self.out.push_str(&format!("<{name}>"));

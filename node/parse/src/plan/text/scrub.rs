@@ -152,6 +152,7 @@ fn node(text: &str) -> String {
     let hidden = expression(Dialect::PostgreSql, name.trim());
     let end = find_unquoted(&hidden, &[" using ", " on "]).unwrap_or(hidden.len());
     let name = match hidden.get(..end).map(unknown_kind) {
+        _ if matches!(name.trim(), "" | "???") || hidden.is_empty() => "???",
         Some("???") | None if hidden == "?" || !(known.known || known.figures) => "???",
         _ => &hidden,
     };
