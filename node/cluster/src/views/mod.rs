@@ -164,7 +164,7 @@ pub fn next(outlook: &Outlook<'_>, memory: &mut Memory) -> Option<Proposal> {
     }
     let Memory { met, leading: memory } = memory;
     memory.since.get_or_insert(outlook.now);
-    memory.load.get_or_insert(LoadMemory::later(outlook.now));
+    memory.load.get_or_insert_with(|| LoadMemory::later(outlook.now));
     match seats(outlook, met, memory) {
         Seats::Change(seats) => Some(with_seats(outlook, memory, seats)),
         Seats::Wait => None,
