@@ -118,13 +118,14 @@ fn lines(
 
 /// A line below a node.
 fn detail(line: &Line<'_>, strict: bool) -> Option<String> {
+    // First, because it does not depend on what is hidden in the value.
+    if key_and_value(line.text).is_some() {
+        return property(line.text, strict);
+    }
     if is_label(line.text) {
         return Some(label(line.text));
     }
-    if key_and_value(line.text).is_none() && is_target(line.text) {
-        return Some(expression(Dialect::PostgreSql, line.text));
-    }
-    property(line.text, strict)
+    is_target(line.text).then(|| expression(Dialect::PostgreSql, line.text).into())
 }
 
 /// `CTE w`, `SubPlan 1`, `InitPlan 1 (returns $0)`.
