@@ -216,5 +216,9 @@ fn property(text: &str, strict: bool) -> Option<String> {
         Meaning::Name if matches!(key, "Sort Method" | "Storage") => value.into(),
         _ => hide(Dialect::PostgreSql, key, value),
     };
-    Some(format!("{key}: {value}"))
+    // Nothing of it may be left.
+    match value.trim() {
+        "" => Some(format!("{key}:")),
+        value => Some(format!("{key}: {value}")),
+    }
 }
