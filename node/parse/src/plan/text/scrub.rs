@@ -125,7 +125,7 @@ fn detail(line: &Line<'_>, strict: bool) -> Option<String> {
     if is_label(line.text) {
         return Some(label(line.text));
     }
-    is_target(line.text).then(|| expression(Dialect::PostgreSql, line.text).into())
+    is_target(line.text).then(|| expression(Dialect::PostgreSql, line.text))
 }
 
 /// `CTE w`, `SubPlan 1`, `InitPlan 1 (returns $0)`.
