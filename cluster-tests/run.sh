@@ -126,7 +126,7 @@ install_fuzz() {
         >"$logs/cargo-fuzz.log" 2>&1 || { tail -20 "$logs/cargo-fuzz.log"; return 1; }
 }
 
-# Each target for some seconds, from the seeds of the repository. What it finds stays in target/fuzz/corpus for the next
+# Each target for some seconds, from the seeds of the repository and the same random numbers (FUZZ_SEED=0: others). What it finds stays in target/fuzz/corpus for the next
 # run; what breaks it is named, and is in target/fuzz/artifacts.
 fuzz() {
     local target good=0 host
@@ -139,7 +139,7 @@ fuzz() {
     fi
     for target in sql expr config plan_json plan_text scan; do
         mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
-        if RUST_BACKTRACE=0 "target/fuzz/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=4096 \
+        if RUST_BACKTRACE=0 "target/fuzz/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-20}" -seed="${FUZZ_SEED:-1}" -max_len=4096 \
             -artifact_prefix="target/fuzz/artifacts/$target/" "target/fuzz/corpus/$target" "cluster-tests/fuzz/seeds/$target" \
             >"$logs/fuzz-$target.log" 2>&1; then
             printf '   %s: %s\n' "$target" "$(tail -1 "$logs/fuzz-$target.log")"
@@ -171,8 +171,15 @@ build() { cargo build --workspace --locked; }
 tests() {
     local more=()
     [ "$quick" = yes ] && more=(-- --skip _long)
+    local alone=target/it-logs/passed-only-alone code
+    rm -f "$alone"
     cargo test --workspace --locked --no-fail-fast "${more[@]}" 2>&1 | tee "$logs/tests.log" | sift
-    return "${PIPESTATUS[0]}"
+    code=${PIPESTATUS[0]}
+    if [ -s "$alone" ]; then
+        echo "   these scenarios failed beside others and passed when they were repeated alone:"
+        cut -c1-300 "$alone" | sed 's/^/   - /'
+    fi
+    return "$code"
 }
 
 # Shows what a reader wants to see of a test run: each scenario, and of the rest only what is not ok. The whole is in

@@ -1,9 +1,11 @@
 //! A test's scene: its logs, its servers, its time limit.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use crate::node::{Node, NodeConfig, target_dir};
@@ -11,10 +13,17 @@ use crate::postgres::{Server, Wish};
 use crate::sink::{Memory, Sink};
 
 /// Scenarios that run at once, whatever the number of test threads: each has several processes.
-static STAGE: Semaphore = Semaphore::const_new(3);
+const AT_ONCE: u32 = 3;
+static STAGE: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
 /// A scenario that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The names of scenarios that passed only when they were repeated alone, in the folder of the logs.
+const REPEATED: &str = "passed-only-alone";
+
+/// Set, a scenario that fails in company is not repeated alone.
+const STRICT: &str = "RINGWATCH_NO_REPEAT";
 
 /// Lines of each log that a failure prints.
 const TAIL: usize = 25;
@@ -67,24 +76,51 @@ impl Scene {
 /// Plays a scenario. Its logs are in `target/it-logs/NAME`; they are removed when it ends well, else kept, and their
 /// last lines printed.
 ///
+/// Scenarios share two cores, and many hold nodes to ticks of a second. So one that fails in company is played once more
+/// with the stage for itself, and that counts. Its name is noted for whoever looks at the run, with the first failure.
+///
 /// # Errors
-/// What the story says, or that it hangs.
-pub fn scenario(name: &str, story: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
-    let logs = target_dir()?.join("it-logs").join(name);
-    // What an earlier run left there would be taken for this one's.
-    let _ = std::fs::remove_dir_all(&logs);
-    std::fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
+/// What the story says when it is alone, or that it hangs.
+#[expect(clippy::needless_pass_by_value, reason = "a story is told where it is passed")]
+pub fn scenario(name: &str, story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
+    let all = target_dir()?.join("it-logs");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let Err(first) = play(&runtime, &all, name, 1, &story) else {
+        return Ok(());
+    };
+    if std::env::var_os(STRICT).is_some() {
+        return Err(first);
+    }
+    eprintln!("scenario {name} failed in company and is repeated alone: {first:#}");
+    let aside = all.join(format!("{name}.in-company"));
+    let _ = std::fs::remove_dir_all(&aside);
+    std::fs::rename(all.join(name), &aside).context("set the logs of the first try aside")?;
+    play(&runtime, &all, name, AT_ONCE, &story)?;
+    note(&all, name, &first).context("note the repetition")
+}
+
+/// Plays a scenario on as many of the stage's places.
+fn play(
+    runtime: &Runtime,
+    all: &Path,
+    name: &str,
+    places: u32,
+    story: &impl AsyncFn(&Scene) -> Result<()>,
+) -> Result<()> {
+    let logs = all.join(name);
     let mut keeper = Keeper {
         name: name.to_owned(),
         logs: logs.clone(),
         well: false,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
     let result = runtime.block_on(async {
-        let _place = STAGE.acquire().await?;
+        let _places = STAGE.acquire_many(places).await?;
+        // What an earlier run left there would be taken for this one's.
+        let _ = std::fs::remove_dir_all(&logs);
+        std::fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
         match tokio::time::timeout(LIMIT, story(&Scene { logs })).await {
             Ok(result) => result,
             Err(_) => bail!("the scenario hangs: it is not over after {LIMIT:?}"),
@@ -92,6 +128,17 @@ pub fn scenario(name: &str, story: impl AsyncFnOnce(&Scene) -> Result<()>) -> Re
     });
     keeper.well = result.is_ok();
     result
+}
+
+/// Adds a line to the list of scenarios that passed only alone.
+fn note(all: &Path, name: &str, first: &anyhow::Error) -> Result<()> {
+    let mut list = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(all.join(REPEATED))?;
+    let why = format!("{first:#}").replace('\n', " ");
+    writeln!(list, "{name}: {why}")?;
+    Ok(())
 }
 
 /// Refuses the run if its fault never happened: such a run says nothing.

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringwatch_parse::sql::{
-    Dialect, comment_tags, identifiers, normalize, obfuscate, select_list, traceparent,
+    Dialect, comment_tags, identifiers, normalize, obfuscate, read_only, select_list, traceparent,
 };
 
 fuzz_target!(|text: &str| {
@@ -11,6 +11,7 @@ fuzz_target!(|text: &str| {
         if let Ok(hidden) = obfuscate(dialect, text) {
             assert_eq!(obfuscate(dialect, &hidden).as_deref(), Ok(hidden.as_str()));
         }
+        let _ = read_only(text, dialect);
         // In a text that breaks off within brackets a list is not known to be one.
         if let Ok(one) = normalize(dialect, text)
             && one.text.matches('(').count() == one.text.matches(')').count()

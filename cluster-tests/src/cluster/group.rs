@@ -9,7 +9,7 @@ use crate::node::Metrics;
 use crate::wait;
 
 /// How long a group may take until it is founded, or well again.
-pub const WELL: Duration = Duration::from_secs(25);
+pub const WELL: Duration = Duration::from_secs(45);
 
 /// What one node says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -140,7 +140,7 @@ impl Writer {
         };
         for n in cluster.awake() {
             let grpc = cluster.seat(n).ports().grpc;
-            wait::until("the last acknowledged write", PATIENCE, async || {
+            wait::until("the last acknowledged write", 10 * PATIENCE, async || {
                 let found = limit(grpc, &self.target).await.map_err(|e| format!("{e:#}"))?;
                 wait::when(found.is_some_and(|found| found >= last.number), || {
                     format!("node {n} has {found:?}, acknowledged was {last:?}")

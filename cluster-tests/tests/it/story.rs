@@ -11,7 +11,7 @@ use ringwatch_cluster_tests::sink::Sink;
 use ringwatch_cluster_tests::wait;
 
 /// How long a state may take that should be there within a few ticks of a second.
-pub(crate) const SOON: Duration = Duration::from_secs(15);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A server, a receiver, and a node between them that reads everything each second.
 pub(crate) struct Watched {

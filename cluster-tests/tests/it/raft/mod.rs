@@ -22,8 +22,9 @@ use serde_json::Value;
 use crate::cluster::Watching;
 use crate::story::SOON;
 
-/// A new leader is there after this time, also where three scenarios share two cores and nothing is optimised.
-const NEW_LEADER: Duration = Duration::from_secs(8);
+/// A new leader is there after this time by itself, however busy the machine is. How soon it is on an idle one is
+/// measured elsewhere.
+const NEW_LEADER: Duration = Duration::from_secs(20);
 
 /// What a client command printed, where it ended with this code.
 fn printed(output: &Output, code: i32) -> Result<String> {

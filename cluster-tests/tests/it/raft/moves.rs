@@ -1,13 +1,19 @@
 //! Targets where the operator wants them: `cluster move`, `cluster rebalance`.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use ringwatch_cluster_tests::cluster::agreement::Agreement;
 use ringwatch_cluster_tests::cluster::group::WELL;
 use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
+use serde_json::Value;
 
 use crate::cluster::Watching;
 use crate::story::SOON;
+
+/// How long it may take until everybody has told what its targets cost.
+const WEIGHED: Duration = Duration::from_secs(90);
 
 /// Waits until all agree that the node in seat `n` owns target `target`.
 async fn owned(all: &Watching, target: usize, n: usize) -> Result<Agreement> {
@@ -89,26 +95,55 @@ fn a_rebalance_says_first_what_it_would_move() -> Result<()> {
                 .await?;
         }
         all.cluster.agree(SOON).await?;
-        let said = all
-            .ordered(1, &["cluster", "rebalance", "--dry-run", "-o", "json"])
-            .await?;
-        let said: serde_json::Value = serde_json::from_str(&said)?;
-        ensure!(said["before"].as_array().map(Vec::len) == Some(3), "{said}");
-        ensure!(said["after"].as_array().map(Vec::len) == Some(3), "{said}");
+        // What targets cost is told every half minute.
+        let before = wait::until("loads that are known", WEIGHED, async || {
+            let said = all
+                .json(1, &["cluster", "rebalance", "--dry-run"])
+                .map_err(|e| format!("{e:#}"))?;
+            let known = loads(&said, "before").iter().filter(|load| **load > 0.0).count();
+            wait::when(known > 1, || said.to_string())?;
+            Ok(said)
+        })
+        .await?;
+        let owners = all.cluster.agree(SOON).await?.owners;
+        ensure!(
+            loads(&before, "before").len() == 3 && loads(&before, "after").len() == 3,
+            "{before}"
+        );
         let table = all.ordered(1, &["cluster", "rebalance"]).await?;
         println!("{table}");
-        wait::until("nothing left to move", SOON, async || {
+        println!("before it {before}, owners {owners:?}");
+        let after = wait::until("nothing left to move", SOON, async || {
             let said = all
                 .json(1, &["cluster", "rebalance", "--dry-run"])
                 .map_err(|e| format!("{e:#}"))?;
             wait::when(said["moves"].as_array().is_some_and(Vec::is_empty), || {
                 said.to_string()
-            })
+            })?;
+            Ok(said)
         })
         .await?;
+        let (was, is) = (highest(&before, "before"), highest(&after, "before"));
+        ensure!(
+            is <= 1.15 || is <= was * 1.1,
+            "the highest load was {was} x the mean and is {is} x: {after}"
+        );
         all.more_ticks(3).await?;
         all.nothing_missing().await?;
         all.nothing_twice()?;
         all.verdict().await.map(drop)
     })
+}
+
+/// The loads of the members, before or after the moves.
+fn loads(said: &Value, when: &str) -> Vec<f64> {
+    let rows = said[when].as_array().into_iter().flatten();
+    rows.filter_map(|row| row["load"].as_f64()).collect()
+}
+
+/// The highest of them, in times of their mean.
+fn highest(said: &Value, when: &str) -> f64 {
+    let loads = loads(said, when);
+    let mean = loads.iter().sum::<f64>() / loads.len().max(1) as f64;
+    loads.iter().copied().fold(0.0, f64::max) / mean.max(f64::MIN_POSITIVE)
 }

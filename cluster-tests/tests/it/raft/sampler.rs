@@ -1,7 +1,6 @@
 //! What a sampler has seen, the next owner's sampler has seen too: a statement is new once, not once an owner.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use ringwatch_cluster_tests::cluster::group::WELL;
@@ -9,7 +8,7 @@ use ringwatch_cluster_tests::node::NodeConfig;
 use ringwatch_cluster_tests::postgres::{MONITOR, MONITOR_PASSWORD};
 use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::Watching;
 use crate::story::SOON;
@@ -69,6 +68,18 @@ async fn readings(all: &Watching) -> Result<f64> {
     Ok(readings)
 }
 
+/// How many kinds of rows the group remembers as seen, by the word of each node.
+fn remembered(all: &Watching) -> Result<Vec<usize>> {
+    let mut seen = Vec::new();
+    for n in all.cluster.awake() {
+        let state: Value = serde_json::from_str(&all.asked(n, &["state", "export"], 0)?)?;
+        let samplers = state["samplers"].as_array().into_iter().flatten();
+        let statements = samplers.filter_map(|sampler| sampler["statements"].as_array());
+        seen.push(statements.map(Vec::len).sum());
+    }
+    Ok(seen)
+}
+
 /// Waits for some more readings of the rows.
 async fn read_again(all: &Watching) -> Result<()> {
     let before = readings(all).await?;
@@ -89,9 +100,11 @@ fn a_statement_is_not_new_again_at_the_next_owner() -> Result<()> {
         })
         .await?;
         read_again(&all).await?;
-        // What was seen is with everybody within a quarter of a second; the state stays the same for longer.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        all.cluster.same_state(SOON).await?;
+        wait::until("every row in the group's memory", SOON, async || {
+            let seen = remembered(&all).map_err(|e| format!("{e:#}"))?;
+            wait::when(seen.iter().all(|seen| *seen >= ROWS), || format!("{seen:?}"))
+        })
+        .await?;
         for _ in 0..2 {
             let before = all.cluster.agree(SOON).await?;
             let owner = before.owners.get(&all.targets[0]).context("nobody owns it")?;

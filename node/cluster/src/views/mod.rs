@@ -124,6 +124,19 @@ struct LoadMemory {
     due: Instant,
     /// Targets are being moved, and more may have to be: so many views more.
     more: usize,
+    /// An operator wants it: also where nothing moves by itself.
+    ordered: bool,
+}
+
+impl LoadMemory {
+    /// Nothing is being moved; it is looked at again in a while.
+    fn later(now: Instant) -> Self {
+        Self {
+            due: now + REBALANCE,
+            more: 0,
+            ordered: false,
+        }
+    }
 }
 
 impl Memory {
@@ -132,6 +145,7 @@ impl Memory {
         self.leading.load = Some(LoadMemory {
             due: now,
             more: MOST_IN_ROW,
+            ordered: true,
         });
     }
 
@@ -177,10 +191,7 @@ pub fn next(outlook: &Outlook<'_>, memory: &mut Memory) -> Option<Proposal> {
     }
     let Memory { met, leading: memory } = memory;
     memory.since.get_or_insert(outlook.now);
-    memory.load.get_or_insert(LoadMemory {
-        due: outlook.now + REBALANCE,
-        more: 0,
-    });
+    memory.load.get_or_insert_with(|| LoadMemory::later(outlook.now));
     match seats(outlook, met, memory) {
         Seats::Change(seats) => Some(with_seats(outlook, memory, seats)),
         Seats::Wait => None,
@@ -234,7 +245,9 @@ fn seats(outlook: &Outlook<'_>, met: &BTreeSet<NodeId>, memory: &mut Leading) ->
     if next.is_empty() {
         return Seats::Same;
     }
-    Seats::Change(next.into_values().take(MOST_SEATS).collect())
+    let next: Vec<Seat> = next.into_values().take(MOST_SEATS).collect();
+    let is_same = outlook.committed.is_some_and(|view| view.seats == next);
+    if is_same { Seats::Same } else { Seats::Change(next) }
 }
 
 /// Who is to have a seat, sorted by node: who takes targets, and who is silent only for a moment.
@@ -295,6 +308,7 @@ fn with_seats(outlook: &Outlook<'_>, memory: &mut Leading, seats: Vec<Seat>) -> 
         memory.load = (!plan.moves.is_empty()).then_some(LoadMemory {
             due: outlook.now,
             more: MOST_IN_ROW,
+            ordered: false,
         });
     }
     let reason = match (outlook.committed, comes.next(), goes.next()) {
@@ -322,7 +336,7 @@ fn for_the_load(outlook: &Outlook<'_>, memory: &mut Leading) -> Option<Proposal>
     let now = outlook.now;
     let held = memory.held(now);
     let load = memory.load.as_mut()?;
-    let allowed = outlook.rebalances || load.more > 0;
+    let allowed = outlook.rebalances || load.ordered;
     if now < load.due || !allowed || !(settled(outlook) || now >= load.due + SETTLES) {
         let same = kept == present.pins;
         return (!same).then(|| {
@@ -341,24 +355,15 @@ fn for_the_load(outlook: &Outlook<'_>, memory: &mut Leading) -> Option<Proposal>
         plan.take(AT_ONCE, &mut pins);
     }
     if pins == present.pins {
-        *load = LoadMemory {
-            due: now + REBALANCE,
-            more: 0,
-        };
+        *load = LoadMemory::later(now);
         return None;
     }
     *load = match load.more {
-        1 => LoadMemory {
-            due: now + REBALANCE,
-            more: 0,
-        },
-        0 => LoadMemory {
-            due: now,
-            more: MOST_IN_ROW,
-        },
+        1 => LoadMemory::later(now),
         more => LoadMemory {
             due: now,
-            more: more - 1,
+            more: more.checked_sub(1).unwrap_or(MOST_IN_ROW),
+            ordered: load.ordered,
         },
     };
     Some(proposal(

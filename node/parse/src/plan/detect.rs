@@ -90,15 +90,14 @@ pub(super) fn is_escaped_tree(text: &str) -> bool {
         return false;
     }
     let steps = |rest: &str| rest.trim_start_matches(' ').starts_with("-> ");
-    let mut breaks = text.match_indices("\\n");
-    text.trim_end_matches(['"', ' ', '|']).ends_with("\\n")
-        || breaks
-            .any(|(at, mark)| text.get(at + mark.len()..).is_some_and(steps) && ends_outside(text.get(..at)))
-}
-
-/// Whether there are as many quotes as end all literals.
-fn ends_outside(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.matches('\'').count().is_multiple_of(2))
+    // As many quotes as end all literals are before a break that is none of a literal's.
+    let (mut quotes, mut done) = (0_usize, 0);
+    let is_break = |(at, mark): (usize, &str)| {
+        quotes += text.get(done..at).map_or(0, |part| part.matches('\'').count());
+        done = at;
+        quotes.is_multiple_of(2) && text.get(at + mark.len()..).is_some_and(steps)
+    };
+    text.trim_end_matches(['"', ' ', '|']).ends_with("\\n") || text.match_indices("\\n").any(is_break)
 }
 
 /// The begin of the first line of a YAML plan.

@@ -97,11 +97,14 @@ impl PlanError {
 impl Limits<'_> {
     /// Refuses a text that is too long, without looking at it.
     pub(super) const fn check_size(&self, text: &str) -> Result<(), PlanError> {
-        if text.len() > self.bytes {
-            return Err(PlanError::TooLarge {
-                bytes: text.len(),
-                limit: self.bytes,
-            });
+        self.check_written(text.len())
+    }
+
+    /// The same of what is being written: to be called again and again, so that it does not grow further.
+    pub(super) const fn check_written(&self, bytes: usize) -> Result<(), PlanError> {
+        if bytes > self.bytes {
+            let limit = self.bytes;
+            return Err(PlanError::TooLarge { bytes, limit });
         }
         Ok(())
     }

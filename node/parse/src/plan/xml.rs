@@ -109,7 +109,7 @@ impl<'a, 'l> XmlReader<'a, 'l> {
             } else {
                 self.watch.check_open(self.open.len())?;
                 let rest = self.text.get(next + 1..).unwrap_or_default();
-                let list = LISTS.contains(&name) || rest.starts_with("Item>");
+                let list = LISTS.contains(&name) || is_item(rest);
                 self.open.push((name, list));
                 self.token(if list { Kind::Array } else { Kind::Object }, start, self.at)
             }
@@ -211,6 +211,13 @@ impl<'a> Source<'a> for XmlReader<'a, '_> {
 fn is_name(name: &str) -> bool {
     let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.bytes().all(is_part)
+}
+
+/// Whether a tag, from behind its `<` on, is that of an element of a list.
+fn is_item(tag: &str) -> bool {
+    let ends = |c: char| matches!(c, '>' | '/') || c.is_ascii_whitespace();
+    tag.strip_prefix("Item")
+        .is_some_and(|rest| rest.starts_with(ends))
 }
 
 const fn end_of(list: bool) -> Kind {

@@ -60,6 +60,34 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT * FROM t FOR NO KEY UPDATE", "locks_rows"),
     ("SELECT * FROM t FOR KEY SHARE NOWAIT", "locks_rows"),
     ("SELECT pg_catalog.nextval('s')", "function_with_effects"),
+    ("SELECT add_job('f', '1h')", "function_with_effects"),
+    (
+        "SELECT alter_job(1000, scheduled => false)",
+        "function_with_effects",
+    ),
+    ("SELECT delete_job(1000)", "function_with_effects"),
+    (
+        "SELECT compress_chunk(c) FROM show_chunks('t') c",
+        "function_with_effects",
+    ),
+    ("SELECT decompress_chunk('c')", "function_with_effects"),
+    (
+        "SELECT create_distributed_table('t', 'id')",
+        "function_with_effects",
+    ),
+    ("SELECT create_reference_table('t')", "function_with_effects"),
+    (
+        "SELECT * FROM aws_s3.query_export_to_s3('select 1', 'u')",
+        "function_with_effects",
+    ),
+    (
+        "SELECT aws_s3.table_import_from_s3('t', '', '', 'u')",
+        "function_with_effects",
+    ),
+    (
+        "SELECT partman.create_parent('public.t', 'at', '1 day')",
+        "function_with_effects",
+    ),
     ("SELECT pg_catalog . \"nextval\" ('s')", "function_with_effects"),
     (
         "SELECT \"pg_catalog\".\"setval\"('s', 1)",

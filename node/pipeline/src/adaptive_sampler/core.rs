@@ -219,6 +219,11 @@ impl Core {
             self.cache.adopt(key, entry);
         }
         self.rates.adopt(waiting.rates.iter());
+        if let Some((minute, used)) = waiting.caps {
+            for (rule, window) in self.plan.rules.iter().zip(&mut self.minutes) {
+                window.adopt(minute, used.get(&rule.name).copied().unwrap_or(0));
+            }
+        }
     }
 
     /// The rates that were changed by the load since they were told.

@@ -28,6 +28,9 @@ pub(super) struct Inbox {
 pub(super) struct Waiting {
     pub(super) seen: HashMap<u64, Entry, ByHash>,
     pub(super) rates: BTreeMap<TargetId, f64>,
+    /// What this node used of its rules' limits a minute in its last life: the minute, counted from the Unix epoch, and
+    /// rows by rule.
+    pub(super) caps: Option<(i64, BTreeMap<String, u64>)>,
 }
 
 /// The inboxes by pipeline.
@@ -92,6 +95,11 @@ impl Inbox {
         }
         self.has_some.store(true, Relaxed);
     }
+
+    fn put_caps(&self, minute: i64, used: BTreeMap<String, u64>) {
+        locked(&self.waiting).caps = Some((minute, used));
+        self.has_some.store(true, Relaxed);
+    }
 }
 
 impl SamplerControl {
@@ -114,6 +122,14 @@ impl SamplerControl {
     pub fn adopt_rates(&self, pipeline: &str, rates: &[(TargetId, f64)]) {
         if let Some(inbox) = self.inbox(pipeline) {
             inbox.put_rates(rates);
+        }
+    }
+
+    /// Takes over what an earlier life of this node used of its rules' limits a minute in `minute`, counted from the Unix
+    /// epoch, before the first frame of `pipeline`. Rules that have kept something since are left as they are.
+    pub fn adopt_caps(&self, pipeline: &str, minute: i64, used: &[(String, u64)]) {
+        if let Some(inbox) = self.inbox(pipeline) {
+            inbox.put_caps(minute, used.iter().cloned().collect());
         }
     }
 

@@ -171,6 +171,14 @@ impl Minute {
         (self.limit > 0).then_some(self.sum)
     }
 
+    /// Counts rows of an earlier life in `minute`, counted from the Unix epoch, unless some were kept since. They count
+    /// as the first ones of that minute, so that no more than the limit passes in what is left of it.
+    pub(super) fn adopt(&mut self, minute: i64, used: u64) {
+        if self.sum == 0 && used > 0 && self.limit > 0 {
+            *self = Self::restore(self.limit, &vec![(minute.saturating_mul(60), used)]);
+        }
+    }
+
     /// What must be remembered.
     pub(super) fn state(&self) -> MinuteState {
         let seconds = (0..60).filter_map(|ago| self.second.checked_sub(ago));

@@ -99,6 +99,22 @@ fn a_minute_is_remembered() {
     assert!(too_many.take(), "a minute later all of it is forgotten");
 }
 
+#[test]
+fn what_an_earlier_life_used_of_a_minute_is_not_there_again() {
+    let mut minute = Minute::new(5);
+    minute.adopt(100, 4);
+    minute.move_to((100 * 60 + 20) * SECOND);
+    assert!(minute.take() && !minute.take(), "one was left");
+    minute.adopt(100, 5);
+    assert_eq!(minute.used(), Some(5), "what was kept since counts");
+    minute.move_to((101 * 60 + 1) * SECOND);
+    assert_eq!(minute.used(), Some(1), "the minute of the earlier life is over");
+    let mut old = Minute::new(5);
+    old.adopt(90, 5);
+    old.move_to(100 * 60 * SECOND);
+    assert!(old.take());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,6 +1,7 @@
 //! From the text of a plan to what is known of it.
 
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -119,8 +120,10 @@ impl Extractor {
             return (pool, places);
         }
         let pool = Arc::new(Pool::new(&hashes, &self.extract(texts, &hashes)));
-        let places = hashes.iter().map(|hash| pool.place(*hash)).collect();
-        if !texts.is_empty() {
+        let places: Vec<_> = hashes.iter().map(|hash| pool.place(*hash)).collect();
+        // What was not read in time may be the next time.
+        let is_lasting = !places.contains(&Err(PlanError::TimedOut));
+        if is_lasting && !texts.is_empty() {
             self.pools.put(stream, &pool);
         }
         (pool, places)
@@ -149,7 +152,9 @@ impl Extractor {
         };
         let read = |share: &[usize]| -> Vec<Arc<Known>> {
             let plans = share.iter().filter_map(|at| texts.get(*at).zip(hashes.get(*at)));
-            plans.map(|(text, hash)| self.learn(text, *hash)).collect()
+            plans
+                .map(|(text, hash)| self.learn(*hash, |start| self.read(text, start)))
+                .collect()
         };
         let learnt: Vec<_> = if workers < 2 {
             read(&new)
@@ -174,13 +179,18 @@ impl Extractor {
         all.into_iter().map(Option::unwrap_or_default).collect()
     }
 
-    /// Reads a plan that is not known, and remembers it.
-    fn learn(&self, text: &str, hash: u128) -> Arc<Known> {
+    /// Reads a plan that is not known, and remembers it, unless another time it may be read in time. A reader that
+    /// panics refuses the plan and ends nothing else.
+    pub(super) fn learn(&self, hash: u128, read: impl FnOnce(Instant) -> Known) -> Arc<Known> {
         let start = Instant::now();
-        let known = Arc::new(self.read(text, start));
+        let known = catch_unwind(AssertUnwindSafe(|| read(start)));
+        let known = known.unwrap_or_else(|_| self.refused(PlanError::NotAPlan, "panic"));
+        let known = Arc::new(known);
         let taken = start.elapsed();
         self.series.seconds.observe(taken.as_secs_f64());
-        self.plans.insert(hash, &known);
+        if known.refused != Some(PlanError::TimedOut) {
+            self.plans.insert(hash, &known);
+        }
         self.latencies().push(taken.as_secs_f64() * 1000.0);
         known
     }
@@ -202,15 +212,18 @@ impl Extractor {
                 self.series.read.inc();
                 known
             }
-            Err(error) => {
-                self.series.refused.inc();
-                let rejected = &self.series.rejected;
-                rejected.with_label_values(&[&self.name, error.reason()]).inc();
-                Known {
-                    refused: Some(error),
-                    ..Known::default()
-                }
-            }
+            Err(error) => self.refused(error, error.reason()),
+        }
+    }
+
+    /// What is known of a plan that could not be read.
+    fn refused(&self, error: PlanError, reason: &str) -> Known {
+        self.series.refused.inc();
+        let rejected = &self.series.rejected;
+        rejected.with_label_values(&[&self.name, reason]).inc();
+        Known {
+            refused: Some(error),
+            ..Known::default()
         }
     }
 

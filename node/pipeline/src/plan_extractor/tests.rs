@@ -5,6 +5,7 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{ArrayRef, RecordBatch};
 use prometheus::Registry;
 use ringwatch_frame::{Books, Cell, ColumnType, Columns, StreamId, TargetId, is_attribute};
+use ringwatch_parse::plan::PlanError;
 
 use super::*;
 use crate::testing::{assert_at_rest, frame_of};
@@ -119,6 +120,34 @@ fn what_cannot_be_read_is_taken_out_and_counted() {
         reasons.contains(&"too_large".to_owned()) && reasons.contains(&"not_a_plan".to_owned()),
         "{reasons:?}"
     );
+}
+
+#[test]
+fn what_was_not_read_in_time_is_read_again() {
+    let (extractor, _) = extractor(r#"{"plan_timeout": "0s"}"#);
+    for times in 1..=3 {
+        let rows = through(&extractor, rows(&[Some(JSON), None]));
+        assert_eq!(text(&rows, "query_plan", 0), None);
+        let status = extractor.status();
+        assert_eq!((status.rejected, status.cached), (times, 0));
+    }
+}
+
+#[test]
+fn a_reader_that_panics_refuses_the_plan() {
+    let (extractor, registry) = extractor("{}");
+    let inner = &extractor.extractor;
+    let known = inner.learn(7, |_| panic!("a fault of ours"));
+    assert_eq!((known.refused, &known.plan), (Some(PlanError::NotAPlan), &None));
+    assert_eq!((inner.status("x").rejected, inner.status("x").cached), (1, 1));
+    let families = registry.gather();
+    let rejected = families
+        .iter()
+        .find(|family| family.name() == "plan_rejected_total");
+    let labels = rejected.unwrap().get_metric()[0].get_label();
+    assert!(labels.iter().any(|label| label.value() == "panic"));
+    let rows = through(&extractor, rows(&[Some(JSON)]));
+    assert!(text(&rows, "query_plan", 0).is_some(), "others are read");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+/// A line that is longer is not read: it would fill the memory.
+const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+
 /// Opens a file; standard input without one, or for `-`.
 pub(super) fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn BufRead>> {
     match file.filter(|file| *file != Path::new("-")) {
@@ -45,10 +48,16 @@ pub(super) fn each_line(
     let mut line = Vec::new();
     let mut all = || loop {
         line.clear();
-        if source.read_until(b'\n', &mut line)? == 0 {
+        if (&mut *source).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
             return out.flush();
         }
-        let answer = text(&line).and_then(|text| answer(&text));
+        let answer = if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+            source.skip_until(b'\n')?;
+            line = Vec::new();
+            Err(format!("the line has {LONGEST_LINE} bytes or more"))
+        } else {
+            text(&line).and_then(|text| answer(&text))
+        };
         let answer = answer.unwrap_or_else(|error| json!({ "error": error }));
         serde_json::to_writer(&mut out, &answer)?;
         out.write_all(b"\n")?;

@@ -1,6 +1,7 @@
 //! Service `Backup`: what the group remembers, as a whole.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, stream};
@@ -8,6 +9,7 @@ use ringwatch_proto::v1;
 use ringwatch_proto::v1::backup_server::Backup;
 use ringwatch_state::{ImportFailed, Inspection, StateHandle};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::words::{asked, refusal};
@@ -25,7 +27,7 @@ pub(super) struct BackupService {
     handle: StateHandle,
     counter: Counter,
     node: String,
-    busy: Mutex<()>,
+    busy: Arc<Mutex<()>>,
 }
 
 impl BackupService {
@@ -35,7 +37,7 @@ impl BackupService {
             handle: counter.handle().clone(),
             counter,
             node: node.to_owned(),
-            busy: Mutex::new(()),
+            busy: Arc::default(),
         }
     }
 }
@@ -47,7 +49,7 @@ impl Backup for BackupService {
     type ExportStream = Parts;
 
     async fn export(&self, _: Request<v1::ExportRequest>) -> Result<Response<Parts>, Status> {
-        let _one = self.busy.try_lock().map_err(|_| busy())?;
+        let one = Arc::clone(&self.busy).try_lock_owned().map_err(|_| busy())?;
         let all = self.handle.export().await;
         // A hundred thousand records take a moment to be written.
         let text = tokio::task::spawn_blocking(move || {
@@ -59,10 +61,16 @@ impl Backup for BackupService {
             .await
             .map_err(|_| Status::aborted("the export was broken off"))?
             .map_err(|error| Status::aborted(format!("the export cannot be written: {error}")))?;
-        let parts = stream::unfold((text, 0), async |(text, from)| {
+        // Whoever reads slowly holds up the next export, but not for ever.
+        let end = Instant::now() + ARRIVED;
+        let parts = stream::unfold((text, 0, one), move |(text, from, one)| async move {
             let part = text.get(from..)?.chunks(PART).next()?.to_vec();
+            if Instant::now() > end {
+                let late = Status::deadline_exceeded("the text was not taken in time");
+                return Some((Err(late), (Vec::new(), 0, one)));
+            }
             let next = from + part.len();
-            Some((Ok(v1::ExportResponse { part }), (text, next)))
+            Some((Ok(v1::ExportResponse { part }), (text, next, one)))
         });
         Ok(Response::new(Box::pin(parts)))
     }

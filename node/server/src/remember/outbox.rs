@@ -14,7 +14,7 @@ const MOST_RATES: usize = 10_000;
 /// So many statements go in one proposal: some 100 KB.
 const AT_ONCE: usize = 4096;
 /// So many rates.
-const RATES_AT_ONCE: usize = 2048;
+const RATES_AT_ONCE: usize = 512;
 
 /// What waits, by sampler and pipeline.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use ringwatch_frame::TargetId;
 use ringwatch_pipeline::SamplerControl;
 use ringwatch_pipeline::adaptive_sampler::{SamplerListener, SeenEntry};
 use ringwatch_proto::v1;
-use ringwatch_state::StateHandle;
 use ringwatch_state::machine::Touched;
+use ringwatch_state::{ProposeError, StateHandle};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
@@ -81,6 +81,16 @@ impl RememberedSamplers {
     async fn propose(&self, batch: Batch) -> bool {
         let answers = match self.handle.propose(batch.commands(&self.node)).await {
             Ok(answers) => answers,
+            Err(ProposeError::Refused(why)) => {
+                let (sampler, pipeline) = batch.of();
+                tracing::warn!(
+                    sampler,
+                    pipeline,
+                    why,
+                    "the group does not take what the sampler has seen"
+                );
+                return true;
+            }
             Err(_) => {
                 self.locked().put_back(batch);
                 return false;
@@ -151,7 +161,26 @@ impl RememberedSamplers {
         for (sampler, pipeline) in all {
             self.take_seen(&sampler, &pipeline, None);
             self.take_rates(&sampler, &pipeline, |_| true);
+            self.take_caps(&sampler, &pipeline);
         }
+    }
+
+    /// Takes over what an earlier life of this node used of its rules' limits: they are each node's own.
+    fn take_caps(&self, sampler: &str, pipeline: &str) {
+        let mine = self.handle.read(|machine| {
+            let mut caps = machine.caps(sampler, pipeline);
+            caps.find(|(node, _)| *node == self.node)
+                .map(|(_, record)| record.clone())
+        });
+        let (Some(control), Some(mine)) = (self.sampler(sampler), mine) else {
+            return;
+        };
+        let used: Vec<_> = mine
+            .rules
+            .into_iter()
+            .map(|rule| (rule.rule, rule.used))
+            .collect();
+        control.adopt_caps(pipeline, mine.minute, &used);
     }
 
     fn take_seen(&self, sampler: &str, pipeline: &str, which: Option<&[u64]>) {

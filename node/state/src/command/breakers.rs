@@ -18,17 +18,6 @@ pub(crate) const LEARNT: usize = 64;
 /// The longest typical time in milliseconds: eleven days.
 const LONGEST_MS: f64 = 1e9;
 
-/// When an open circuit becomes half-open, nanoseconds since the Unix epoch; `None` for one that is not
-/// open or stays so until it is reset.
-///
-/// It is on the group's time: compare it with [`crate::machine::Machine::time`], or count
-/// `left_ms` from when the record was seen to come.
-pub fn open_until(record: &BreakerRecord) -> Option<i64> {
-    let left = record.left_ms.filter(|_| record.state() == BreakerState::Open)?;
-    let left = i64::try_from(left).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    Some(record.received_unix_nano.saturating_add(left))
-}
-
 /// The circuits by breaker and target.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breakers {

@@ -10,7 +10,6 @@ pub(crate) mod sampler;
 pub(crate) mod views;
 pub(crate) mod weights;
 
-pub use breakers::open_until;
 pub use dataset::DataSet;
 pub use sampler::{SeenStatements, block::SeenStatement};
 

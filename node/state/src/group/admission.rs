@@ -14,30 +14,25 @@ pub(crate) async fn answer(
 ) -> Result<v1::PromiseResponse, CallError> {
     let plan = Plan::of(request).ok_or_else(|| CallError::Refused("the plan is malformed".into()))?;
     let mut promises = run.promises.lock().await;
-    let before = promises.clone();
+    let mut next = promises.clone();
     let group = run.identity.group();
     let free = group == 0 && !has_begun(run);
     match request.kind() {
         v1::PromiseKind::Promise if free => {
-            promises.promise(&plan);
+            next.promise(&plan);
         }
         v1::PromiseKind::Revoke if free => {
-            promises.revoke(plan.group);
+            next.revoke(plan.group);
             let drives = plan
                 .driver()
                 .is_some_and(|driver| driver.raft_id == run.identity.raft_id);
             if drives {
-                promises.forget(plan.group);
+                next.forget(plan.group);
             }
         }
         _ => {}
     }
-    if *promises != before
-        && let Err(error) = run.keep(&promises).await
-    {
-        *promises = before;
-        return Err(CallError::Refused(format!("the promise cannot be kept: {error}")));
-    }
+    run.keep(&mut promises, next).await.map_err(CallError::Refused)?;
     let current = promises.current.as_ref().map_or(0, |plan| plan.group);
     Ok(v1::PromiseResponse {
         promised: free && promises.votes_in(plan.group),
@@ -95,8 +90,9 @@ async fn enter(run: &Run, promises: &mut Promises, group: u64) -> Result<(), Str
         .map(|plan| plan.group)
         .filter(|other| *other != group);
     if let Some(other) = other {
-        promises.forget(other);
-        run.keep(promises).await?;
+        let mut next = promises.clone();
+        next.forget(other);
+        run.keep(promises, next).await?;
     }
     run.join(group).await
 }

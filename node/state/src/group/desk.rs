@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use openraft::raft::{AppendEntriesRequest, VoteRequest};
 use ringwatch_proto::v1;
 
-use super::propose::{MAX_COMMANDS, Origin, Written};
+use super::propose::{Origin, Written};
 use super::types::Types;
 use super::{Core, Run, admission, handover, sane};
 use crate::network::{Answers, CallError, Method, Part, decode, decode_message, encode, encode_message};
@@ -86,17 +86,13 @@ impl Desk {
             node: envelope.from_node.clone(),
             generation: envelope.from_generation,
         };
-        let outcome = if request.commands.len() > MAX_COMMANDS {
-            Outcome::Refused("there are too many commands in one proposal".into())
-        } else {
-            match run.write(&self.0, origin, request).await {
-                Written::Done(answers) => Outcome::Answers(v1::StateAnswers { answers }),
-                Written::NotLeader(leader) => Outcome::NotLeader(leader.unwrap_or_default()),
-                Written::Refused(why) => Outcome::Refused(why),
-                // Another will lead soon.
-                Written::Failed(_) => Outcome::NotLeader(String::new()),
-                Written::Unknown => Outcome::Unknown(true),
-            }
+        let outcome = match run.write(&self.0, origin, request).await {
+            Written::Done(answers) => Outcome::Answers(v1::StateAnswers { answers }),
+            Written::NotLeader(leader) => Outcome::NotLeader(leader.unwrap_or_default()),
+            Written::Refused(why) => Outcome::Refused(why),
+            // Another will lead soon.
+            Written::Failed(_) => Outcome::NotLeader(String::new()),
+            Written::Unknown => Outcome::Unknown(true),
         };
         v1::ProposeResponse {
             outcome: Some(outcome),

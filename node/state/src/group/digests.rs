@@ -1,8 +1,8 @@
 //! Comparison of digests: finds a node whose state is not that of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::directory::{Directory, Role};
+use super::directory::{Directory, PeerRaft};
 use super::parts::Me;
 
 /// How many of our checkpoints are remembered: peers may be behind.
@@ -32,112 +32,108 @@ impl Checkpoints {
         }
     }
 
-    /// Compares with what the members of `group` say. Who has fewer voices on its side is wrong; with as many
-    /// on either side the leader is right, and without a leader among them nothing is said.
-    pub(crate) fn compare(&self, me: &Me, leads: bool, group: u64, directory: &Directory) -> Option<Differs> {
-        let mut voices: BTreeMap<u64, Vec<(&str, Role, u64)>> = BTreeMap::new();
+    /// Compares with what the members of `group` say. Only a majority of all `voters` that agree with one another is
+    /// right: so at most a minority of the voters can ever be found wrong, and what is committed stays.
+    pub(crate) fn compare(
+        &self,
+        me: &Me,
+        voters: &BTreeSet<u64>,
+        group: u64,
+        directory: &Directory,
+    ) -> Option<Differs> {
+        let mut voices: BTreeMap<u64, Vec<(&str, u64)>> = BTreeMap::new();
         for peer in &directory.peers {
-            let Some(raft) = peer
-                .raft
-                .filter(|raft| raft.group == group && raft.checkpoint > 0)
-            else {
+            let says =
+                |raft: &PeerRaft| raft.group == group && raft.checkpoint > 0 && voters.contains(&raft.id);
+            let Some(raft) = peer.raft.filter(says) else {
                 continue;
             };
             if !peer.is_me && peer.alive && peer.node != me.node {
-                let voice = (peer.node.as_str(), raft.role, raft.digest);
+                let voice = (peer.node.as_str(), raft.digest);
                 voices.entry(raft.checkpoint).or_default().push(voice);
             }
         }
-        let checked = self
+        let mut checked = self
             .0
             .iter()
             .filter_map(|(index, digest)| Some((*index, *digest, voices.get(index)?)));
-        checked.into_iter().find_map(|(index, digest, voices)| {
-            let others = verdict(digest, leads, voices)?;
+        checked.find_map(|(index, digest, voices)| {
+            let others = verdict(digest, voters.len(), voices)?;
             Some(Differs { index, others })
         })
     }
 }
 
-/// The nodes that overrule `mine`, if they do.
-fn verdict(mine: u64, leads: bool, voices: &[(&str, Role, u64)]) -> Option<Vec<String>> {
-    let mut sides: BTreeMap<u64, (usize, bool)> = BTreeMap::from([(mine, (1, leads))]);
-    for (_, role, digest) in voices {
-        let side = sides.entry(*digest).or_default();
-        side.0 += 1;
-        side.1 |= *role == Role::Leader;
+/// The voters that overrule `mine`, if they do.
+fn verdict(mine: u64, voters: usize, voices: &[(&str, u64)]) -> Option<Vec<String>> {
+    let mut sides: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (node, digest) in voices.iter().filter(|(_, digest)| *digest != mine) {
+        sides.entry(*digest).or_default().push(node);
     }
-    let own = *sides.get(&mine)?;
-    let (right, _) = sides
-        .into_iter()
-        .find(|(digest, side)| *digest != mine && *side > own)?;
-    let others = voices.iter().filter(|(_, _, digest)| *digest == right);
-    Some(others.map(|(node, _, _)| (*node).to_owned()).collect())
+    let right = sides.into_values().find(|side| 2 * side.len() > voters)?;
+    Some(right.into_iter().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::directory::{Peer, PeerRaft};
+    use crate::group::directory::Peer;
 
-    /// Voices are words: `b=5` says digest 5, `c=5*` leads.
-    fn compare(mine: u64, leads: bool, voices: &str) -> Option<Vec<String>> {
-        let peer = |word: &str| {
-            let (node, said) = word.split_once('=').unwrap();
+    /// Voices are words: `b=5` says digest 5. Every node but those written in capitals votes, and so does this one
+    /// where `me` says so.
+    fn compare(me: bool, voices: &str) -> Option<Vec<String>> {
+        let mut voters = BTreeSet::from_iter(me.then_some(1));
+        let mut peer = |(id, word): (u64, &str)| {
+            let (node, digest) = word.split_once('=').unwrap();
+            if node.chars().all(char::is_lowercase) {
+                voters.insert(id);
+            }
             Peer {
                 node: node.into(),
                 alive: true,
                 raft: Some(PeerRaft {
-                    id: 9,
+                    id,
                     group: 7,
-                    role: if said.ends_with('*') {
-                        Role::Leader
-                    } else {
-                        Role::Learner
-                    },
                     checkpoint: 64,
-                    digest: said.trim_end_matches('*').parse().unwrap(),
+                    digest: digest.parse().unwrap(),
+                    ..PeerRaft::default()
                 }),
                 ..Peer::default()
             }
         };
         let directory = Directory {
-            peers: voices.split_whitespace().map(peer).collect(),
+            peers: (2..).zip(voices.split_whitespace()).map(&mut peer).collect(),
             ..Directory::default()
         };
         let me = Me {
-            node: "a".into(),
+            node: "me".into(),
             generation: 1,
         };
         let mut checkpoints = Checkpoints::default();
-        checkpoints.add(64, mine);
+        checkpoints.add(64, 5);
         checkpoints
-            .compare(&me, leads, 7, &directory)
+            .compare(&me, &voters, 7, &directory)
             .map(|differs| differs.others)
     }
 
     #[test]
-    fn fewer_voices_are_wrong_and_between_equals_the_leader_is_right() {
+    fn only_a_majority_of_all_voters_is_right() {
         let none: Option<Vec<String>> = None;
         let some = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-        for (mine, leads, voices, expected) in [
-            (5, false, "b=5 c=5*", none.clone()),
-            (5, false, "b=6 c=6*", some(&["b", "c"])),
-            (5, true, "b=6 c=6", some(&["b", "c"])),
-            (5, false, "b=6*", some(&["b"])),
-            (5, true, "b=6", none.clone()),
-            (5, false, "b=6", none.clone()),
-            (5, false, "b=6 c=5*", none.clone()),
-            (5, false, "b=6* c=5", none.clone()),
-            (5, false, "b=5 c=6* d=6", some(&["c", "d"])),
-            (5, false, "b=6* c=7", some(&["b"])),
-            (5, false, "", none),
+        for (votes, voices, expected) in [
+            (true, "b=5 c=5", none.clone()),
+            (true, "b=6 c=6", some(&["b", "c"])),
+            (true, "b=6", none.clone()),
+            (true, "b=6 c=5", none.clone()),
+            (true, "b=6 c=7", none.clone()),
+            (true, "b=6 c=6 d=5 e=5", none.clone()),
+            (true, "b=6 c=6 d=6 e=5", some(&["b", "c", "d"])),
+            (true, "b=5 c=5 D=6 E=6 F=6 G=6", none.clone()),
+            (false, "b=6 c=6 d=5", some(&["b", "c"])),
+            (false, "b=6 c=5", none.clone()),
+            (true, "", none),
         ] {
-            assert_eq!(
-                compare(mine, leads, voices),
-                expected,
-                "{mine} {leads} `{voices}`"
-            );
+            assert_eq!(compare(votes, voices), expected, "{votes} `{voices}`");
         }
     }
 
@@ -154,9 +150,9 @@ mod tests {
             raft: Some(PeerRaft {
                 id: 2,
                 group: 7,
-                role: Role::Leader,
                 checkpoint: 64,
                 digest: 9,
+                ..PeerRaft::default()
             }),
             ..Peer::default()
         };
@@ -168,6 +164,9 @@ mod tests {
             node: "a".into(),
             generation: 1,
         };
-        assert_eq!(checkpoints.compare(&me, false, 7, &directory), None);
+        assert_eq!(
+            checkpoints.compare(&me, &BTreeSet::from([2]), 7, &directory),
+            None
+        );
     }
 }

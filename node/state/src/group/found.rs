@@ -100,7 +100,13 @@ async fn begin(run: &Run, plan: Plan) -> Result<(), Hindered> {
         .iter()
         .map(|founder| (founder.raft_id, RaftNode::new(&founder.node)));
     let founders: BTreeMap<u64, RaftNode> = founders.collect();
-    tracing::info!(group = plan.group, founders = ?plan.founders, "this node founds the group");
+    let names: Vec<&str> = plan
+        .founders
+        .iter()
+        .map(|founder| founder.node.as_str())
+        .collect();
+    let names = names.join(", ");
+    tracing::info!(group = plan.group, founders = names, "this node founds the group");
     run.identity.set_begun(plan.group);
     match run.raft.initialize(founders).await {
         Ok(()) => Ok(()),
@@ -120,13 +126,11 @@ async fn begin(run: &Run, plan: Plan) -> Result<(), Hindered> {
 async fn collect(run: &Run, plan: &Plan) -> Result<(), String> {
     {
         let mut promises = run.promises.lock().await;
-        let before = promises.clone();
-        if !promises.promise(plan) {
+        let mut next = promises.clone();
+        if !next.promise(plan) {
             return Err("this node is promised to another group".into());
         }
-        if *promises != before {
-            run.keep(&promises).await?;
-        }
+        run.keep(&mut promises, next).await?;
     }
     let others = plan
         .founders
@@ -200,8 +204,9 @@ async fn take_back(run: &Run, plan: &Plan, alone: bool) -> Result<(), String> {
         if run.identity.group() != 0 || has_begun(run) {
             return Ok(());
         }
-        promises.revoke(plan.group);
-        run.keep(&promises).await?;
+        let mut next = promises.clone();
+        next.revoke(plan.group);
+        run.keep(&mut promises, next).await?;
     }
     let revoked = ask_all(v1::PromiseKind::Revoke).await;
     let revoked = 1 + revoked.iter().flatten().filter(|answer| answer.revoked).count();
@@ -216,12 +221,14 @@ async fn forget(run: &Run, plan: &Plan) -> Result<(), String> {
     if run.identity.group() != 0 || has_begun(run) {
         return Ok(());
     }
-    promises.forget(plan.group);
+    let mut next = promises.clone();
+    next.forget(plan.group);
+    run.keep(&mut promises, next).await?;
     tracing::info!(
         group = plan.group,
         "the group that this node was promised to did not come to be"
     );
-    run.keep(&promises).await
+    Ok(())
 }
 
 /// Whether a majority of the founders never takes part in what this node has begun.

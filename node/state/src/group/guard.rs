@@ -1,5 +1,6 @@
 //! Guards this node's part: its state is that of the others, and its store has one process.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::digests::Checkpoints;
 use super::directory::Directory;
 use super::observe::changed;
 use super::parts::Me;
-use super::run::{End, leads};
+use super::run::End;
 use super::{Core, Run};
 
 /// How often it compares.
@@ -46,10 +47,13 @@ pub(crate) async fn guard(core: Arc<Core>, run: Arc<Run>) -> End {
                 ));
             }
             let me = &core.parts.me;
-            let leads = leads(&run.raft.metrics().borrow());
+            let voters: BTreeSet<u64> = {
+                let metrics = run.raft.metrics().borrow().membership_config.clone();
+                metrics.membership().voter_ids().collect()
+            };
             let group = run.identity.group();
             let differs = checkpoints
-                .compare(me, leads, group, &directory)
+                .compare(me, &voters, group, &directory)
                 .filter(|_| group != 0);
             if let Some(differs) = differs {
                 let (index, others) = (differs.index, differs.others.join(", "));

@@ -77,7 +77,7 @@ impl StateHandle {
         self.0.outbox.flush(limit).await
     }
 
-    /// The number of the view that this node acts under, stamped on all that it proposes.
+    /// The number of the last view that this node has applied, stamped on all that it proposes.
     pub fn set_view_fence(&self, view: u64) {
         self.0.fence.store(view, Ordering::Release);
     }
@@ -85,8 +85,10 @@ impl StateHandle {
     /// All of the state, to be kept or read by people.
     pub async fn export(&self) -> Value {
         let shared = self.0.shared.load_full();
-        // It takes long with many records: not on a thread that others wait for.
-        let exported = tokio::task::spawn_blocking(move || shared.read(machine::export)).await;
+        // It takes long with many records: not on a thread that others wait for, and not while the state is held, which
+        // would keep entries from being applied.
+        let exported =
+            tokio::task::spawn_blocking(move || machine::export(&shared.read(Machine::clone))).await;
         exported.unwrap_or(Value::Null)
     }
 

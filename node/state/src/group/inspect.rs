@@ -1,5 +1,7 @@
 //! What can be looked at, backed up and restored.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use ringwatch_proto::v1;
 use ringwatch_proto::v1::state_command::Kind;
@@ -12,6 +14,9 @@ use crate::machine;
 /// How much of a back-up goes into one entry.
 const COMMANDS: usize = 512;
 const BYTES: usize = 256 * 1024;
+/// How often a part is tried, and how soon again.
+const ATTEMPTS: usize = 20;
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// What a node's store and state hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -108,45 +113,76 @@ impl Core {
         inspection
     }
 
-    /// Restores a back-up.
+    /// Restores a back-up. What is broken off can be repeated: commands that were done change nothing again.
     pub(crate) async fn import(&self, backup: Value) -> Result<usize, ImportFailed> {
         let commands = machine::import(backup)?;
-        let (untouched, view) = self.shared.load().read(|machine| {
-            let view = machine.view().map_or(0, |view| view.number);
-            (machine.is_untouched(), view)
-        });
-        if !untouched {
+        if !self.shared.load().read(machine::Machine::is_untouched) {
             return Err(ImportFailed::NotEmpty);
         }
-        let commands = if view > 0 { under(view, commands) } else { commands };
-        let all = commands.len();
-        let mut done = 0;
+        let (mut done, all) = (0, commands.len());
         for part in parts(commands) {
             let count = part.len();
-            let answers = self.propose(view, part).await;
-            let answers = answers.map_err(|error| ImportFailed::Proposal { done, all, error })?;
-            let refused = answers
-                .iter()
-                .find(|answer| answer.outcome() == v1::StateOutcome::Refused && !is_newer_here(answer));
-            if let Some(refused) = refused {
-                let why = refused.message.clone();
-                return Err(ImportFailed::Refused { done, all, why });
-            }
+            self.restore(&part).await.map_err(|hindered| match hindered {
+                Hindered::Proposal(error) => ImportFailed::Proposal { done, all, error },
+                Hindered::Refused(why) => ImportFailed::Refused { done, all, why },
+            })?;
             done += count;
         }
         Ok(done)
     }
+
+    /// Restores a part, again where the view has changed meanwhile or nobody knows whether it was done.
+    async fn restore(&self, part: &[v1::StateCommand]) -> Result<(), Hindered> {
+        let mut hindered = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(AGAIN).await;
+            }
+            let view = self.shared.load().read(machine::Machine::view_number);
+            let commands = under(view, part.to_vec());
+            if commands.is_empty() {
+                return Ok(());
+            }
+            let answers = match self.propose(view, commands).await {
+                Ok(answers) => answers,
+                Err(error @ (ProposeError::Unknown | ProposeError::NoQuorum { .. })) => {
+                    hindered = Some(Hindered::Proposal(error));
+                    continue;
+                }
+                Err(error) => return Err(Hindered::Proposal(error)),
+            };
+            let refused = answers.iter().find(|answer| {
+                answer.outcome() == v1::StateOutcome::Refused && answer.refusal() != v1::StateRefusal::Stale
+            });
+            match refused {
+                // The group had heard of the rest since: its own word stays.
+                None => return Ok(()),
+                Some(answer) => {
+                    let why = Hindered::Refused(answer.message.clone());
+                    if answer.refusal() != v1::StateRefusal::OldView {
+                        return Err(why);
+                    }
+                    hindered = Some(why);
+                }
+            }
+        }
+        Err(hindered.unwrap_or(Hindered::Proposal(ProposeError::Unknown)))
+    }
 }
 
-/// The group has heard of the same thing since: its own word stays.
-fn is_newer_here(answer: &v1::StateAnswer) -> bool {
-    answer.refusal() == v1::StateRefusal::Stale
+/// Why a part was not restored.
+enum Hindered {
+    Proposal(ProposeError),
+    Refused(String),
 }
 
 /// What is restored into a group that counts views already: it keeps its own, and nothing comes from a later
 /// one, because the words of a circuit's next owner would be older than it.
 fn under(view: u64, mut commands: Vec<v1::StateCommand>) -> Vec<v1::StateCommand> {
-    commands.retain(|command| !matches!(command.kind, Some(Kind::ViewProposed(_))));
+    if view == 0 {
+        return commands;
+    }
+    commands.retain(|command| !is_view(command));
     for command in &mut commands {
         if let Some(Kind::BreakerChanged(changed)) = &mut command.kind
             && let Some(record) = &mut changed.record
@@ -172,6 +208,11 @@ fn inspect_run(run: &Run, inspection: &mut Inspection) {
     inspection.set_aside = aside.map(|aside| (aside.path.display().to_string(), aside.reason.clone()));
 }
 
+/// What comes after a view is said under it, and not in the same entry.
+fn is_view(command: &v1::StateCommand) -> bool {
+    matches!(command.kind, Some(Kind::ViewProposed(_)))
+}
+
 /// Cuts commands into parts that fit into entries.
 fn parts(commands: Vec<v1::StateCommand>) -> Vec<Vec<v1::StateCommand>> {
     let mut parts: Vec<Vec<v1::StateCommand>> = Vec::new();
@@ -179,7 +220,7 @@ fn parts(commands: Vec<v1::StateCommand>) -> Vec<Vec<v1::StateCommand>> {
     for command in commands {
         let size = command.encoded_len();
         match parts.last_mut() {
-            Some(part) if part.len() < COMMANDS && bytes + size <= BYTES => {
+            Some(part) if part.len() < COMMANDS && bytes + size <= BYTES && !part.iter().any(is_view) => {
                 bytes += size;
                 part.push(command);
             }

@@ -53,6 +53,7 @@ pub(crate) struct Metrics {
     bytes: IntGaugeVec,
     refused: IntCounterVec,
     pub(crate) waiting: IntGauge,
+    ahead: IntGauge,
     pub(crate) mismatches: IntCounter,
 }
 
@@ -100,6 +101,7 @@ impl Metrics {
         let new = Maker(registry);
         let snapshot = "Size of the last snapshot received";
         let mismatches = "How often the state of this node was not that of the others";
+        let ahead = "How far the time of the last entry is ahead of this node's clock";
         let leads = "1 while this node leads with a majority behind it";
         let proposals = "Proposals of this node, by what became of them";
         let metrics = Self {
@@ -127,6 +129,7 @@ impl Metrics {
             bytes: new.tables("ringwatch_state_bytes", "Size of the state's records")?,
             refused: new.counters("ringwatch_state_refused_total", "Commands refused", "reason")?,
             waiting: new.gauge("ringwatch_state_waiting", "Changes that wait to be proposed")?,
+            ahead: new.gauge("ringwatch_state_time_ahead_seconds", ahead)?,
             mismatches: new.counter("ringwatch_state_digest_mismatches_total", mismatches)?,
         };
         use Outcome::{Done, Failed, NoQuorum, NotFounded, Refused, Unknown};
@@ -176,8 +179,10 @@ impl Metrics {
         );
     }
 
-    /// Shows the sizes of the state.
-    pub(crate) fn show_sizes(&self, machine: &Machine) {
+    /// Shows the sizes of the state, and how its time stands to the clock's `now`.
+    pub(crate) fn show_state(&self, machine: &Machine, now: i64) {
+        self.ahead
+            .set(machine.time().saturating_sub(now).max(0) / 1_000_000_000);
         for (table, sizes) in machine.sizes() {
             let set = |gauges: &IntGaugeVec, value: u64| {
                 gauges

@@ -44,7 +44,7 @@ pub(crate) async fn observe(
         }
         let now = metrics.borrow_and_update().clone();
         if let Err(fatal) = &now.running_state {
-            return End::Failed(ended(fatal));
+            return ended(fatal);
         }
         let peers = Arc::clone(&directory.borrow_and_update());
         let waits_for = waiting.borrow_and_update().clone();
@@ -62,14 +62,12 @@ pub(crate) async fn observe(
     }
 }
 
-/// Why openraft ended, for people.
-fn ended(fatal: &Fatal<u64>) -> String {
+/// Why openraft ended, and what is to be done.
+fn ended(fatal: &Fatal<u64>) -> End {
     match fatal {
-        Fatal::StorageError(error) => format!("this node's part of the group has ended: {error}"),
-        Fatal::Panicked => {
-            "this node's part of the group has ended: its engine panicked, restart the node".into()
-        }
-        Fatal::Stopped => "this node's part of the group was stopped".into(),
+        Fatal::StorageError(error) => End::Reopen(format!("the store of the group failed: {error}")),
+        Fatal::Panicked => End::Reopen("the engine of the group panicked".into()),
+        Fatal::Stopped => End::Failed("this node's part of the group was stopped".into()),
     }
 }
 
@@ -77,7 +75,6 @@ fn ended(fatal: &Fatal<u64>) -> String {
 struct Observer<'a> {
     core: &'a Core,
     run: &'a Run,
-    quorum_lost: Option<Instant>,
     /// When openraft last said anything. It says something at every heartbeat, unless it hangs.
     heard_of: Instant,
     /// The last index known to be committed, and when it was asked for.
@@ -92,7 +89,6 @@ impl<'a> Observer<'a> {
         Self {
             core,
             run,
-            quorum_lost: None,
             heard_of: Instant::now(),
             commit: (0, Instant::now()),
             sizes: None,
@@ -123,9 +119,10 @@ impl<'a> Observer<'a> {
         });
         if self.sizes.is_none_or(|at| at.elapsed() >= SIZES) {
             self.sizes = Some(Instant::now());
+            let now = self.core.parts.clock.now().unix_nanos();
             self.run
                 .shared
-                .read(|machine| self.core.metrics.show_sizes(machine));
+                .read(|machine| self.core.metrics.show_state(machine, now));
         }
     }
 
@@ -146,11 +143,6 @@ impl<'a> Observer<'a> {
         let leads = self.leads(metrics) && founded;
         let heard = role != Role::Leader && metrics.current_leader.is_some() && self.run.hears_leader();
         let quorum = founded && (leads || heard);
-        self.quorum_lost = if quorum || !founded {
-            None
-        } else {
-            self.quorum_lost.or_else(|| Some(Instant::now()))
-        };
         let nodes = Run::nodes(metrics);
         let membership = metrics.membership_config.membership();
         let name = |id: u64| nodes.get(&id).cloned().unwrap_or_else(|| id.to_string());
@@ -167,7 +159,6 @@ impl<'a> Observer<'a> {
             leader: metrics.current_leader.filter(|_| founded).map(name),
             leads,
             quorum,
-            quorum_lost: self.quorum_lost,
             missing: names(&mut membership.voter_ids().filter(missing)),
             voters: names(&mut membership.voter_ids()),
             learners: names(&mut membership.learner_ids()),

@@ -123,13 +123,7 @@ impl Core {
             commands,
             requires: REQUIRES,
         };
-        let bytes = prost::Message::encoded_len(&request);
-        if bytes > MAX_BYTES || request.commands.len() > MAX_COMMANDS {
-            let commands = request.commands.len();
-            return Err(ProposeError::Refused(format!(
-                "{commands} commands of {bytes} bytes are too many for one proposal, send fewer at a time"
-            )));
-        }
+        check_size(&request).map_err(ProposeError::Refused)?;
         let deadline = Instant::now() + LIMIT;
         loop {
             let run = self.ready()?;
@@ -204,6 +198,17 @@ impl Core {
     }
 }
 
+/// Whether the proposal fits into one entry: a larger one could be written here and never reach another node.
+fn check_size(request: &v1::ProposeRequest) -> Result<(), String> {
+    let (bytes, commands) = (prost::Message::encoded_len(request), request.commands.len());
+    if bytes > MAX_BYTES || commands > MAX_COMMANDS {
+        return Err(format!(
+            "{commands} commands of {bytes} bytes are too many for one proposal, send fewer at a time"
+        ));
+    }
+    Ok(())
+}
+
 /// Asks the node that leads.
 async fn forward(
     run: &Run,
@@ -248,6 +253,10 @@ impl Run {
         }
         if self.resigns() {
             return Written::NotLeader(None);
+        }
+        // What is forwarded was checked by another node, which may be of another version.
+        if let Err(why) = check_size(&request) {
+            return Written::Refused(why);
         }
         let start = Instant::now();
         let work = async {

@@ -2,6 +2,7 @@
 //! change at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -53,6 +54,19 @@ pub(crate) enum ChangeStep {
     RemoveLearner { id: u64, node: String },
     /// The store belongs to a node of another name now.
     Rename { id: u64, node: String },
+}
+
+impl fmt::Display for ChangeStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = |ids: &BTreeSet<u64>| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Finish(voters) => write!(f, "the change to the voters {} is finished", ids(voters)),
+            Self::AddLearner { id, node } => write!(f, "node `{node}` learns, with store {id}"),
+            Self::Voters(voters) => write!(f, "the stores {} vote", ids(voters)),
+            Self::RemoveLearner { id, node } => write!(f, "store {id} of node `{node}` is taken out"),
+            Self::Rename { id, node } => write!(f, "store {id} belongs to node `{node}` now"),
+        }
+    }
 }
 
 /// How a member is.

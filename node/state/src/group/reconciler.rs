@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::ChangeMembers;
+use openraft::{ChangeMembers, ServerState};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::reconcile::{ChangeStep, Members, Memory, next_change};
@@ -26,8 +26,12 @@ pub(crate) async fn reconcile(core: Arc<Core>, run: Arc<Run>) -> End {
         sleep(EVERY).await;
         let metrics = run.raft.metrics().borrow().clone();
         let group = run.identity.group();
-        if group == 0 || !leads(&metrics) || run.resigns() {
+        if group == 0 || metrics.state != ServerState::Leader || run.resigns() {
             memory = None;
+            continue;
+        }
+        // It may only be unconfirmed for a moment: since when voters have been away is still true.
+        if !leads(&metrics) {
             continue;
         }
         let parts = &core.parts;
@@ -36,7 +40,7 @@ pub(crate) async fn reconcile(core: Arc<Core>, run: Arc<Run>) -> End {
         let Some(step) = next_change(&members, &core.directory(), Instant::now(), memory) else {
             continue;
         };
-        tracing::info!(?step, "the membership of the group changes");
+        tracing::info!(%step, "the membership of the group changes");
         match timeout(LIMIT, make(&run, step)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(error, "the membership of the group was not changed"),

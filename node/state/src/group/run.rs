@@ -42,6 +42,8 @@ const ENDING: Duration = Duration::from_secs(5);
 pub(crate) enum End {
     /// The store must not be used any more: it is set aside and the node begins anew with another.
     SetAside(String),
+    /// Something went wrong with the store while it was used: it is opened again, which proves what is in it.
+    Reopen(String),
     /// This node's part has ended.
     Failed(String),
 }
@@ -163,13 +165,19 @@ impl Run {
         self.resigning.load(Ordering::Acquire)
     }
 
-    /// Writes down what was promised. Durable when it returns.
-    pub(crate) async fn keep(&self, promises: &Promises) -> Result<(), String> {
-        let bytes = promises.bytes().ok_or("a promise cannot be encoded")?;
+    /// Puts `next` in the place of what was promised. It is durable before anybody can see it, also when whoever
+    /// waits for this goes away meanwhile.
+    pub(crate) async fn keep(&self, promises: &mut Promises, next: Promises) -> Result<(), String> {
+        if *promises == next {
+            return Ok(());
+        }
+        let bytes = next.bytes().ok_or("a promise cannot be encoded")?;
         self.meta
             .set_promise(Some(bytes))
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("the promise cannot be kept: {error}"))?;
+        *promises = next;
+        Ok(())
     }
 
     /// Makes this store one of `group`. Durable when it returns.

@@ -1,7 +1,5 @@
 //! How the group stands, as this node sees it.
 
-use tokio::time::Instant;
-
 use super::directory::Role;
 
 /// How the group stands.
@@ -17,8 +15,6 @@ pub struct Standing {
     pub leads: bool,
     /// A leader that had a majority was seen within the last two seconds.
     pub quorum: bool,
-    /// Since when there has been no quorum; `None` while there is one, and before the group was founded.
-    pub quorum_lost: Option<Instant>,
     /// The voters that are not alive, by node, or whose store is another now.
     pub missing: Vec<String>,
     /// The voters, by node.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -40,6 +41,11 @@ impl Drop for State {
         self.core.run.store(None);
     }
 }
+
+/// The first and the longest time until a store that failed is opened again.
+const REOPEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// A store that was used for so long was a good one.
+const GOOD: Duration = Duration::from_secs(600);
 
 /// The store at a place.
 struct StoreAt {
@@ -89,10 +95,6 @@ pub async fn start_state_on(
 ) -> Result<State, StateError> {
     let metrics = Metrics::register(&parts.registry)?;
     let opened = storage.open(None).await?;
-    if let Some(aside) = &opened.set_aside {
-        let (path, reason) = (aside.path.display(), &aside.reason);
-        tracing::error!(%path, reason, "the damaged store was set aside, the node fetches the state anew");
-    }
     let core = Arc::new(Core::new(parts, transport, metrics, opened.machine.state()));
     let run = Run::start(&core, opened).await?;
     core.run.store(Some(Arc::clone(&run)));
@@ -108,6 +110,7 @@ pub async fn start_state_on(
 
 /// Keeps a run going, until it is told to stop or the part fails.
 async fn supervise(core: Arc<Core>, mut run: Arc<Run>, storage: Arc<dyn Storage>, stop: CancellationToken) {
+    let (mut begun, mut rest) = (Instant::now(), REOPEN.0);
     loop {
         let end = tokio::select! {
             () = stop.cancelled() => None,
@@ -121,11 +124,16 @@ async fn supervise(core: Arc<Core>, mut run: Arc<Run>, storage: Arc<dyn Storage>
                 return;
             }
             Some(End::Failed(why)) => Err(why),
+            Some(End::Reopen(why)) => {
+                rest = if begun.elapsed() > GOOD { REOPEN.0 } else { rest };
+                again(&core, storage.as_ref(), why, &mut rest, &stop).await
+            }
             Some(End::SetAside(why)) => anew(&core, storage.as_ref(), why).await,
         };
         match next {
             Ok(next) => {
                 run = next;
+                begun = Instant::now();
                 core.run.store(Some(Arc::clone(&run)));
             }
             Err(why) => {
@@ -156,6 +164,37 @@ async fn work(core: &Arc<Core>, run: &Arc<Run>) -> End {
         Some(Ok(end)) => end,
         Some(Err(error)) => End::Failed(format!("a task of the group has ended: {error}")),
         None => End::Failed("the tasks of the group have ended".into()),
+    }
+}
+
+/// Opens the store again, which is whole, or set aside as damaged; it may take a while until its disk lets it.
+async fn again(
+    core: &Core,
+    storage: &dyn Storage,
+    why: String,
+    rest: &mut Duration,
+    stop: &CancellationToken,
+) -> Result<Arc<Run>, String> {
+    tracing::error!(
+        why,
+        seconds = rest.as_secs(),
+        "the store of the group is opened again soon"
+    );
+    fail(core, why);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Err("this node's part of the group was stopped".into()),
+            () = tokio::time::sleep(*rest) => {}
+        }
+        *rest = (*rest * 2).min(REOPEN.1);
+        let error = match storage.open(None).await {
+            Ok(opened) => match Run::start(core, opened).await {
+                Ok(run) => return Ok(run),
+                Err(error) => error,
+            },
+            Err(error) => error.into(),
+        };
+        tracing::error!(%error, seconds = rest.as_secs(), "the store of the group cannot be opened, it is tried again");
     }
 }
 

@@ -80,10 +80,15 @@ impl Machine {
         self.head.get(&Only).map_or(0, |head| head.time_unix_nano)
     }
 
-    /// Whether nobody has changed anything at run time yet: only such a state takes a back-up in. Circuits and what
-    /// samplers have seen come by themselves, as soon as there are targets.
+    /// Whether nobody has changed anything at run time yet: only such a state takes a back-up in, or the rest of one
+    /// that was broken off. Circuits and what samplers have seen come by themselves, as soon as there are targets.
     pub fn is_untouched(&self) -> bool {
-        self.data.version() == 0 && self.actions().next().is_none()
+        (self.data.version() == 0 || self.data.is_restoring()) && self.actions().next().is_none()
+    }
+
+    /// The number of the present view; 0: there is none.
+    pub fn view_number(&self) -> u64 {
+        self.view().map_or(0, |view| view.number)
     }
 
     /// The present view.

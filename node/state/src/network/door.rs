@@ -74,7 +74,7 @@ impl Interceptor for Door {
             if let Some(held_back) = self.throttle.pass() {
                 let from = request.remote_addr().map(|address| address.ip().to_string());
                 let from = from.unwrap_or_default();
-                tracing::warn!(from, ?stranger, held_back, "a call to the group was refused");
+                tracing::warn!(from, %stranger, held_back, "a call to the group was refused");
             }
             Status::unauthenticated(match stranger {
                 Stranger::Cluster => "this node belongs to another cluster, compare `cluster.name`",

@@ -1,6 +1,6 @@
 //! Calls by gRPC.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -103,6 +103,15 @@ pub(super) enum Stranger {
     Cluster,
     /// It has not the cluster's key.
     Token,
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "another cluster",
+            Self::Token => "another key",
+        })
+    }
 }
 
 /// Names may hold letters that headers may not.

@@ -81,6 +81,11 @@ impl Meta {
         let mut batch = Batch::new();
         let mut parts = self.lock().parts;
         single::replace(&mut batch, Single::Promise, &promise, &mut parts)?;
+        {
+            // It may be written though nobody waits for it any more: the next one must find all of its parts.
+            let mut facts = self.lock();
+            facts.parts = facts.parts.max(parts);
+        }
         self.desk.write(batch).await?;
         let mut facts = self.lock();
         facts.promise = promise;

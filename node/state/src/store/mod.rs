@@ -6,7 +6,6 @@
 
 mod aside;
 mod desk;
-mod drill;
 mod error;
 mod guarded;
 mod key;
@@ -25,7 +24,6 @@ mod snapshot;
 mod witness;
 
 pub use aside::SetAside;
-pub use drill::{Drill, DrillError, Drilled};
 pub use error::{Damage, StoreError};
 pub use kv::{Batch, Kv, LARGEST_VALUE};
 pub use log::LogStore;

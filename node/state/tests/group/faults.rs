@@ -1,14 +1,22 @@
 //! Stores that fail.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use prometheus::Registry;
-use ringwatch_frame::Clock;
-use ringwatch_state::{Directory, Me, Place, Standing, StateError, StateParts, start_state};
+use ringwatch_frame::{Clock, Tick};
+use ringwatch_proto::v1;
+use ringwatch_state::store::{MemoryKv, Opened, StoreError, StoreMetrics, open_memory};
+use ringwatch_state::{
+    CallError, Destination, Directory, Me, Method, Place, Standing, StateError, StateParts, Storage,
+    Transport, start_state, start_state_on,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::flags::{sees, set};
+use crate::flags::{flag, sees, set};
 use crate::nodes::{Key, Nodes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +33,7 @@ async fn a_second_process_on_the_same_directory_is_refused() {
             place: Place::Disk(disk.path().join("raft")),
             voters: 3,
             alone: true,
-            replace_after: std::time::Duration::from_secs(300),
+            replace_after: Duration::from_secs(300),
             clock: Clock::system(),
             registry: Registry::new(),
             directory,
@@ -60,4 +68,81 @@ async fn a_damaged_store_is_set_aside_and_the_node_comes_back_by_itself() {
     nodes.healthy().await;
     sees(nodes.node(&damaged), "kept", true).await;
     assert!(nodes.node(&damaged).handle.inspect().set_aside.is_some());
+}
+
+/// A store in memory that survives its closing, as a disk does.
+struct Disk {
+    kv: MemoryKv,
+    clock: Clock,
+}
+
+impl Storage for Disk {
+    fn open<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, Result<Opened, StoreError>> {
+        Box::pin(async move {
+            let metrics = StoreMetrics::register(&Registry::new()).unwrap();
+            open_memory(&self.kv.crash(), &self.clock, &metrics).await
+        })
+    }
+}
+
+/// Nobody is there to be called.
+struct NoNetwork;
+
+impl Transport for NoNetwork {
+    fn call<'a>(
+        &'a self,
+        _: &'a Destination,
+        _: Method,
+        _: v1::RaftRequest,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        Box::pin(async { Err(CallError::Unreachable("nobody listens".into())) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_while_it_is_used_is_opened_again() {
+    let clock = Clock::simulated(Tick::from_unix_nanos(1_800_000_000_000_000_000));
+    let (_directory, seen) = watch::channel(Arc::new(Directory {
+        quorum: true,
+        joined: true,
+        ..Directory::default()
+    }));
+    let kv = MemoryKv::new();
+    let disk = Disk {
+        kv: kv.clone(),
+        clock: clock.clone(),
+    };
+    let parts = StateParts {
+        me: Me {
+            node: "a".into(),
+            generation: 1,
+        },
+        cluster: "test".into(),
+        place: Place::Memory,
+        voters: 3,
+        alone: true,
+        replace_after: Duration::from_secs(300),
+        clock,
+        registry: Registry::new(),
+        directory: seen,
+        credentials: Arc::new(Key("key")),
+    };
+    let state = start_state_on(parts, Arc::new(disk), Arc::new(NoNetwork))
+        .await
+        .unwrap();
+    let handle = state.handle();
+    let mut standing = handle.standing();
+    let stands = |now: &Standing| now.quorum && now.failed.is_none();
+    standing.wait_for(stands).await.unwrap();
+    handle.propose(vec![flag("kept", true)]).await.unwrap();
+
+    kv.fail_after(Some(0));
+    handle.propose(vec![flag("lost", true)]).await.unwrap_err();
+    standing.wait_for(|now| now.failed.is_some()).await.unwrap();
+    kv.fail_after(None);
+    standing.wait_for(stands).await.unwrap();
+    let kept = handle.read(|machine| machine.dataset().flag("kept"));
+    assert_eq!(kept, Some(true));
+    handle.propose(vec![flag("again", true)]).await.unwrap();
+    state.stop().await;
 }

@@ -22,8 +22,8 @@ pub(crate) struct Books {
     pub(crate) views: BTreeMap<u64, (v1::ViewRecord, String)>,
     /// The last number and index of a node's present life.
     pub(crate) lives: BTreeMap<String, (u64, u64)>,
-    /// The leader of each term.
-    pub(crate) leaders: BTreeMap<u64, String>,
+    /// The leaders of each term, by Raft id.
+    pub(crate) leaders: BTreeMap<u64, BTreeMap<u64, String>>,
     /// The groups that nodes said they belong to.
     pub(crate) groups: BTreeSet<u64>,
     /// What each node wanted to be known, and will try until it is.

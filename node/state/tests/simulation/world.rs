@@ -100,21 +100,12 @@ impl World {
             self.gossip.round(&self.nodes, &self.network);
         }
         self.looks += 1;
+        self.leaders();
         let mut failed = Vec::new();
         for (number, node) in self.nodes.iter().enumerate() {
             let Some(running) = &node.running else { continue };
             let standing = running.handle.standing().borrow().clone();
             let mut books = self.oracle.books();
-            if standing.role == Role::Leader {
-                let known = books
-                    .leaders
-                    .entry(standing.term)
-                    .or_insert_with(|| node.name.clone());
-                if *known != node.name {
-                    let what = format!("in term {} both {known} and {} lead", standing.term, node.name);
-                    books.complaints.push(what);
-                }
-            }
             let group = running.announcement.borrow().group;
             books.groups.extend((group != 0).then_some(group));
             drop(books);
@@ -132,6 +123,33 @@ impl World {
         }
     }
 
+    /// Looks who leads. In openraft a leader's id is its term and its Raft id, and they are ordered: in one term a second
+    /// leader may follow, which has a higher Raft id and ends the first one.
+    fn leaders(&self) {
+        let leads = |node: &Machine| {
+            let running = node.running.as_ref()?;
+            let standing = running.handle.standing().borrow().clone();
+            let id = running.announcement.borrow().id;
+            (standing.role == Role::Leader && id != 0).then(|| (standing.term, id, node.name.clone()))
+        };
+        let mut seen: Vec<_> = self.nodes.iter().filter_map(leads).collect();
+        seen.sort_unstable();
+        let mut books = self.oracle.books();
+        for (term, id, name) in seen {
+            let of_term = books.leaders.entry(term).or_default();
+            let last = of_term.last_key_value().map(|(id, _)| *id);
+            let known = of_term.get(&id);
+            let complaint = match (known, last) {
+                (Some(known), _) if *known != name => Some(format!("{known} and {name} lead as {id}")),
+                (None, Some(last)) if id < last => Some(format!("{name} leads as {id} after {last}")),
+                _ => None,
+            };
+            of_term.entry(id).or_insert(name);
+            let complaint = complaint.map(|what| format!("in term {term} {what}"));
+            books.complaints.extend(complaint);
+        }
+    }
+
     fn crash(&mut self, number: usize) -> bool {
         let network = self.network.clone();
         self.nodes
@@ -140,10 +158,13 @@ impl World {
     }
 
     /// A disk may only be wiped while all voters are alive under their present ids: then a majority of the
-    /// disks on which an acknowledged write is stays.
+    /// disks on which an acknowledged write is stays. One whose disk was wiped a moment ago may still be seen under its
+    /// old id, and knows itself that it belongs to no group.
     fn may_wipe(&self) -> bool {
-        self.leader()
-            .is_some_and(|leader| leader.missing.is_empty() && leader.voters.len() >= self.voters)
+        let all_belong = self.standings().all(|standing| standing.founded);
+        self.leader().is_some_and(|leader| {
+            all_belong && leader.missing.is_empty() && leader.voters.len() >= self.voters
+        })
     }
 
     pub(crate) async fn happens(&mut self, fault: Fault) {

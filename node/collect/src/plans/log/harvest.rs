@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ringwatch_parse::log::{Entry, Prefix, Reader};
 use ringwatch_parse::sql::truncate_chars;
+use tokio::time::Instant;
 
 use super::super::proof::{OURS, scrubbed};
 use super::super::reason::Reason;
@@ -42,43 +43,55 @@ pub(super) struct Found {
     pub(super) query: Option<String>,
 }
 
-/// Reads `chunks`, at whose ends `cursors` stand.
+/// Reads `chunks`, at whose ends `cursors` stand. Plans that are still to be read at `until` are only counted.
 pub(super) fn harvest(
     chunks: Vec<Chunk>,
     mut cursors: Cursors,
     sizes: &Sizes,
     prefix: &Prefix,
     most_of_plan: usize,
+    until: Instant,
 ) -> Harvest {
     let mut harvest = Harvest::default();
     for chunk in chunks {
         let mut reader = Reader::new(format_of(&chunk.file)).with_prefix(prefix.clone());
-        let mut each = |entry: Entry<'_>| harvest.take(entry, most_of_plan);
-        reader.read(&chunk.bytes, &mut each);
+        reader.read(&chunk.bytes, |entry| harvest.take(entry, most_of_plan, until));
         let end = chunk.offset + chunk.bytes.len() as u64;
         let key = (chunk.identity, chunk.file);
         let pending = reader.pending();
-        if pending == 0 {
-            continue;
-        }
         // An entry ends where the next one begins. When nothing came since the last reading, it is whole.
         let is_whole = chunk.ended || sizes.get(&key) == Some(&end);
         let is_all = pending >= chunk.bytes.len() && chunk.bytes.len() >= super::ENDLESS;
-        if is_whole {
-            reader.flush(&mut each);
-        } else if !is_all {
+        if pending == 0 {
+            // It ends where an entry does.
+        } else if is_whole {
+            reader.flush(|entry| harvest.take(entry, most_of_plan, until));
+        } else if is_all {
+            harvest.lose(Reason::TooLarge, 1);
+        } else {
             harvest.sizes.insert(key.clone(), end);
             cursors.0.insert(key, end - pending as u64);
         }
+        harvest.lose(Reason::TooLarge, reader.skipped().too_large);
     }
     harvest.cursors = cursors;
     harvest
 }
 
 impl Harvest {
-    fn take(&mut self, entry: Entry<'_>, most_of_plan: usize) {
+    /// Counts plans that do not leave.
+    fn lose(&mut self, reason: Reason, plans: u64) {
+        if plans > 0 {
+            *self.failures.entry(reason).or_default() += plans;
+        }
+    }
+
+    fn take(&mut self, entry: Entry<'_>, most_of_plan: usize, until: Instant) {
         if is_ours(&entry.plan) {
             return;
+        }
+        if Instant::now() >= until {
+            return self.lose(Reason::Timeout, 1);
         }
         match scrubbed(&entry.plan, most_of_plan) {
             Ok(scrubbed) => self.found.push(Found {
@@ -91,7 +104,7 @@ impl Harvest {
                 hash: scrubbed.hash,
                 query: scrubbed.query,
             }),
-            Err(reason) => *self.failures.entry(reason).or_default() += 1,
+            Err(reason) => self.lose(reason, 1),
         }
     }
 }
@@ -106,7 +119,11 @@ fn is_ours(plan: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const LINE: &str = "2026-01-02 03:04:06.000 UTC [77] LOG:  x\n";
 
     const PLAN: &str = "2026-01-02 03:04:05.678 UTC [77] app=psql user=app db=shop LOG:  duration: 12.345 ms  plan:\n\
         \tQuery Text: select * from t where id = 4711\n\
@@ -148,7 +165,40 @@ mod tests {
 
     fn read(offset: u64, text: &str, sizes: &Sizes) -> Harvest {
         let (chunks, cursors) = chunk(offset, text);
-        harvest(chunks, cursors, sizes, &Prefix::unknown(), 500_000)
+        let until = Instant::now() + Duration::from_secs(600);
+        harvest(chunks, cursors, sizes, &Prefix::unknown(), 500_000, until)
+    }
+
+    fn lost(harvest: &Harvest) -> Vec<(Reason, u64)> {
+        harvest
+            .failures
+            .iter()
+            .map(|(reason, plans)| (*reason, *plans))
+            .collect()
+    }
+
+    #[test]
+    fn entries_that_are_too_long_are_counted() {
+        let filter = "x".repeat(Reader::ENTRY_BYTES);
+        let long = PLAN.replace("4711", &filter);
+        let whole = read(0, &format!("{long}{PLAN}{LINE}"), &Sizes::default());
+        assert_eq!(
+            (whole.found.len(), lost(&whole)),
+            (1, vec![(Reason::TooLarge, 1)])
+        );
+        let endless = read(0, &long, &Sizes::default());
+        assert_eq!(lost(&endless), [(Reason::TooLarge, 1)]);
+        assert!(endless.sizes.is_empty(), "it is not waited for");
+    }
+
+    #[test]
+    fn what_is_left_when_time_is_up_is_counted_unread() {
+        let (chunks, cursors) = chunk(0, &format!("{PLAN}{PLAN}{LINE}"));
+        let until = Instant::now();
+        let sizes = Sizes::default();
+        let harvest = harvest(chunks, cursors, &sizes, &Prefix::unknown(), 500_000, until);
+        assert!(harvest.found.is_empty());
+        assert_eq!(lost(&harvest), [(Reason::Timeout, 2)]);
     }
 
     #[test]

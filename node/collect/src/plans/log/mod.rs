@@ -6,12 +6,15 @@ mod files;
 mod harvest;
 mod through;
 
+use std::time::Duration;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch, StringArray};
 use ringwatch_config::settings::Plans;
 use ringwatch_frame::ColumnType;
 use ringwatch_parse::log::{LogFormat, Prefix};
+use tokio::time::Instant;
 
 use self::cursor::Cursors;
 use self::harvest::{Harvest, Sizes, harvest};
@@ -28,6 +31,9 @@ use crate::track::Track;
 const MOST_OF_FILES: usize = 10 * 1024 * 1024;
 /// An entry of so many bytes that is not whole is not waited for.
 const ENDLESS: usize = 4 * 1024 * 1024;
+
+/// How long the plans of one reading may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the server says of its log.
 const ABOUT: [Expected<'_>; 4] = [
@@ -221,7 +227,8 @@ async fn harvested(
 ) -> Result<Harvest, Fault> {
     let bytes = super::bytes_of(settings);
     let prefix = prefix.map_or_else(Prefix::unknown, Prefix::new);
-    let work = move || harvest(chunks, cursors, &sizes, &prefix, bytes);
+    let until = Instant::now() + PATIENCE;
+    let work = move || harvest(chunks, cursors, &sizes, &prefix, bytes, until);
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| shape(&e.to_string()))
 }

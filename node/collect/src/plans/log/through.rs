@@ -7,11 +7,12 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use ringwatch_frame::ColumnType;
+use ringwatch_parse::log::Reader;
 use tokio::time::Instant;
 
-use super::About;
 use super::cursor::Cursors;
 use super::files::Chunk;
+use super::{About, format_of};
 use crate::fault::{Fault, FaultKind};
 use crate::session::{Arg, Expected, Question, Session};
 
@@ -19,7 +20,8 @@ use crate::session::{Arg, Expected, Question, Session};
 const AT_ONCE: usize = 1024 * 1024;
 /// The most bytes of one reading.
 const MOST: usize = 4 * AT_ONCE;
-/// No further bytes are asked for when a reading took so long.
+/// No further bytes are asked for when a reading took so long, unless it has no whole entry yet: it would have none
+/// the next time either.
 const MOST_TIME: Duration = Duration::from_secs(1);
 
 /// What was written to the log since `cursors`: first the rest of the file that was read last, then the present one.
@@ -41,7 +43,7 @@ pub(super) async fn read<S: Session>(
         offset = 0;
     }
     let (mut chunks, mut taken, mut fault): (Vec<Chunk>, usize, _) = (Vec::new(), 0, None);
-    while taken < MOST && began.elapsed() < MOST_TIME {
+    while taken < MOST && (began.elapsed() < MOST_TIME || !has_entry(&chunks)) {
         let bytes = match part(session, sql, &file, offset).await {
             Ok(bytes) => bytes,
             Err(failed) if chunks.is_empty() => return Err(failed),
@@ -67,6 +69,16 @@ pub(super) async fn read<S: Session>(
     let mut next = Cursors::default();
     next.0.insert((0, file), offset);
     Ok((chunks, next, fault))
+}
+
+/// Whether an entry ends in what was read last.
+fn has_entry(chunks: &[Chunk]) -> bool {
+    let Some(last) = chunks.last() else {
+        return true;
+    };
+    let mut reader = Reader::new(format_of(&last.file));
+    reader.read(&last.bytes, |_| {});
+    last.ended || reader.pending() < last.bytes.len()
 }
 
 /// Bytes that go on where the last ones of the file ended belong to them.
@@ -123,19 +135,5 @@ fn bytes_of(digits: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_bytes() {
-        for (digits, bytes) in [
-            ("", Some(vec![])),
-            ("00ff10", Some(vec![0, 255, 16])),
-            ("0", None),
-            ("zz", None),
-            ("\u{e9}", None),
-        ] {
-            assert_eq!(bytes_of(digits), bytes, "{digits}");
-        }
-    }
-}
+#[path = "through_tests.rs"]
+mod tests;

@@ -38,6 +38,11 @@ fn double(rest: &str, numbers: Numbers, out: &mut String) -> usize {
     let inner = rest.get(1..).unwrap_or_default();
     if is_name_next(out, numbers)
         && let Some(end) = inner.find('"')
+        && !inner
+            .get(..end)
+            .unwrap_or_default()
+            .split(' ')
+            .any(|word| is_data("", word))
     {
         let length = end + 2;
         out.push_str(rest.get(..length).unwrap_or_default());
@@ -127,11 +132,8 @@ pub(super) fn strings(text: &str, out: &mut String) {
 }
 
 /// Copies words; numbers and what holds some are hidden, but where what is around them says what they are.
+/// Where they are the server's own, those are hidden that it would not write.
 fn words(text: &str, numbers: Numbers, out: &mut String) {
-    if numbers == Numbers::Kept {
-        out.push_str(text);
-        return;
-    }
     let is_word = |c: char| {
         !(c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '=' | '?'))
     };
@@ -143,11 +145,42 @@ fn words(text: &str, numbers: Numbers, out: &mut String) {
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let word = rest.get(..end).unwrap_or_default();
         let core = word.trim_end_matches(['.', ':', '!', '%']);
-        let is_shown = is_shown(core) || is_counted(out, core);
+        let is_shown = match numbers {
+            Numbers::Kept => !is_data(out, core),
+            Numbers::Hidden => is_shown(core) || is_counted(out, core),
+        };
         out.push_str(if is_shown { core } else { HIDDEN });
         out.push_str(word.get(core.len()..).unwrap_or_default());
         rest = rest.get(end..).unwrap_or_default();
     }
+}
+
+/// Whether a word is no figure and no name of the server's: it has a sign of mail addresses in it, or as many
+/// digits as numbers of cards and accounts have.
+fn is_data(before: &str, word: &str) -> bool {
+    /// Behind these a number may be a large one.
+    const LARGE: [&str; 8] = [
+        "size",
+        "transaction",
+        "transactions",
+        "bytes",
+        "xid",
+        "xmin",
+        "images",
+        "removed",
+    ];
+    /// A segment of the write-ahead log.
+    const SEGMENT: usize = 24;
+    let longest = |part: &str| {
+        let runs = part.split(|c: char| !(c.is_numeric() || c == '-'));
+        runs.map(|run| run.chars().filter(|c| c.is_numeric()).count())
+            .max()
+    };
+    let is_segment = |part: &str| part.len() == SEGMENT && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let before = last_word(before.trim_end_matches(|c: char| !c.is_alphabetic()));
+    let most = if LARGE.contains(&before) { 12 } else { 8 };
+    let mut parts = word.split(['/', '.', ':']);
+    word.contains('@') || parts.any(|part| !is_segment(part) && longest(part) > Some(most))
 }
 
 /// A word that is a name or no number.

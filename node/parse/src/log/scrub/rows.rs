@@ -73,6 +73,10 @@ fn parameters(text: &str, out: &mut String) -> bool {
         return false;
     };
     let (head, values) = text.split_at_checked(at).unwrap_or(("", text));
+    // A quote before it may be the begin of what it is in.
+    if head.contains(['"', '\'']) {
+        return false;
+    }
     hide(head, Numbers::Hidden, out);
     strings(values, out);
     true

@@ -45,17 +45,28 @@ pub(super) fn quoted(text: &[u8], start: usize) -> Option<Quoted> {
 /// Where the string ends whose content begins at `start`, if a key stands before it on its line and nothing
 /// but the string and a comma behind it. A quote at `from` is known to be none that ends it.
 fn end_of_line(text: &[u8], start: usize, from: usize) -> Option<usize> {
+    /// Of a line so many bytes at most are looked at for the key.
+    const KEY: usize = 256;
     let before = text.get(..start)?;
-    let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    let before = before.get(line..)?.trim_ascii().strip_prefix(b"\"")?;
+    let near = before.get(before.len().saturating_sub(KEY)..)?;
+    let line = match near.iter().rposition(|b| *b == b'\n') {
+        Some(at) => at + 1,
+        None if near.len() == before.len() => 0,
+        None => return None,
+    };
+    let before = near.get(line..)?.trim_ascii().strip_prefix(b"\"")?;
     let key = before.strip_suffix(b"\"")?.trim_ascii_end().strip_suffix(b":")?;
     let key = key.trim_ascii_end().strip_suffix(b"\"")?;
+    // Only one text of a line has nothing but its key before it: what follows reads each line once.
+    if key.contains(&b'"') {
+        return None;
+    }
     let rest = text.get(from..)?;
     let end = rest.iter().position(|b| *b == b'\n')?;
     let said = rest.get(..end)?.trim_ascii_end();
     let said = said.strip_suffix(b",").unwrap_or(said).trim_ascii_end();
     let last = from + said.strip_suffix(b"\"")?.len();
-    (!key.contains(&b'"') && last > from).then_some(last)
+    (last > from).then_some(last)
 }
 
 /// Whether what is at `at` can follow a string; a string does where a comma was forgotten.

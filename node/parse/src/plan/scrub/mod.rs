@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 pub(super) use self::keys::{Meaning, expression, hide, is_figures, is_literal, meaning};
 use self::structured::rewrite;
+pub(super) use self::vocabulary::is_known;
 use self::writers::{JsonWriter, XmlWriter, YamlWriter};
 use super::detect::{self, Found, Json};
 use super::json::Reader;
@@ -126,15 +127,15 @@ fn write(
     match found {
         Found::Json(at) => {
             let mut reader = Reader::new(&text, at, limits)?;
-            rewrite(&mut reader, JsonWriter::default(), dialect, false)
+            rewrite(&mut reader, JsonWriter::default(), dialect, false, limits)
         }
         Found::Xml(at) => {
             let mut reader = XmlReader::new(&text, at, limits)?;
-            rewrite(&mut reader, XmlWriter::default(), dialect, true)
+            rewrite(&mut reader, XmlWriter::default(), dialect, true, limits)
         }
         Found::Yaml(at) => {
             let mut reader = YamlReader::new(&text, at, limits)?;
-            rewrite(&mut reader, YamlWriter::default(), dialect, false)
+            rewrite(&mut reader, YamlWriter::default(), dialect, false, limits)
         }
         Found::Tree(at) => tree::scrub(&text, at, limits),
     }

@@ -15,7 +15,7 @@ pub(super) fn operation(text: &str) -> String {
             "" => names.to_owned(),
             rest if names.is_empty() => expression(Dialect::MySql, rest),
             rest => {
-                let space = if names.ends_with(' ') || rest.starts_with(',') {
+                let space = if names.ends_with(' ') || rest.starts_with([',', ':']) {
                     ""
                 } else {
                     " "
@@ -72,6 +72,7 @@ mod tests {
         for (text, expected) in [
             ("Filter: (t1.a = 'x\\'y')", "Filter: (t1.a = ?)"),
             ("Limit: 10 row(s)", "Limit: ? row(s)"),
+            ("Index Cond: (b > 5)", "Index Cond: (b > ?)"),
             (
                 "Select #2 (subquery in condition; run only once)",
                 "Select #2 (subquery in condition; run only once)",

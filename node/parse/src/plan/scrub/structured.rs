@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::super::json::{Kind, Token};
 use super::super::source::Source;
-use super::super::{Degraded, PlanError};
+use super::super::{Degraded, Limits, PlanError};
 use super::keys::{Meaning, hide, is_literal, meaning};
 use super::vocabulary::{is_key, is_known};
 use crate::sql::Dialect;
@@ -22,6 +22,8 @@ pub(super) trait Writer {
     fn text(&mut self, text: &str);
     /// A number, a flag or null.
     fn word(&mut self, word: &str);
+    /// How many bytes have been written.
+    fn written(&self) -> usize;
     /// What has been written.
     fn finish(self) -> String;
 }
@@ -42,6 +44,7 @@ pub(super) fn rewrite<'a, S: Source<'a>, W: Writer>(
     mut writer: W,
     dialect: Dialect,
     textual: bool,
+    limits: &Limits<'_>,
 ) -> Result<String, PlanError> {
     let mut open: Vec<Open<'a>> = Vec::new();
     let mut key: Cow<'a, str> = Cow::Borrowed("");
@@ -87,6 +90,7 @@ pub(super) fn rewrite<'a, S: Source<'a>, W: Writer>(
                 }
             }
         }
+        limits.check_written(writer.written())?;
     }
     if !begun {
         return Err(PlanError::NotAPlan);
@@ -111,8 +115,12 @@ fn scalar<'a, S: Source<'a>, W: Writer>(
             let hidden = hide(dialect, key, &text);
             // MariaDB's releases escape nothing, so that a backslash may be of JSON or of a literal. Where
             // that makes a difference nobody knows which part is a literal.
-            let doubtful = dialect == Dialect::MariaDb && token.raw.contains('\\');
-            if doubtful && hide(dialect, key, token.raw) != hidden {
+            // What would have to be escaped now would be in doubt when it is read again.
+            let is_escaped = |c: char| matches!(c, '"' | '\\') || c.is_control();
+            let is_doubtful = dialect == Dialect::MariaDb
+                && (hidden.contains(is_escaped)
+                    || (token.raw.contains('\\') && hide(dialect, key, token.raw) != hidden));
+            if is_doubtful {
                 return writer.text("?");
             }
             writer.text(&hidden);

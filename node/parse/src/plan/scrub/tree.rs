@@ -23,7 +23,7 @@ pub(super) fn scrub(text: &str, from: usize, limits: &Limits<'_>) -> Result<Stri
         let Some(step) = said.strip_prefix("-> ") else {
             continue;
         };
-        let mut step = step.to_owned();
+        let mut step = step.trim_start().to_owned();
         let mut quote = open_quote(&step, None);
         while quote.is_some() {
             let Some(next) = lines.next() else { break };

@@ -26,8 +26,8 @@ const WORDS: &str = "\
     shown single size skip skipped sort sorted space specifications sql starts startup stats storage \
     strategy sub subplan subplans subqueries subquery table tables target task tasks temp temporary text \
     tid time timing timings tmp total trigger triggers tuples tuplestore type union unique unpack update \
-    updated usage used using version volume wal where width window windowing windows with workers write \
-    written";
+    updated usage used using version volume wal where width window windowing windows with worker workers \
+    write written";
 
 /// Whether a text can be a key at all.
 pub(super) fn is_key(key: &str) -> bool {
@@ -37,7 +37,7 @@ pub(super) fn is_key(key: &str) -> bool {
 
 /// Whether a key is made of nothing but words of keys. Where a text is not valid, what looks like a key may
 /// be a part of a literal.
-pub(super) fn is_known(key: &str) -> bool {
+pub(crate) fn is_known(key: &str) -> bool {
     let mut words = key.split([' ', '_', '-', '/']).filter(|word| !word.is_empty());
     words.all(|word| WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word)))
 }

@@ -54,6 +54,10 @@ impl Writer for JsonWriter {
         self.out.push_str(word);
     }
 
+    fn written(&self) -> usize {
+        self.out.len()
+    }
+
     fn finish(self) -> String {
         self.out
     }
@@ -76,11 +80,28 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Deeper levels are not indented further: each line would be as long as what is open is deep.
+const DEEPEST_INDENT: usize = 16;
+/// What the elements of PostgreSQL's lists are called.
+const ELEMENTS: [&str; 10] = [
+    "Group",
+    "Grouping-Set",
+    "Item",
+    "Plan",
+    "Query",
+    "Target-Table",
+    "Task",
+    "Trigger",
+    "Worker",
+    "explain",
+];
+
 /// Writes PostgreSQL's XML.
 #[derive(Debug, Default)]
 pub(super) struct XmlWriter {
     out: String,
-    open: Vec<String>,
+    /// The names of what is open, with where its tag begins and ends.
+    open: Vec<(String, usize, usize)>,
     /// The element that the next value is in.
     key: Option<String>,
 }
@@ -88,16 +109,20 @@ pub(super) struct XmlWriter {
 impl XmlWriter {
     /// The name of the element that a value is in.
     fn name(&mut self, raw: &str) -> String {
-        let tag = raw.strip_prefix('<').unwrap_or(raw);
+        if let Some(key) = self.key.take() {
+            return key;
+        }
+        if self.open.is_empty() {
+            return "explain".to_owned();
+        }
+        let tag = raw.strip_prefix('<').unwrap_or_default();
         let end = tag.find(|c: char| !is_tag(c)).unwrap_or(tag.len());
-        let named = tag.get(..end).filter(|_| raw.starts_with('<') && end > 0);
-        let key = self.key.take();
-        key.or_else(|| named.map(str::to_owned))
-            .unwrap_or_else(|| "Item".to_owned())
+        let named = tag.get(..end).filter(|name| ELEMENTS.contains(name));
+        named.unwrap_or("Item").to_owned()
     }
 
     fn indent(&mut self) {
-        let levels = self.open.len();
+        let levels = self.open.len().min(DEEPEST_INDENT);
         self.out.extend(std::iter::repeat_n(' ', levels));
     }
 }
@@ -108,11 +133,17 @@ fn is_tag(c: char) -> bool {
 
 impl Writer for XmlWriter {
     fn key(&mut self, key: &str) {
-        let name: String = key.chars().map(|c| if is_tag(c) { c } else { '-' }).collect();
-        self.key = Some(name);
+        let is_name = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        self.key = Some(match key {
+            // An element that begins with one is a list.
+            "Item" => "item".to_owned(),
+            _ if !is_name => "_".to_owned(),
+            _ => key.chars().map(|c| if is_tag(c) { c } else { '-' }).collect(),
+        });
     }
 
     fn begin(&mut self, _object: bool, raw: &str) {
+        let begin = self.out.len();
         self.indent();
         let name = self.name(raw);
         let space = if name == "explain" {
@@ -121,27 +152,40 @@ impl Writer for XmlWriter {
             ""
         };
         self.out.push_str(&format!("<{name}{space}>\n"));
-        self.open.push(name);
+        self.open.push((name, begin, self.out.len()));
     }
 
     fn end(&mut self) {
-        if let Some(name) = self.open.pop() {
+        if let Some((name, begin, content)) = self.open.pop() {
+            // An element without any in it would be read as one without a value.
+            if self.out.len() == content {
+                self.out.truncate(begin);
+                self.indent();
+                self.out.push_str(&format!("<{name}/>\n"));
+                return;
+            }
             self.indent();
             self.out.push_str(&format!("</{name}>\n"));
         }
     }
 
     fn text(&mut self, text: &str) {
+        // An element with nothing but blanks is read as one without a value.
+        if text.trim().is_empty() {
+            return self.word("null");
+        }
         self.indent();
         let name = self.name("");
         self.out.push_str(&format!("<{name}>"));
+        // What XML cannot hold would be another character when it is read again.
+        let is_lost = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+        let text = if text.contains(is_lost) { "?" } else { text };
         for c in text.chars() {
             match c {
                 '<' => self.out.push_str("&lt;"),
                 '>' => self.out.push_str("&gt;"),
                 '&' => self.out.push_str("&amp;"),
                 '\r' => self.out.push_str("&#x0d;"),
-                c if c.is_control() && c != '\n' && c != '\t' => self.out.push(' '),
                 c => self.out.push(c),
             }
         }
@@ -156,6 +200,10 @@ impl Writer for XmlWriter {
         } else {
             self.text(word);
         }
+    }
+
+    fn written(&self) -> usize {
+        self.out.len()
     }
 
     fn finish(self) -> String {
@@ -240,9 +288,6 @@ impl Writer for YamlWriter {
             self.out.push(']');
             self.inline = false;
         }
-        if self.dashed {
-            self.out.push_str("{}");
-        }
         self.dashed = false;
         self.keyed = false;
         self.open.pop();
@@ -254,10 +299,19 @@ impl Writer for YamlWriter {
     }
 
     fn word(&mut self, word: &str) {
+        let is_said = self.inline || is_number(word) || matches!(word, "true" | "false");
+        if self.keyed && !is_said {
+            self.keyed = false;
+            return;
+        }
         self.begin_value();
-        if is_number(word) || matches!(word, "true" | "false") {
+        if is_said {
             self.out.push_str(word);
         }
+    }
+
+    fn written(&self) -> usize {
+        self.out.len()
     }
 
     fn finish(mut self) -> String {

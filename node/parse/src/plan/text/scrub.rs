@@ -3,8 +3,8 @@
 //! Lines are written anew from what was understood of them, and what was not understood is left out. So no
 //! part of a literal that looks like a line of a plan gets through.
 
-use super::super::scrub::{Meaning, expression, hide, is_figures, meaning};
-use super::super::{Limits, PlanError};
+use super::super::scrub::{Meaning, expression, hide, is_figures, is_known, meaning};
+use super::super::{Degraded, Limits, Plan, PlanError};
 use super::begin::{Begin, PATIENCE};
 use super::header::{FIGURES, header};
 use super::lines::{Line, Lines, Quotes};
@@ -29,7 +29,7 @@ pub(in super::super) fn scrub_text(text: &str, limits: &Limits<'_>) -> Result<St
     let begin = begin::find(text, limits)?.ok_or(PlanError::NotAPlan)?;
     let mut out = statement(text, &begin)?;
     match read(text, &begin, limits, false)? {
-        Outcome::Plan(_) => lines(&mut out, text, &begin, limits)?,
+        Outcome::Plan(plan) => lines(&mut out, text, &begin, is_invalid(&plan), limits)?,
         Outcome::Wrapped => {
             let joined = wrapped::join(text, &begin, limits)?;
             let rest = Begin {
@@ -37,7 +37,11 @@ pub(in super::super) fn scrub_text(text: &str, limits: &Limits<'_>) -> Result<St
                 quotes: Quotes::None,
                 ..begin
             };
-            lines(&mut out, &joined, &rest, limits)?;
+            let strict = match read(&joined, &rest, limits, true)? {
+                Outcome::Plan(plan) => is_invalid(&plan),
+                Outcome::Wrapped => true,
+            };
+            lines(&mut out, &joined, &rest, strict, limits)?;
         }
     }
     if let Some(mark) = cut.and(CUT.first()) {
@@ -45,6 +49,11 @@ pub(in super::super) fn scrub_text(text: &str, limits: &Limits<'_>) -> Result<St
         out.push('\n');
     }
     Ok(out)
+}
+
+/// Whether what looks like a key of the plan may be a part of a literal.
+fn is_invalid(plan: &Plan<'_>) -> bool {
+    plan.degraded == Some(Degraded::Invalid)
 }
 
 /// The statement, as a line; its parameters are left out.
@@ -64,7 +73,14 @@ fn statement(text: &str, begin: &Begin<'_>) -> Result<String, PlanError> {
     Ok(format!("{KEY} {}\n", expression(Dialect::PostgreSql, query)))
 }
 
-fn lines(out: &mut String, text: &str, begin: &Begin<'_>, limits: &Limits<'_>) -> Result<(), PlanError> {
+/// Writes the lines of the plan. `strict` leaves out those whose keys are not known.
+fn lines(
+    out: &mut String,
+    text: &str,
+    begin: &Begin<'_>,
+    strict: bool,
+    limits: &Limits<'_>,
+) -> Result<(), PlanError> {
     let mut column = None;
     for (count, line) in Lines::new(text, begin.root, begin.quotes).enumerate() {
         if count % PATIENCE == PATIENCE - 1 {
@@ -78,9 +94,9 @@ fn lines(out: &mut String, text: &str, begin: &Begin<'_>, limits: &Limits<'_>) -
         let said = if is_first || line.text.starts_with("->") {
             Some(node(line.text))
         } else if line.column > root {
-            detail(&line)
+            detail(&line, strict)
         } else if key_and_value(line.text).is_some() {
-            property(line.text)
+            property(line.text, strict)
         } else if header(line.text).figures {
             break;
         } else {
@@ -90,6 +106,7 @@ fn lines(out: &mut String, text: &str, begin: &Begin<'_>, limits: &Limits<'_>) -
             out.extend(std::iter::repeat_n(' ', line.column));
             out.push_str(&said);
             out.push('\n');
+            limits.check_written(out.len())?;
         }
         // What follows is the rest of a literal, until nobody knows where.
         if line.open {
@@ -100,14 +117,15 @@ fn lines(out: &mut String, text: &str, begin: &Begin<'_>, limits: &Limits<'_>) -
 }
 
 /// A line below a node.
-fn detail(line: &Line<'_>) -> Option<String> {
+fn detail(line: &Line<'_>, strict: bool) -> Option<String> {
+    // First, because it does not depend on what is hidden in the value.
+    if key_and_value(line.text).is_some() {
+        return property(line.text, strict);
+    }
     if is_label(line.text) {
         return Some(label(line.text));
     }
-    if key_and_value(line.text).is_none() && is_target(line.text) {
-        return Some(expression(Dialect::PostgreSql, line.text));
-    }
-    property(line.text)
+    is_target(line.text).then(|| expression(Dialect::PostgreSql, line.text))
 }
 
 /// `CTE w`, `SubPlan 1`, `InitPlan 1 (returns $0)`.
@@ -135,6 +153,7 @@ fn node(text: &str) -> String {
     let hidden = expression(Dialect::PostgreSql, name.trim());
     let end = find_unquoted(&hidden, &[" using ", " on "]).unwrap_or(hidden.len());
     let name = match hidden.get(..end).map(unknown_kind) {
+        _ if matches!(name.trim(), "" | "???") || hidden.is_empty() => "???",
         Some("???") | None if hidden == "?" || !(known.known || known.figures) => "???",
         _ => &hidden,
     };
@@ -174,8 +193,11 @@ fn is_group(group: &str) -> bool {
 }
 
 /// `Key: value`.
-fn property(text: &str) -> Option<String> {
+fn property(text: &str, strict: bool) -> Option<String> {
     let (key, value) = key_and_value(text)?;
+    if strict && !is_known(key.trim_end_matches(|c: char| c.is_ascii_digit())) {
+        return None;
+    }
     if key.starts_with("Trigger ") {
         let key = expression(Dialect::PostgreSql, key);
         return Some(format!("{key}: {}", if is_figures(value) { value } else { "?" }));
@@ -194,5 +216,9 @@ fn property(text: &str) -> Option<String> {
         Meaning::Name if matches!(key, "Sort Method" | "Storage") => value.into(),
         _ => hide(Dialect::PostgreSql, key, value),
     };
-    Some(format!("{key}: {value}"))
+    // Nothing of it may be left.
+    match value.trim() {
+        "" => Some(format!("{key}:")),
+        value => Some(format!("{key}: {value}")),
+    }
 }

@@ -121,6 +121,11 @@ impl DataSet {
         Ok(Done::CHANGED.at(version))
     }
 
+    /// Whether it comes from a back-up, and nobody has changed it since.
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.head.get(&Only).is_some_and(|head| head.restoring)
+    }
+
     /// Takes in a part of a back-up. Only a data set that nobody changed can be restored.
     pub(crate) fn restore(&mut self, books: &mut Ledger, command: &v1::DataRestored) -> Outcome {
         let head = self.head.get(&Only).copied().unwrap_or_default();

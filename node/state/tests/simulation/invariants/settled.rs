@@ -61,7 +61,8 @@ async fn write(world: &mut World) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(10);
         while !propose(&running.handle, action(id)).await {
             if Instant::now() > end {
-                return Err(format!("{} cannot write", node.name));
+                let standing = running.handle.standing().borrow().clone();
+                return Err(format!("{} cannot write: {standing:?}", node.name));
             }
         }
         world.oracle.acknowledged(id);
