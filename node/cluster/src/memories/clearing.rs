@@ -87,6 +87,11 @@ impl Memories {
         self.lock().heir_in_reach(target, Instant::now())
     }
 
+    /// Whether its standby has covered anything of a target of ours since.
+    pub(crate) fn was_covered_since(&self, target: &TargetId, since: Instant) -> bool {
+        self.lock().covered_at(target).is_some_and(|at| at > since)
+    }
+
     /// Whether anything of a target of ours was read since.
     pub(crate) fn was_read_since(&self, target: &TargetId, since: Instant) -> bool {
         self.lock().read_at(target).is_some_and(|at| at > since)

@@ -42,6 +42,8 @@ struct Owned {
     heard: BTreeMap<StreamId, Heard>,
     /// When anything of it was read last.
     read_at: Option<Instant>,
+    /// When a standby said last that it has covered anything of it.
+    covered_at: Option<Instant>,
 }
 
 /// Whether this node runs, as its pulse says.

@@ -24,6 +24,7 @@ pub(super) struct Offers(BTreeMap<TargetId, Offer>);
 
 #[derive(Debug)]
 struct Offer {
+    /// Neither what was read here before nor what was covered before counts.
     since: Instant,
     made: Option<Instant>,
 }
@@ -52,7 +53,9 @@ impl Steering {
                 && !self.memories.was_read_since(target, offer.since)
         });
         for (target, offer) in &mut offers.0 {
-            let due = offer.made.is_none_or(|made| now >= made + AGAIN);
+            // A server that refuses everybody stays where it is.
+            let reached = self.memories.was_covered_since(target, offer.since);
+            let due = reached && offer.made.is_none_or(|made| now >= made + AGAIN);
             if due && self.may_act() && !self.handoffs.is_active(target) {
                 offer.made = Some(now);
                 self.make_offer(target);

@@ -171,7 +171,7 @@ impl Witness for TickBooks {
                 self.heard(target, &ended.stream, ended.tick, epoch);
             }
             Change::Settled { target, stream, tick } => {
-                self.lock().ended(target, stream, *tick, End::Elsewhere)
+                self.lock().ended(target, stream, *tick, End::Elsewhere);
             }
             _ => {}
         }

@@ -27,7 +27,7 @@ pub(super) fn audit(
         node_id: node.to_owned(),
         since: time(excerpt.since),
         now: time(excerpt.now),
-        streams: excerpt.accounts.into_iter().map(account).collect(),
+        streams: excerpt.accounts.iter().map(account).collect(),
     })
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn nanos(time: &prost_types::Timestamp) -> Option<i64> {
     time.seconds.checked_mul(1_000_000_000)?.checked_add(fraction)
 }
 
-fn account(account: Account) -> v1::StreamAccount {
+fn account(account: &Account) -> v1::StreamAccount {
     v1::StreamAccount {
         target_id: account.target.to_string(),
         stream: account.stream.name().to_owned(),

@@ -215,6 +215,7 @@ impl Own {
         }
         let new = heard.covered < Some(last);
         heard.covered = Some(last);
+        owned.covered_at = Some(now);
         if !new && (heard.fresh || !heard.is_stale()) {
             return told;
         }
@@ -295,5 +296,10 @@ impl Own {
     /// When anything of a target of ours was read last.
     pub(in crate::memories) fn read_at(&self, target: &TargetId) -> Option<Instant> {
         self.targets.get(target)?.read_at
+    }
+
+    /// When its standby said last that it has covered anything of a target of ours.
+    pub(in crate::memories) fn covered_at(&self, target: &TargetId) -> Option<Instant> {
+        self.targets.get(target)?.covered_at
     }
 }

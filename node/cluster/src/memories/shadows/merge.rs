@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
+use ringwatch_frame::{StreamId, StreamMemory, TargetId, TargetMemory, Tick};
 
 use super::cover::Cover;
 use super::{Gone, MAX_SHADOWS, Shadow, Shadows};
@@ -47,7 +47,7 @@ impl Shadows {
             shadow.recalled = before.recalled;
             shadow.epoch = epoch.max(before.epoch);
             for (stream, cover) in std::mem::take(&mut before.streams) {
-                let own = before.remembered.baseline(&stream);
+                let own = before.remembered.place(&stream);
                 let known = covers.get(&stream).copied();
                 words.extend(shadow.merge(stream, cover, own, known));
             }
@@ -74,11 +74,12 @@ impl Shadow {
         &mut self,
         stream: StreamId,
         mut cover: Cover,
-        baseline: Option<arrow_array::RecordBatch>,
+        own: StreamMemory,
         known: Option<Tick>,
     ) -> Vec<CoverWord> {
         let mut told = self.remembered.last(&stream);
         let mut words = Vec::new();
+        let StreamMemory { last, baseline, .. } = own;
         let taken = cover.told;
         let word = |tick, last, baseline, reading| CoverWord {
             stream: stream.clone(),
@@ -97,7 +98,9 @@ impl Shadow {
                 // It says so then, by another snapshot.
                 let through = told.map_or(covered, |told| told.max(covered));
                 drop(self.remembered.cut(&stream, cover.told, through));
-                drop(self.remembered.rewind(&stream, covered, baseline.clone()));
+                // What it missed meanwhile and has told has ended all the same.
+                let ended = last.min(told).max(Some(covered)).unwrap_or(covered);
+                drop(self.remembered.rewind(&stream, ended, baseline.clone()));
                 words.push(word(
                     told.filter(|told| *told > covered),
                     covered,

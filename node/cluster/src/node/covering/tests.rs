@@ -7,7 +7,7 @@ use ringwatch_frame::{Epoch, StreamId, TargetId, Tick};
 use tokio::time::advance;
 
 use super::*;
-use crate::memories::{Change, Word};
+use crate::memories::{Change, CoverWord, Word};
 use crate::node::effect::Event;
 use crate::node::gate::GateRefusal;
 use crate::node::testing::{Scene, life, memory, target_of};
@@ -41,6 +41,19 @@ fn sync(scene: &Scene, heir: &str) {
             scene.memories.hear(&peer, stream.number, word);
         }
     }
+}
+
+/// Lets `heir` say that it has read a tick of our target.
+fn cover(scene: &Scene, heir: &str, target: &TargetId, tick: i64) {
+    let cover = CoverWord {
+        stream: StreamId::of_server("postgresql.activity"),
+        tick: None,
+        taken: None,
+        last: Tick::from_unix_nanos(tick),
+        baseline: None,
+        reading: false,
+    };
+    scene.memories.hear_cover(&life(heir), target, cover);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,6 +149,8 @@ async fn what_cannot_be_reached_is_offered_to_its_standby_until_it_was_read() {
     scene.steering.offers.add(target.clone(), Instant::now());
     assert_eq!(scene.step(), [""; 0], "the standby is out of reach");
     sync(&scene, "b");
+    assert_eq!(scene.pass(5_000).await, [""; 0], "nor does the standby reach it");
+    cover(&scene, "b", &target, 15);
     assert_eq!(scene.pass(5_000).await, ["offer b at z"]);
     assert_eq!(scene.pass(5_000).await, ["offer b at z"], "it is offered again");
     let rows = memory(&target, 9, 1).into_values().next().unwrap().pending;
