@@ -100,6 +100,12 @@ impl<S: Session> Sessions<S> {
         join_all(gone.map(|(_, open)| open.close()).collect::<Vec<_>>()).await;
     }
 
+    /// Closes all connections but the one with the target's lock.
+    pub(crate) async fn close_free(&mut self) {
+        let free = |(_, open): &mut (Arc<str>, Open<S>)| !open.session.is_pinned();
+        join_all(self.idle.extract_if(.., free).map(|(_, open)| open.close())).await;
+    }
+
     /// Closes all connections.
     pub(crate) async fn close(&mut self) {
         join_all(self.idle.drain(..).map(|(_, open)| open.close())).await;

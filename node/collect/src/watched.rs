@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use ringwatch_catalogue::model::Scope;
 use ringwatch_frame::{TargetId, TargetMemory, Tick};
 use tokio::task::JoinSet;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::fence::TargetFence;
+use crate::guarded::GuardedSession;
 use crate::health::Health;
 use crate::lane::{Env, Lane, Place};
 use crate::live::Alive;
@@ -18,6 +20,7 @@ use crate::meters::{Meters, TargetMeters};
 use crate::plan::Planned;
 use crate::reader::{Reader, ReaderPlan};
 use crate::session::Connector;
+use crate::sessions::Sessions;
 use crate::target::TargetSpec;
 use crate::warrant::{OwnersWarrant, Warrant};
 
@@ -28,6 +31,9 @@ const DATABASE_CONNECTIONS: usize = 5;
 
 /// The targets that run, for those who ask how they do.
 pub(crate) type Running = Arc<Mutex<BTreeMap<TargetId, (Arc<TargetSpec>, Arc<Health>)>>>;
+
+/// What a lane had open.
+type Connections<C> = Sessions<GuardedSession<<C as Connector>::Session>>;
 
 /// One target under watch.
 pub(crate) struct Watched<C: Connector> {
@@ -70,11 +76,16 @@ impl<C: Connector> Watched<C> {
         let sources: Vec<&str> = self.spec.readers.iter().map(|reader| &*reader.source).collect();
         let sources = sources.join(", ");
         tracing::info!(target = %self.spec.id, sources, lanes = lanes.len(), "target is watched");
+        let mut open = Vec::new();
         while let Some(ended) = lanes.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(target = %self.spec.id, %error, "a lane of the target broke off: report this");
+            match ended {
+                Ok(sessions) => open.push(sessions),
+                Err(error) => {
+                    tracing::error!(target = %self.spec.id, %error, "a lane of the target broke off: report this");
+                }
             }
         }
+        join_all(open.iter_mut().map(Sessions::close)).await;
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -83,7 +94,7 @@ impl<C: Connector> Watched<C> {
     }
 
     /// Begins the lanes. Where the target is taken over, all of them at once.
-    fn lanes(&self, health: &Arc<Health>) -> JoinSet<()> {
+    fn lanes(&self, health: &Arc<Health>) -> JoinSet<Connections<C>> {
         let memory = self.env.succession.recall(&self.spec.id);
         let (fence, warrant) = self.fence();
         let warm = self.env.warm.take(&self.spec).map(|mut session| {

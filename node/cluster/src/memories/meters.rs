@@ -1,6 +1,8 @@
 //! What replication says of itself.
 
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::bounds::Bounds;
 
 /// Why a replication stream was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +29,11 @@ impl Reset {
 #[derive(Clone, Debug)]
 pub(crate) struct Meters {
     resets: IntCounterVec,
-    lost: IntCounter,
 }
 
 impl Meters {
-    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+    /// Beside the metrics the bounds of both sides: of a node's own targets, and of those for which it stands by.
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<(Self, [Bounds; 2])> {
         let resets = IntCounterVec::new(
             Opts::new(
                 "ringwatch_replication_resets_total",
@@ -39,23 +41,32 @@ impl Meters {
             ),
             &["reason"],
         )?;
-        let lost = IntCounter::new(
-            "ringwatch_replication_lost_frames_total",
-            "Undelivered frames that a successor would not have, because there were too many to remember",
+        let lost = IntCounterVec::new(
+            Opts::new(
+                "ringwatch_replication_lost_frames_total",
+                "Undelivered frames that are not remembered any more, because they were too many, too large or \
+                 too old, by side",
+            ),
+            &["side"],
+        )?;
+        let pending = IntGaugeVec::new(
+            Opts::new(
+                "ringwatch_replication_pending_bytes",
+                "Size of the undelivered frames that are remembered, by side",
+            ),
+            &["side"],
         )?;
         for reason in [Reset::Overflow, Reset::Broken, Reset::Refused] {
             resets.with_label_values(&[reason.label()]);
         }
         registry.register(Box::new(resets.clone()))?;
         registry.register(Box::new(lost.clone()))?;
-        Ok(Self { resets, lost })
+        registry.register(Box::new(pending.clone()))?;
+        let bounds = |side| Bounds::new(pending.with_label_values(&[side]), lost.with_label_values(&[side]));
+        Ok((Self { resets }, ["owner", "standby"].map(bounds)))
     }
 
     pub(crate) fn reset(&self, reason: Reset) {
         self.resets.with_label_values(&[reason.label()]).inc();
-    }
-
-    pub(crate) fn lost(&self, frames: usize) {
-        self.lost.inc_by(frames as u64);
     }
 }

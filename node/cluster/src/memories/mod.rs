@@ -9,6 +9,7 @@
 //! ([`Memories::clearance`]): the standby reads what the owner does not ([`Memories::claim`]), and of two
 //! readings of one tick one counts.
 
+mod bounds;
 mod change;
 mod clearing;
 mod links;
@@ -88,16 +89,17 @@ impl Memories {
     /// # Errors
     /// When `registry` has their metrics already.
     pub fn new(registry: &Registry) -> prometheus::Result<Arc<Self>> {
+        let (meters, [own, shadows]) = Meters::register(registry)?;
         Ok(Arc::new(Self {
-            own: Mutex::default(),
-            shadows: Mutex::default(),
+            own: Mutex::new(Own::new(own)),
+            shadows: Mutex::new(Shadows::new(shadows)),
             fresh: Notify::new(),
             view: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             pulse: OnceLock::new(),
             witness: OnceLock::new(),
-            meters: Meters::register(registry)?,
+            meters,
         }))
     }
 
@@ -273,9 +275,8 @@ impl Memories {
         })
     }
 
-    /// Accounts for what was told, once the lock is free: what fell out is dropped here.
+    /// Accounts for what was told, once the lock is free: what is not remembered any more is dropped here.
     fn told<T>(&self, told: Told<T>) -> T {
-        self.meters.lost(told.lost);
         if told.overflow {
             self.meters.reset(Reset::Overflow);
         }

@@ -3,6 +3,7 @@
 mod heard;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::heard::Heard;
+use super::bounds::Bounds;
 use super::change::{Change, EndedTick};
 use super::links::{Due, Links, Stream, Synced};
 use super::remembered::{Ended, Gone, Remembered};
@@ -23,8 +25,9 @@ const MAX_OWNED: usize = 100_000;
 pub(super) const SET_BACK: Duration = Duration::from_secs(600);
 
 /// All targets of this node, and who stands by for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Own {
+    bounds: Arc<Bounds>,
     targets: HashMap<TargetId, Owned>,
     pub(super) links: Links,
     pub(super) waits: Waits,
@@ -32,7 +35,7 @@ pub(super) struct Own {
     next: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Owned {
     remembered: Remembered,
     /// Not set: only frames are left that are still to be delivered.
@@ -68,8 +71,6 @@ pub(crate) enum Parting {
 #[derive(Debug, Default)]
 pub(super) struct Told<T> {
     pub(super) value: T,
-    /// Frames that fell out of the memory.
-    pub(super) lost: usize,
     /// The queue to a standby was full.
     pub(super) overflow: bool,
     /// Dropped when the lock is free, as that may take long.
@@ -81,7 +82,31 @@ pub(super) fn is_set_back(tick: Tick, before: Tick) -> bool {
     tick.lateness(before) >= SET_BACK
 }
 
+impl Owned {
+    fn new(bounds: &Arc<Bounds>) -> Self {
+        Self {
+            remembered: Remembered::within(bounds),
+            ours: false,
+            synced: Synced::default(),
+            heard: BTreeMap::new(),
+            read_at: None,
+            covered_at: None,
+        }
+    }
+}
+
 impl Own {
+    /// Nothing is owned yet.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds: Arc::new(bounds),
+            targets: HashMap::new(),
+            links: Links::default(),
+            waits: Waits::default(),
+            next: 0,
+        }
+    }
+
     /// The lanes of the target begin with this: what they read from now on is based on all that was covered.
     pub(super) fn recall(&mut self, target: &TargetId) -> TargetMemory {
         let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
@@ -253,7 +278,7 @@ impl Own {
         if !self.targets.contains_key(&target) && self.targets.len() >= MAX_OWNED {
             return told;
         }
-        let owned = self.targets.entry(target).or_default();
+        let owned = self.targets.entry(target).or_insert_with(|| Owned::new(&self.bounds));
         let (number, gone) = owned.remembered.lodge(frame, &mut self.next);
         told.drop_later(gone);
         told.value = number;
@@ -266,7 +291,7 @@ impl Own {
         if !self.targets.contains_key(target) && self.targets.len() >= MAX_OWNED {
             return told;
         }
-        let owned = self.targets.entry(target.clone()).or_default();
+        let owned = self.targets.entry(target.clone()).or_insert_with(|| Owned::new(&self.bounds));
         told.drop_later(owned.remembered.renew(memory, &mut self.next));
         owned.ours = true;
         owned.heard.clear();
@@ -368,7 +393,6 @@ impl Own {
 
 impl<T> Told<T> {
     fn drop_later(&mut self, gone: Gone) {
-        self.lost += gone.lost;
         self._gone.push(gone);
     }
 }

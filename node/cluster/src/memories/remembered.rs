@@ -1,9 +1,13 @@
 //! What is remembered of one target, within bounds: pure. Owner and standby keep it alike.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use ringwatch_frame::{PendingFrame, StreamId, StreamMemory, TargetMemory, Tick};
+use tokio::time::Instant;
+
+use super::bounds::{Bounds, MAX_AGE};
 
 /// How many pending frames are remembered of one target.
 pub(crate) const MAX_FRAMES: usize = 10_000;
@@ -13,11 +17,12 @@ pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) const MAX_STREAMS: usize = 10_000;
 
 /// The memory of one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Remembered {
+    bounds: Arc<Bounds>,
     streams: BTreeMap<StreamId, Stream>,
-    /// All pending frames by number, oldest first.
-    order: BTreeMap<u64, StreamId>,
+    /// All pending frames by number, oldest first, each since when.
+    order: BTreeMap<u64, (Instant, StreamId)>,
     bytes: usize,
 }
 
@@ -39,8 +44,6 @@ struct Pending {
 /// What is not remembered any more, to be dropped when the lock is free again.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
-    /// How many of the frames fell out though they are not delivered.
-    pub(super) lost: usize,
     frames: Vec<PendingFrame>,
     baselines: Vec<RecordBatch>,
 }
@@ -57,11 +60,30 @@ pub(super) enum Ended {
 }
 
 impl Remembered {
+    /// Remembers nothing yet.
+    pub(super) fn within(bounds: &Arc<Bounds>) -> Self {
+        bounds.join();
+        Self {
+            bounds: Arc::clone(bounds),
+            streams: BTreeMap::new(),
+            order: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
     /// Remembers `memory`; its frames get the numbers from `next` on, which is moved.
-    pub(super) fn new(memory: TargetMemory, next: &mut u64) -> Self {
-        let mut this = Self::default();
+    pub(super) fn new(memory: TargetMemory, next: &mut u64, bounds: &Arc<Bounds>) -> Self {
+        let mut this = Self::within(bounds);
         this.renew(memory, next);
         this
+    }
+
+    /// No frame is pending any more.
+    pub(super) fn unburden(&mut self) -> Gone {
+        let mut gone = Gone::default();
+        let frames: Vec<Pending> = self.streams.values_mut().flat_map(|stream| stream.pending.drain(..)).collect();
+        self.part_from(frames, &mut gone);
+        gone
     }
 
     /// The last tick of `stream` that ended.
@@ -170,7 +192,7 @@ impl Remembered {
         if let Some(kept) = self.streams.get_mut(stream) {
             kept.last = None;
             let late = kept.split_off(tick);
-            gone.lost = late.len();
+            self.bounds.lose(late.len());
             self.part_from(late, &mut gone);
         }
         gone
@@ -222,7 +244,7 @@ impl Remembered {
                 .last
                 .map_or(i64::MIN, |last| last.unix_nanos().saturating_add(1));
             let late = kept.split_off(Tick::from_unix_nanos(after));
-            gone.lost += late.len();
+            self.bounds.lose(late.len());
             self.part_from(late, &mut gone);
             gone.baselines.extend(kept.baseline.take());
             kept.last = stream.last;
@@ -231,7 +253,7 @@ impl Remembered {
             self.streams.insert(id, kept);
         }
         for stream in old.into_values() {
-            gone.lost += stream.pending.len();
+            self.bounds.lose(stream.pending.len());
             gone.baselines.extend(stream.baseline);
             self.part_from(stream.pending, &mut gone);
         }
@@ -307,21 +329,28 @@ impl Remembered {
             return;
         };
         let (number, bytes) = (*next, frame.rows.get_array_memory_size());
+        let now = Instant::now();
         *next += 1;
-        self.order.insert(number, id.stream.clone());
+        self.order.insert(number, (now, id.stream.clone()));
         self.bytes += bytes;
+        self.bounds.add(bytes);
         let pending = Pending { number, bytes, frame };
         stream.pending.insert(at, pending);
-        while self.order.len() > MAX_FRAMES || self.bytes > MAX_BYTES {
-            let Some((number, stream)) = self.order.pop_first() else {
-                break;
-            };
-            let stream = self.streams.get_mut(&stream);
-            if let Some(oldest) = stream.and_then(|stream| stream.remove(number)) {
-                gone.lost += 1;
-                self.part_from([oldest], gone);
-            }
+        while let Some(oldest) = self.falls_out(now) {
+            self.bounds.lose(1);
+            self.part_from([oldest], gone);
         }
+    }
+
+    /// The oldest frame, where there are too many, or it has been pending for too long.
+    fn falls_out(&mut self, now: Instant) -> Option<Pending> {
+        let (since, _) = self.order.first_key_value()?.1;
+        let many = self.order.len() > MAX_FRAMES || self.bytes > MAX_BYTES;
+        if !many && !self.bounds.is_over(self.bytes) && now < *since + MAX_AGE {
+            return None;
+        }
+        let (number, (_, stream)) = self.order.pop_first()?;
+        self.streams.get_mut(&stream)?.remove(number)
     }
 
     /// Strikes frames that were taken out of their streams.
@@ -329,8 +358,15 @@ impl Remembered {
         for pending in frames {
             self.order.remove(&pending.number);
             self.bytes -= pending.bytes;
+            self.bounds.remove(pending.bytes);
             gone.frames.push(pending.frame);
         }
+    }
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        self.bounds.part(self.bytes);
     }
 }
 

@@ -4,6 +4,7 @@ mod cover;
 mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::cover::Cover;
+use super::bounds::Bounds;
 use super::change::{Change, CoverWord, EndedTick, Word};
 use super::remembered::{Ended, Gone as Parts, Remembered};
 use crate::member::Incarnation;
@@ -23,8 +25,9 @@ pub(super) const UNWANTED: Duration = Duration::from_secs(60);
 const WORDS: usize = 4096;
 
 /// All shadows of this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shadows {
+    bounds: Arc<Bounds>,
     by_target: BTreeMap<TargetId, Shadow>,
     /// From whom targets were taken over, and under which epoch: what it says of them later does not count.
     former: BTreeMap<TargetId, (Incarnation, u64)>,
@@ -59,6 +62,19 @@ pub(super) type Gone = Option<Box<dyn Send>>;
 pub(super) struct TakenOver;
 
 impl Shadows {
+    /// Nothing is known yet.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds: Arc::new(bounds),
+            by_target: BTreeMap::new(),
+            former: BTreeMap::new(),
+            voices: BTreeMap::new(),
+            covers: BTreeSet::new(),
+            next: 0,
+            taken: None,
+        }
+    }
+
     /// `owner` begins a new stream, and hears on it what is said to it.
     pub(super) fn listen(&mut self, owner: &Incarnation) -> mpsc::Receiver<Word> {
         let (sender, words) = mpsc::channel(WORDS);
@@ -178,7 +194,7 @@ impl Shadows {
         };
         shadow.hears = false;
         // What it has read is its own to deliver.
-        let bare = Remembered::new(shadow.remembered.memory(false), &mut self.next);
+        let bare = Remembered::new(shadow.remembered.memory(false), &mut self.next, &self.bounds);
         Some(Box::new(std::mem::replace(&mut shadow.remembered, bare)))
     }
 

@@ -15,10 +15,11 @@ use crate::guarded::{ASK_AGAIN, GuardedSession, not_held};
 use crate::leave::Leave;
 use crate::meters::Outcome;
 use crate::names::Station;
-use crate::ownership::{Ownership, Reach, Refusal};
+use crate::ownership::{Reach, Refusal};
 use crate::reading::{Aids, Reading};
 use crate::session::{Connector, Session};
 use crate::sessions::Open;
+use crate::warrant::Warrant;
 
 /// Why a tick is not collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +142,10 @@ impl<C: Connector> Lane<C> {
             Refusal::BreakerOpen => !self.env.guard.at_ease(&self.spec.id),
             Refusal::Budget | Refusal::SwitchedOff | Refusal::Unsure => false,
         };
-        if for_long {
+        if for_long && self.env.ownership.holds(&self.spec.id) {
+            // Readings of other lanes may still need the lock.
+            self.sessions.close_free().await;
+        } else if for_long {
             self.sessions.close().await;
         }
         missed(refusal.into())
@@ -203,7 +207,7 @@ impl<C: Connector> Lane<C> {
             biased;
             result = read => result,
             // It rests in the middle, and nobody will say any more that it may go on.
-            () = given_up(&self.cancel, &*self.env.ownership, &self.spec.id) => Err(not_held()),
+            () = given_up(&self.cancel, &*self.warrant) => Err(not_held()),
         };
         let took = started.elapsed();
         let fault = match &result {
@@ -267,10 +271,10 @@ fn tell(leave: Leave, read: &Result<Made, Fault>, elapsed: Duration) {
     }
 }
 
-/// Waits until the target is being left while it is not held.
-async fn given_up(cancel: &CancellationToken, ownership: &dyn Ownership, target: &TargetId) {
+/// Waits until the target is being left while it is not held, or its lock is lost, which nobody takes any more.
+async fn given_up(cancel: &CancellationToken, warrant: &dyn Warrant) {
     cancel.cancelled().await;
-    while ownership.holds(target) {
+    while warrant.holds() {
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

@@ -176,8 +176,9 @@ impl<C: Connector> Lane<C> {
         tracks.map(|track| track.timeline.next()).min()
     }
 
-    /// Reads until it is cancelled; a reading that has begun is finished.
-    pub(crate) async fn run(mut self) {
+    /// Reads until it is cancelled; a reading that has begun is finished. Gives the connections, to be closed when the
+    /// other lanes have ended too: one of them has the lock without which nothing may be asked.
+    pub(crate) async fn run(mut self) -> Sessions<GuardedSession<C::Session>> {
         while !self.cancel.is_cancelled() {
             let now = self.env.clock.now();
             if self
@@ -194,7 +195,7 @@ impl<C: Connector> Lane<C> {
                 self.rest(now).await;
             }
         }
-        self.sessions.close().await;
+        self.sessions
     }
 
     /// The database that the receiver connects to.

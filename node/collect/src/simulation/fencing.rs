@@ -1,5 +1,7 @@
 //! Nothing is read without the target's own lock.
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::fence::{Arbiter, Holder};
 
@@ -105,6 +107,22 @@ async fn all_lanes_read_with_the_lock_of_one() {
     fenced.collector.ended(&id()).await;
     assert_eq!(fenced.holder(), None);
     assert!(!fenced.shown().contains("ringwatch_fence{"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_under_way_ends_though_the_lane_with_the_lock_has_ended() {
+    let takes = Duration::from_millis(400);
+    let fenced = fenced(|servers| servers.set("a", |b| b.takes = vec![takes]));
+    let wanted = Arc::clone(&fenced.targets.borrow());
+    for phase in 0..25 {
+        millis(15_000 + 41 * phase).await;
+        let before = Instant::now();
+        fenced.targets.send_replace(Targets::default());
+        fenced.collector.ended(&id()).await;
+        assert!(before.elapsed() <= takes * 3, "{phase}: {:?}", before.elapsed());
+        fenced.targets.send_replace(Arc::clone(&wanted));
+    }
+    assert_eq!(fenced.unlocked(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,16 +32,18 @@ impl Shadows {
             return Some(Box::new(memory));
         }
         self.former.remove(&target);
+        // What takes its place must not be measured against what it replaces.
+        let mut before = self.by_target.remove(&target);
+        let unburdened = before.as_mut().map(|before| before.remembered.unburden());
         let mut shadow = Shadow {
             owner: from.clone(),
-            remembered: Remembered::new(memory, &mut self.next),
+            remembered: Remembered::new(memory, &mut self.next, &self.bounds),
             unwanted: None,
             hears: serial > 0,
             epoch,
             recalled: None,
             streams: BTreeMap::new(),
         };
-        let mut before = self.by_target.remove(&target);
         let mut words = Vec::new();
         if let Some(before) = before.as_mut().filter(|before| before.owner == *from) {
             shadow.recalled = before.recalled;
@@ -63,7 +65,7 @@ impl Shadows {
         if serial > 0 {
             Self::say(&mut self.voices, from, Word::Synced { target, serial });
         }
-        before.map(|gone| Box::new(gone) as Box<dyn Send>)
+        Some(Box::new((before, unburdened)))
     }
 }
 

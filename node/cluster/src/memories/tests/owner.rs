@@ -1,7 +1,10 @@
 //! The memory of the owner.
 
+use std::time::Duration;
+
 use ringwatch_frame::StreamMemory;
 
+use super::super::bounds::{Bounds, MAX_AGE, MAX_BYTES_IN_ALL};
 use super::super::remembered::{self, MAX_BYTES, Remembered};
 use super::*;
 
@@ -151,8 +154,51 @@ fn the_oldest_frames_fall_out_and_are_counted() {
 }
 
 #[test]
+fn who_has_more_than_its_share_loses_its_oldest_when_all_have_too_much() {
+    let (memories, small, activity) = (memories(), target(1), stream(1));
+    let large = rows(1, 256 * 1024);
+    let bytes = large.get_array_memory_size();
+    let fit = i64::try_from(MAX_BYTES / bytes).unwrap();
+    let greedy: Vec<_> = (2..5).map(target).collect();
+    let collect = |db: &TargetId, n| memories.collected(&meta(db, &activity, n), &large, None).unwrap();
+    let mut receipts = Vec::new();
+    memories.own(&small, TargetMemory::new());
+    receipts.push(collect(&small, 1));
+    for db in &greedy {
+        memories.own(db, TargetMemory::new());
+        receipts.extend((1..fit).map(|n| collect(db, n)));
+    }
+    receipts.extend(greedy.iter().map(|db| collect(db, fit)));
+    receipts.push(collect(&small, 2));
+    let of = |db: &TargetId| ticks(&memories.whole(db), &activity);
+    let pending = || greedy.iter().map(|db| of(db).len()).sum::<usize>() + of(&small).len();
+    assert!(pending() * bytes <= MAX_BYTES_IN_ALL + bytes, "{}", pending());
+    assert!(pending() * bytes > MAX_BYTES_IN_ALL / 2, "{}", pending());
+    assert!(greedy.iter().all(|db| of(db).last() == Some(&fit)));
+    assert_eq!(of(&small), [1, 2]);
+    drop(receipts);
+    assert_eq!(pending(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_delivers_for_an_hour_is_not_remembered() {
+    let (memories, db, activity) = (memories(), target(1), stream(1));
+    memories.own(&db, TargetMemory::new());
+    let old = collect(&memories, &db, &activity, 1);
+    tokio::time::advance(MAX_AGE - Duration::from_secs(1)).await;
+    let new = collect(&memories, &db, &activity, 2);
+    assert_eq!(ticks(&memories.whole(&db), &activity), [1, 2]);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let newest = collect(&memories, &db, &activity, 3);
+    assert_eq!(ticks(&memories.whole(&db), &activity), [2, 3]);
+    drop((old, new, newest));
+}
+
+#[test]
 fn a_target_has_so_many_streams_and_no_more() {
-    let mut remembered = Remembered::default();
+    let gauge = |name| prometheus::IntGauge::new(name, name).unwrap();
+    let counter = |name| prometheus::IntCounter::new(name, name).unwrap();
+    let mut remembered = Remembered::within(&Arc::new(Bounds::new(gauge("pending"), counter("lost"))));
     let mut next = 0;
     for n in 0..MAX_STREAMS + 5 {
         let ended = remembered.ended(&stream(n), tick(1), None, None, &mut next);
