@@ -114,12 +114,17 @@ async fn a_reading_under_way_ends_though_the_lane_with_the_lock_has_ended() {
     let takes = Duration::from_millis(400);
     let fenced = fenced(|servers| servers.set("a", |b| b.takes = vec![takes]));
     let wanted = Arc::clone(&fenced.targets.borrow());
-    for phase in 0..25 {
-        millis(15_000 + 41 * phase).await;
-        let before = Instant::now();
+    for stream in ["activity", "server", "calls", "tables"] {
+        millis(15_000).await;
+        let sent = fenced.servers.sent("a", stream);
+        while fenced.servers.sent("a", stream) == sent {
+            millis(20).await;
+        }
+        let before = (Instant::now(), fenced.catcher.of("a").len());
         fenced.targets.send_replace(Targets::default());
         fenced.collector.ended(&id()).await;
-        assert!(before.elapsed() <= takes * 3, "{phase}: {:?}", before.elapsed());
+        assert!(before.0.elapsed() <= takes * 3, "{stream}: {:?}", before.0.elapsed());
+        assert!(fenced.catcher.of("a").len() > before.1, "{stream}: its tick is still ours");
         fenced.targets.send_replace(Arc::clone(&wanted));
     }
     assert_eq!(fenced.unlocked(), 0);
