@@ -13,6 +13,9 @@ use crate::postgres::questions;
 use crate::sink::Ledger;
 use crate::wait;
 
+/// Targets of which none has moved for so long stay where they are.
+const REST: Duration = Duration::from_secs(8);
+
 impl Rig {
     /// From now on no target moves for the load alone.
     ///
@@ -29,12 +32,13 @@ impl Rig {
         .await
     }
 
-    /// Waits until all nodes that are awake agree and every target has been read twice more: standbys are ready again.
+    /// Waits until all nodes that are awake agree, nothing moves, and every target has been read twice more: standbys are
+    /// ready again. Targets that have moved often lately may stay away from the ring's place.
     ///
     /// # Errors
     /// They do not, or one is not read.
     pub async fn settled(&self) -> Result<Agreement> {
-        let agreement = self.cluster.agree(AGREE * 2).await?;
+        let agreement = self.cluster.agree_at_rest(REST, AGREE * 2).await?;
         self.more_ticks(2).await?;
         Ok(agreement)
     }

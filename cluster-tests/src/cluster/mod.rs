@@ -19,9 +19,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::node::{DRAIN, Metrics, Node};
 use crate::wait;
+use agreement::Place;
 pub use agreement::{Agreement, Words};
 pub use command::{client, command};
 pub use disk::{Damage, Disk};
@@ -187,7 +189,38 @@ impl Cluster {
     pub async fn agree_on(&self, ready: &[String], limit: Duration) -> Result<Agreement> {
         wait::until("nodes that agree", limit, async || {
             let words = self.words().await.map_err(|e| format!("{e:#}"))?;
-            agreement::reached(&words, ready, &self.shape.endpoints)
+            agreement::reached(&words, ready, &self.shape.endpoints, Place::OfTheRing)
+        })
+        .await
+    }
+
+    /// The same where targets that have moved often lately may stay where they are: the owners are the same for
+    /// `at_rest`, and alive.
+    ///
+    /// # Errors
+    /// They are not after `limit`; the message holds what they disagree on.
+    pub async fn agree_at_rest(&self, at_rest: Duration, limit: Duration) -> Result<Agreement> {
+        let ready: Vec<String> = self
+            .awake()
+            .iter()
+            .map(|n| self.seats[*n].id().to_owned())
+            .collect();
+        let mut before: Option<(Instant, Agreement)> = None;
+        wait::until("nodes at rest that agree", limit, async || {
+            let words = self.words().await.map_err(|e| format!("{e:#}"))?;
+            let endpoints = &self.shape.endpoints;
+            if let Ok(agreed) = agreement::reached(&words, &ready, endpoints, Place::OfTheRing) {
+                return Ok(agreed);
+            }
+            let reached = agreement::reached(&words, &ready, endpoints, Place::Any);
+            let here = reached.inspect_err(|_| before = None)?;
+            let since = match &before {
+                Some((since, same)) if *same == here => *since,
+                _ => before.insert((Instant::now(), here.clone())).0,
+            };
+            let state = || format!("{here:?} for {:?}", since.elapsed());
+            wait::when(since.elapsed() >= at_rest, state)?;
+            Ok(here)
         })
         .await
     }
