@@ -191,6 +191,15 @@ impl Links {
         overflow
     }
 
+    /// The target is not ours any more, and nobody is known to own it: its heir keeps what it was told.
+    pub(super) fn leave(&mut self, target: &TargetId) {
+        let heir = self.heirs.get(target);
+        if let Some(link) = heir.and_then(|heir| self.by_peer.get_mut(heir)) {
+            link.todo.remove(target);
+            link.known.remove(target);
+        }
+    }
+
     /// The targets whose heir is not the one that `heirs` names.
     pub(super) fn changed(&self, heirs: &BTreeMap<TargetId, Member>) -> Vec<TargetId> {
         let stays =

@@ -39,7 +39,7 @@ pub(crate) use self::links::Stream;
 use self::meters::Meters;
 pub(crate) use self::meters::Reset;
 pub(crate) use self::own::Parting;
-use self::own::{Own, Runs, Told};
+use self::own::{Missed, Own, Runs, Told};
 use self::shadows::{Shadows, TakenOver};
 pub use self::standby::Witness;
 pub use self::waits::Clearance;
@@ -140,7 +140,19 @@ impl Memories {
     /// A tick of a target of ours was missed, for a reason that is counted. `unreachable`: because the target
     /// could not be reached from here; its standby tries it.
     pub fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, unreachable: bool) {
-        let missed = self.lock().missed(target, stream, tick, unreachable);
+        let why = if unreachable {
+            Missed::Unreachable
+        } else {
+            Missed::Here
+        };
+        let missed = self.lock().missed(target, stream, tick, why);
+        self.told(missed);
+    }
+
+    /// As [`missed`](Self::missed), because another node read it, or may have: its session had the target's
+    /// lock until then. Nobody knows up to where it counted, so the stream begins a baseline anew.
+    pub fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+        let missed = self.lock().missed(target, stream, tick, Missed::ReadElsewhere);
         self.told(missed);
     }
 
@@ -164,7 +176,7 @@ impl Memories {
         }
     }
 
-    /// The target is not ours any more; its heir is told to forget it, so whoever goes on must have the
+    /// The target was handed to another node; its heir is told to forget it, so whoever goes on must have the
     /// memory by then. Gives the memory without pending frames: these stay ours to deliver.
     pub fn release(&self, target: &TargetId) -> TargetMemory {
         self.part(target, Parting::Handed)

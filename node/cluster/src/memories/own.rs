@@ -56,14 +56,25 @@ pub(super) struct Runs {
     pub(super) pauses: u64,
 }
 
+/// Why a tick was missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missed {
+    Here,
+    /// The target could not be reached.
+    Unreachable,
+    /// Another node may have read it.
+    ReadElsewhere,
+}
+
 /// What becomes of frames that wait when their target goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parting {
     /// It was handed over, or is not watched any more: they are ours to deliver.
     Handed,
-    /// Another took it while this node was away: it may have read them.
+    /// Another took it while this node was away: it may have read them. Whoever goes on may need what the heir
+    /// knows.
     Lost,
-    /// This node ends: their standby still answers.
+    /// This node ends: their standby still answers, and goes on with what it knows.
     Ends,
 }
 
@@ -195,7 +206,7 @@ impl Own {
         target: &TargetId,
         stream: &StreamId,
         tick: Tick,
-        unreachable: bool,
+        why: Missed,
     ) -> Told<()> {
         let mut told = Told::default();
         let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
@@ -203,6 +214,10 @@ impl Own {
         };
         if let Ended::New(gone) = owned.remembered.ended(stream, tick, None, None, &mut self.next) {
             told.drop_later(gone);
+            let (unreachable, anew) = (why == Missed::Unreachable, why == Missed::ReadElsewhere);
+            if anew {
+                drop(owned.remembered.drop_baseline(stream));
+            }
             let heard = owned.heard.entry(stream.clone()).or_default();
             let based = heard.based();
             if unreachable && self.links.listens(target, &owned.synced) {
@@ -217,7 +232,7 @@ impl Own {
                     frame: None,
                     based,
                     unreachable,
-                    anew: false,
+                    anew,
                 },
             });
         }
@@ -259,13 +274,12 @@ impl Own {
             return told;
         };
         told.drop_later(gone);
-        if owned.ours {
-            told.overflow = self.links.tell(target, &owned.synced, || Change::Settled {
-                target: target.clone(),
-                stream: stream.clone(),
-                tick,
-            });
-        } else if owned.remembered.is_settled() {
+        told.overflow = self.links.tell(target, &owned.synced, || Change::Settled {
+            target: target.clone(),
+            stream: stream.clone(),
+            tick,
+        });
+        if !owned.ours && owned.remembered.is_settled() {
             self.targets.remove(target);
         }
         told
@@ -306,7 +320,11 @@ impl Own {
         let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
             return told;
         };
-        told.overflow = self.links.release(target, &mut owned.synced);
+        match parting {
+            Parting::Handed => told.overflow = self.links.release(target, &mut owned.synced),
+            // Its heir still hears what is delivered.
+            Parting::Lost | Parting::Ends => self.links.leave(target),
+        }
         owned.ours = false;
         owned.heard.clear();
         told.value = owned.remembered.retire();
@@ -373,7 +391,16 @@ impl Own {
                     let covers = owned.heard.iter();
                     let covers =
                         covers.filter_map(|(stream, heard)| Some((stream.clone(), heard.adopted()?)));
-                    let (memory, covers) = (owned.remembered.memory(true), covers.collect());
+                    let covers = covers.collect();
+                    let waits = self.waits.of(&target);
+                    let stale = waits.filter(|(_, _, wait)| wait.stale);
+                    let stale: Vec<_> = stale.map(|(stream, tick, _)| (stream.clone(), tick)).collect();
+                    // Its heir could not tell them from what counts.
+                    for (stream, tick) in stale {
+                        let number = self.waits.decide(&target, &stream, tick, false);
+                        drop(owned.remembered.settled(&stream, tick, number));
+                    }
+                    let memory = owned.remembered.memory(true);
                     for (_, _, wait) in self.waits.of(&target).filter(|_| serial > 0) {
                         wait.told.get_or_insert_with(|| peer.clone());
                     }

@@ -176,7 +176,7 @@ impl Steering {
         if how == Move::In {
             self.claimed.remove(target);
         } else {
-            self.claimed.insert(target.clone());
+            self.claimed.insert(target.clone(), self.epoch());
         }
         self.bereft.remove(target);
         self.memories.own(target, memory);

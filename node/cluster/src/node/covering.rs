@@ -1,10 +1,10 @@
 //! For which targets of others this node stands by, and when it reads its own again after a pause.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_frame::TargetId;
+use ringwatch_frame::{Epoch, TargetId};
 use tokio::time::Instant;
 
 use super::gate::Others;
@@ -85,13 +85,13 @@ impl Steering {
         } else {
             Vec::new()
         };
-        self.claimed.retain(|target| self.owned.contains_key(target));
+        self.claimed.retain(|target, _| self.owned.contains_key(target));
         let targets: BTreeSet<TargetId> = covers.iter().map(|cover| cover.target.clone()).collect();
         self.memories.set_covers(&targets);
         self.gate.set_others(Others {
             covers: targets,
             at_work: self.at_work(),
-            claimed: self.claimed_lately(),
+            past: self.past_epochs(),
         });
         self.covers.send_if_modified(|known| {
             let changed = **known != *covers;
@@ -121,18 +121,25 @@ impl Steering {
         view.walk(TargetKey::from(target)).find(fit) == Some(me)
     }
 
-    /// The targets that a majority, this node with it, has just taken for lost.
-    fn claimed_lately(&self) -> BTreeSet<TargetId> {
-        let quorum = self
-            .membership
-            .as_ref()
-            .is_some_and(|membership| membership.quorum);
-        let now = Instant::now();
-        let lately = |target: &&TargetId| {
-            let since = self.owned.get(*target);
-            quorum && since.is_some_and(|since| now < *since + LATELY)
+    /// The targets of ours that are here by the present view, each with the highest epoch of the past: the one
+    /// before ours, or ours where a majority, this node with it, has just taken the owner under it for lost.
+    fn past_epochs(&self) -> BTreeMap<TargetId, Epoch> {
+        let (Some(membership), Some(view)) = (&self.membership, &self.view) else {
+            return BTreeMap::new();
         };
-        self.claimed.iter().filter(lately).cloned().collect()
+        let (now, epoch) = (Instant::now(), self.epoch());
+        let placed = |target: &TargetId| {
+            let place = view.place(TargetKey::from(target));
+            place.is_some_and(|place| *place.owner == membership.me)
+        };
+        let here = self.owned.iter().filter(|(target, _)| placed(target));
+        here.map(|(target, since)| {
+            let claimed = self.claimed.get(target) == Some(&epoch);
+            let lost = claimed && membership.quorum && now < *since + LATELY;
+            let past = if lost { epoch } else { epoch.saturating_sub(1) };
+            (target.clone(), Epoch(past))
+        })
+        .collect()
     }
 
     /// The other members that do what they are there for, as far as is known.

@@ -44,8 +44,9 @@ pub(crate) struct Others {
     pub(crate) covers: BTreeSet<TargetId>,
     /// The other members that are at work, as far as is known.
     pub(crate) at_work: BTreeSet<NodeId>,
-    /// The targets of ours that nobody handed to us: a majority took their owner for lost.
-    pub(crate) claimed: BTreeSet<TargetId>,
+    /// The targets of ours that are here by the present view, each with the highest epoch under which a
+    /// session of another node is one of the past.
+    pub(crate) past: BTreeMap<TargetId, Epoch>,
 }
 
 /// Asked before every tick and before everything that is sent to a target. Only the node's loop writes it.
@@ -99,14 +100,16 @@ impl Gate {
         self.ask(target).ok()
     }
 
-    /// Whether a session of `node` that holds `target` under this epoch may be ended from here: the target is
-    /// ours under a higher one, or under the same one because its owner was lost; and the node is not at work
-    /// as far as anybody has said.
+    /// Whether a session of `node` that holds `target` under this epoch may be ended from here: the present view
+    /// has the target here under a higher one, or under the same one because its owner was lost; and the node is
+    /// not at work as far as anybody has said. Who comes back from where nobody heard it ends nothing: it may
+    /// own the target no more.
+
     pub fn outranks(&self, target: &TargetId, node: &NodeId, epoch: Epoch) -> bool {
         let grants = self.grants.load();
-        let lost = epoch == grants.epoch && grants.others.claimed.contains(target);
+        let past = grants.others.past.get(target);
         grants.targets.get(target) == Some(&Grant::Open)
-            && (epoch < grants.epoch || lost)
+            && past.is_some_and(|past| epoch <= *past)
             && !grants.others.at_work.contains(node)
             && self.pulse.sure()
     }
@@ -163,10 +166,14 @@ mod tests {
         let (t, b, c) = (target("a"), NodeId::new("b"), NodeId::new("c"));
         assert!(!gate.outranks(&t, &b, Epoch(3)), "it is not ours");
         gate.set(Epoch(7), BTreeMap::from([(t.clone(), Grant::Open)]));
+        assert!(
+            !gate.outranks(&t, &b, Epoch(3)),
+            "it is not here by the present view"
+        );
         gate.set_others(Others {
             at_work: BTreeSet::from([c.clone()]),
             covers: BTreeSet::from([target("b")]),
-            claimed: BTreeSet::new(),
+            past: BTreeMap::from([(t.clone(), Epoch(6))]),
         });
         assert!(gate.outranks(&t, &b, Epoch(6)));
         assert!(!gate.outranks(&t, &b, Epoch(7)), "it is as new as ours");
@@ -175,7 +182,7 @@ mod tests {
         gate.set_others(Others {
             at_work: BTreeSet::from([c.clone()]),
             covers: BTreeSet::from([target("b")]),
-            claimed: BTreeSet::from([t.clone()]),
+            past: BTreeMap::from([(t.clone(), Epoch(7))]),
         });
         assert!(gate.outranks(&t, &b, Epoch(7)), "it was lost under our epoch");
         assert!(!gate.outranks(&t, &b, Epoch(8)));

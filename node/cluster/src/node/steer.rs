@@ -79,8 +79,8 @@ pub(crate) struct Steering {
     pub(super) covers: watch::Sender<Arc<[Covering]>>,
     /// Targets of dead owners that are covered for a moment yet, each since when.
     pub(super) bereft: BTreeMap<TargetId, Instant>,
-    /// Targets of ours that nobody handed to us.
-    pub(super) claimed: BTreeSet<TargetId>,
+    /// Targets of ours that nobody handed to us, and the epoch under which they were claimed.
+    pub(super) claimed: BTreeMap<TargetId, u64>,
     /// A target is taken over when what is being read of it has ended.
     pub(super) closing: bool,
     pub(super) moves: Moves,
@@ -135,7 +135,7 @@ impl Steering {
             waking: None,
             covers: watch::Sender::new(Arc::default()),
             bereft: BTreeMap::new(),
-            claimed: BTreeSet::new(),
+            claimed: BTreeMap::new(),
             closing: false,
             moves,
             capped: BTreeSet::new(),

@@ -21,6 +21,7 @@ use crate::cover::grace;
 use crate::group::Group;
 use crate::oracle::{Delivered, Oracle, Series, millis, shifted};
 use crate::switch::Switch;
+use crate::trace::{self, Trace, seconds};
 
 /// The streams of each target with their intervals in seconds, and whether they make deltas.
 pub(crate) const STREAMS: [(&str, u64, bool); 3] = [
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
     pub(crate) memories: Arc<Memories>,
     pub(crate) oracle: Arc<Oracle>,
+    pub(crate) trace: Arc<Trace>,
     may: May,
     /// For the words of a lane that cannot reach its target.
     pub(crate) control: OnceLock<ClusterControl>,
@@ -71,7 +73,7 @@ impl SimCollector {
         switch: &Switch,
         clock: &Clock,
         (gate, memories, may): (Arc<Gate>, Arc<Memories>, May),
-        (oracle, group): (&Arc<Oracle>, &Arc<Group>),
+        (oracle, group, trace): (&Arc<Oracle>, &Arc<Group>, &Arc<Trace>),
         seed: u64,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -83,6 +85,7 @@ impl SimCollector {
             may,
             control: OnceLock::new(),
             oracle: Arc::clone(oracle),
+            trace: Arc::clone(trace),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             lanes: Mutex::default(),
             group: Arc::clone(group),
@@ -118,6 +121,9 @@ impl Collecting for SimCollector {
         for (name, ..) in STREAMS {
             let stream = StreamId::of_server(name);
             let memory = memory.get(&stream).cloned().unwrap_or_default();
+            inner.say(&(target.clone(), stream.clone()), || {
+                format!("begins: {}", trace::memory(&memory))
+            });
             let lane = Arc::clone(inner).lane((target.clone(), stream), memory, stop.clone());
             inner.switch.spawn(tasks.track_future(lane));
         }
@@ -136,6 +142,9 @@ impl Collecting for SimCollector {
         tasks.wait().await;
         self.0.switch.running().await;
         self.0.lanes.lock().unwrap().remove(target);
+        self.0
+            .trace
+            .line(&self.0.me.node, || format!("{target} lanes have ended"));
         self.0.oracle.ends(&self.0.me, target);
     }
 
@@ -154,6 +163,10 @@ impl Collecting for SimCollector {
 
     fn deliver(&self, frames: Vec<PendingFrame>) {
         for frame in frames {
+            let id = &frame.meta.id;
+            self.0.say(&(id.target.clone(), id.stream.clone()), || {
+                format!("delivers for the dead {:.3}", seconds(id.tick))
+            });
             let receipt = self.0.memories.receipt(&frame.meta.id);
             self.0.begin_delivery(frame, receipt);
         }
@@ -161,6 +174,11 @@ impl Collecting for SimCollector {
 }
 
 impl Inner {
+    pub(crate) fn say(&self, (target, stream): &Series, what: impl FnOnce() -> String) {
+        let say = || format!("{target} {} {}", stream.name(), what());
+        self.trace.line(&self.me.node, say);
+    }
+
     pub(crate) async fn pass(&self, millis: std::ops::Range<u64>) {
         let time = self.rng.lock().unwrap().u64(millis);
         sleep(Duration::from_millis(time)).await;
@@ -222,6 +240,9 @@ impl Inner {
             Err(GateRefusal::NotOwned) => return Ok(false),
         };
         if let Some(memory) = self.memories.rebase(target, stream) {
+            self.say(series, || {
+                format!("rebase at {:.3}: {}", seconds(tick), trace::memory(&memory))
+            });
             *baseline = memory.baseline;
             if memory.last.is_some_and(|last| last >= tick) {
                 return Ok(false);
@@ -259,6 +280,15 @@ impl Inner {
         let rows = batch(before, counter);
         let next = counts(stream).then(|| rows.clone());
         let receipt = self.memories.collected(&meta, &rows, next.clone());
+        self.say(series, || {
+            let pending = if receipt.is_some() { "" } else { ", refused" };
+            let (before, now) = (before.map(micros), micros(counter));
+            format!(
+                "has read {:.3} ({before:?}..{now}), epoch {}{pending}",
+                seconds(tick),
+                epoch.0
+            )
+        });
         *baseline = next;
         self.oracle.has_read(&self.me, series, tick, self.clock.now());
         let clearance = self.memories.clearance(&meta.id);
@@ -274,7 +304,9 @@ impl Inner {
         (tick, epoch): (Tick, Epoch),
         baseline: &mut Option<RecordBatch>,
     ) -> Result<Option<bool>, GateRefusal> {
+        let series = &(target.clone(), stream.clone());
         if self.oracle.look(|books| books.blind.contains(&self.me.node)) {
+            self.say(series, || format!("cannot reach {:.3}", seconds(tick)));
             self.memories.missed(target, stream, tick, true);
             return Ok(Some(true));
         }
@@ -291,7 +323,8 @@ impl Inner {
         };
         // Whoever had the lock until a moment ago has read it.
         if read.is_some_and(|read| tick <= read) {
-            self.memories.missed(target, stream, tick, false);
+            self.say(series, || format!("another has read {:.3}", seconds(tick)));
+            self.memories.read_elsewhere(target, stream, tick);
             *baseline = None;
             return Ok(Some(false));
         }
@@ -313,7 +346,12 @@ impl Inner {
         };
         let inner = Arc::clone(self);
         let waiting = self.delivering.track_future(async move {
-            if decided.await.unwrap_or(true) {
+            let goes = decided.await.unwrap_or(true);
+            let id = &frame.meta.id;
+            inner.say(&(id.target.clone(), id.stream.clone()), || {
+                format!("frame {:.3} may leave: {goes}", seconds(id.tick))
+            });
+            if goes {
                 inner.begin_delivery(frame, receipt);
             }
         });
@@ -337,6 +375,11 @@ impl Inner {
         });
         self.switch.spawn(delivery);
     }
+}
+
+/// The simulated time that a counter shows.
+fn micros(counter: i64) -> f64 {
+    seconds(Tick::from_unix_nanos(counter * 1_000))
 }
 
 /// The rows of a frame: the counter at the reading before, and now.

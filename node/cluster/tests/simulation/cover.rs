@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Inner, STREAMS, batch, counts, schedule, values};
 use crate::oracle::{Series, millis, shifted};
+use crate::trace::seconds;
 
 /// How often a standby looks.
 const LOOK: Duration = Duration::from_millis(40);
@@ -112,6 +113,7 @@ impl Inner {
             return false;
         };
         let given_up = || {
+            self.say(series, || format!("cannot cover {:.3}", seconds(tick)));
             self.memories.abandoned(target, stream, tick);
             false
         };
@@ -141,8 +143,12 @@ impl Inner {
         let rows = batch(before, counter);
         let next = counts(stream).then(|| rows.clone());
         let Some(receipt) = self.memories.covered(&meta, &rows, next) else {
+            self.say(series, || format!("cover of {:.3} does not count", seconds(tick)));
             return false;
         };
+        self.say(series, || {
+            format!("has covered {:.3}, epoch {}", seconds(tick), meta.id.epoch.0)
+        });
         self.oracle.covers(&self.me, series, tick, self.clock.now());
         self.begin_delivery(PendingFrame { meta, rows }, Some(receipt));
         true

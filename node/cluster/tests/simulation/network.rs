@@ -17,12 +17,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::switch::Switch;
+use crate::trace::{self, Trace};
 
 /// So long a call over a cut link waits for an answer.
 const SILENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Network {
     pub(crate) gossip: ChannelTransport,
+    trace: Arc<Trace>,
     state: Mutex<State>,
 }
 
@@ -48,7 +50,7 @@ struct Reachable {
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64) -> Arc<Self> {
+    pub(crate) fn new(seed: u64, trace: &Arc<Trace>) -> Arc<Self> {
         let state = State {
             rng: fastrand::Rng::with_seed(seed),
             nodes: BTreeMap::new(),
@@ -60,6 +62,7 @@ impl Network {
         };
         Arc::new(Self {
             gossip: ChannelTransport::default(),
+            trace: Arc::clone(trace),
             state: Mutex::new(state),
         })
     }
@@ -221,11 +224,14 @@ impl Peers for SimPeers {
     }
 
     async fn commit(&self, to: &Member, handed: Handed) -> Result<(), PeerError> {
-        let me = self.me.clone();
+        let (me, what) = (self.me.clone(), handed.target.clone());
         let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<(), Refused>> {
             Box::pin(async move { answers.commit(me, handed).await })
         };
-        self.call(to, ask).await?.map_err(PeerError::from)
+        let done = self.call(to, ask).await?.map_err(PeerError::from);
+        let who = format!("{} commits to {}", self.me.node, to.who.node);
+        self.network.trace.line(&who, || format!("{what}: {done:?}"));
+        done
     }
 
     async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError> {
@@ -263,10 +269,19 @@ impl Peers for SimPeers {
 
     async fn may(&self, to: &Member, late: Late) -> Result<Leave, PeerError> {
         let me = self.me.clone();
-        self.call(to, move |answers| {
+        let (asked, who) = (late.clone(), format!("{} may {}", self.me.node, to.who.node));
+        let leave = self.call(to, move |answers| {
             Box::pin(async move { answers.may(me, late).await })
-        })
-        .await
+        });
+        let leave = leave.await;
+        self.network.trace.line(&who, || {
+            let told = leave
+                .as_ref()
+                .map(|leave| (leave.yes, leave.covered.as_ref().map(trace::cover)));
+            let at = trace::seconds(asked.tick);
+            format!("{} {} {at:.3}: {told:?}", asked.target, asked.stream.name())
+        });
+        leave
     }
 
     async fn offer(&self, to: &Member, target: &TargetId, heir: &NodeId) -> Result<(), PeerError> {
@@ -294,7 +309,10 @@ impl SimPeers {
             if !process.switch.running().await {
                 return PeerError::Unreachable("connection reset".into());
             }
+            let who = format!("{} -> {}", self.me.node, to.who.node);
+            self.network.trace.line(&who, || trace::change(&change));
             if let Err(refused) = process.answers.replicated(&self.me, change) {
+                self.network.trace.line(&who, || format!("refused: {refused:?}"));
                 return refused.into();
             }
         }
@@ -314,6 +332,8 @@ impl SimPeers {
                 return self.silence::<()>().await.err().unwrap_or(PeerError::Timeout);
             }
             self.switch.running().await;
+            let who = format!("{} <- {}", self.me.node, to.who.node);
+            self.network.trace.line(&who, || trace::word(&word));
             if words.send(word).await.is_err() {
                 break;
             }

@@ -21,11 +21,13 @@ use crate::network::{Network, SimPeers, SwitchedTransport, address, name};
 use crate::oracle::Oracle;
 use crate::story::{Fault, Story};
 use crate::switch::Switch;
+use crate::trace::Trace;
 
 const HOLD_DOWN: Duration = Duration::from_secs(5);
 
 pub(crate) struct World {
     pub(crate) oracle: Arc<Oracle>,
+    pub(crate) trace: Arc<Trace>,
     pub(crate) clock: Clock,
     pub(crate) processes: BTreeMap<usize, Process>,
     network: Arc<Network>,
@@ -69,7 +71,9 @@ pub(crate) fn target(nth: usize) -> TargetId {
 impl World {
     pub(crate) fn new(seed: u64, story: &Story) -> Self {
         let targets: Vec<TargetId> = (1..=story.targets).map(target).collect();
-        let network = Network::new(seed);
+        let clock = Clock::simulated(Tick::from_unix_nanos(1_800_000_000_000_000_000));
+        let trace = Arc::new(Trace::new(&clock));
+        let network = Network::new(seed, &trace);
         let mut rng = fastrand::Rng::with_seed(seed);
         let weights = (1..=20)
             .filter(|_| story.uneven)
@@ -79,7 +83,8 @@ impl World {
             weights: Arc::new(weights.collect()),
             network,
             oracle: Arc::default(),
-            clock: Clock::simulated(Tick::from_unix_nanos(1_800_000_000_000_000_000)),
+            clock,
+            trace,
             processes: BTreeMap::new(),
             targets: watch::Sender::new(targets.into()),
             lives: 0,
@@ -181,7 +186,7 @@ impl World {
             &switch,
             &self.clock,
             shared,
-            (&self.oracle, &self.group),
+            (&self.oracle, &self.group, &self.trace),
             seed,
         );
         beat(&switch, pulse);
@@ -206,6 +211,7 @@ impl World {
     /// Lets `fault` happen, if it can: nothing happens to who is not there.
     pub(crate) async fn happens(&mut self, fault: Fault) {
         let now = self.clock.now();
+        self.trace.line(&"fault", || format!("{fault:?}"));
         match fault {
             Fault::Join(n) => {
                 self.oracle.happens(now, fault, None);
@@ -351,6 +357,7 @@ impl World {
     }
 
     async fn undo(&mut self, n: usize, what: Later) {
+        self.trace.line(&"fault", || format!("ends: {what:?} {n}"));
         match what {
             // A process that was killed a moment ago still has its port.
             Later::Start => self.start(n).await,

@@ -90,9 +90,19 @@ impl Own {
         stream: &StreamId,
     ) -> Option<StreamMemory> {
         let owned = self.targets.get_mut(target).filter(|owned| owned.ours)?;
-        let heard = owned.heard.get_mut(stream).filter(|heard| heard.fresh)?;
-        heard.rebase();
-        Some(owned.remembered.place(stream))
+        let heard = owned.heard.get_mut(stream)?;
+        let fresh = heard.fresh;
+        // The standby may have read what could not be read here, and its word is lost: to count from the
+        // baseline before might count twice.
+        let unheard = heard.unreached.is_some() && !self.links.listens(target, &owned.synced);
+        if unheard {
+            heard.unreached = None;
+            drop(owned.remembered.drop_baseline(stream));
+        }
+        if fresh {
+            heard.rebase();
+        }
+        (fresh || unheard).then(|| owned.remembered.place(stream))
     }
 
     /// The last covered tick of a stream that is known here.

@@ -376,3 +376,49 @@ async fn an_owner_of_an_older_version_is_neither_waited_for_nor_covered() {
     assert_eq!(standby.claim(&db, &activity, tick(2)), None);
     drop(receipt);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_on_an_old_base_is_not_in_a_snapshot() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    standby.claim(&db, &activity, tick(2)).unwrap();
+    let second = cover(&standby, &db, &activity, 2);
+    line.settle();
+    // It was begun before the cover was heard of, and its stream breaks.
+    let third = collect(&owner, &db, &activity, 3);
+    line.cut();
+    line.open();
+    line.settle();
+    assert_eq!(fate(&owner, &db, &activity, 3), Some(false));
+    let memory = standby.shadow(&db, &nobody).unwrap();
+    assert_eq!(memory[&activity].last, Some(tick(3)));
+    assert_eq!(memory[&activity].baseline, Some(rows(2, 7)));
+    assert_eq!(ticks(&memory, &activity), [1]);
+    drop((first, second, third));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_word_of_a_try_is_lost_the_stream_begins_anew() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    owner.missed(&db, &activity, tick(2), true);
+    line.settle();
+    assert_eq!(standby.unreachable(&db).len(), 1);
+    standby.claim(&db, &activity, tick(2)).unwrap();
+    let second = cover(&standby, &db, &activity, 2);
+    assert_eq!(owner.rebase(&db, &activity), None, "nothing is known yet");
+    line.cut();
+    advance(DOWN).await;
+    let memory = owner.rebase(&db, &activity).unwrap();
+    assert_eq!((memory.last, memory.baseline), (Some(tick(2)), None));
+    assert_eq!(owner.rebase(&db, &activity), None, "it is told once");
+    let third = collect(&owner, &db, &activity, 3);
+    assert_eq!(fate(&owner, &db, &activity, 3), Some(true), "nobody can be asked");
+    drop((first, second, third));
+}

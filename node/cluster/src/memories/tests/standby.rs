@@ -294,3 +294,50 @@ fn a_snapshot_under_an_older_view_than_ours_is_refused_and_changes_nothing() {
         assert_eq!((standby.shadow_count(), standby.heard_epoch()), (1, newer));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_let_go_without_a_successor_is_known_to_the_standby() {
+    for parting in [Parting::Lost, Parting::Ends] {
+        let (owner, standby, db, activity) = (memories(), memories(), target(1), stream(1));
+        owner.own(&db, TargetMemory::new());
+        owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+        let mut line = Line::new(&owner, &standby);
+        line.settle();
+        let receipt = collect(&owner, &db, &activity, 1);
+        line.settle();
+        let memory = owner.part(&db, parting);
+        owner.set_heirs(&BTreeMap::new());
+        line.settle();
+        let known = standby.shadow_memory(&db);
+        assert_eq!(known, memory, "{parting:?}");
+        assert_eq!(known[&activity].baseline, Some(rows(1, 1)));
+        line.cut();
+        line.open();
+        line.settle();
+        assert_eq!(
+            standby.shadow_memory(&db),
+            memory,
+            "{parting:?}: by another stream"
+        );
+        drop(receipt);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_another_node_may_have_read_begins_anew() {
+    let (owner, standby, db, activity) = (memories(), memories(), target(1), stream(1));
+    owner.own(&db, TargetMemory::new());
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    owner.missed(&db, &activity, tick(2), false);
+    assert_eq!(owner.recall(&db)[&activity].baseline, Some(rows(1, 1)));
+    owner.read_elsewhere(&db, &activity, tick(3));
+    line.settle();
+    for memory in [owner.recall(&db), standby.shadow_memory(&db)] {
+        assert_eq!(memory[&activity].last, Some(tick(3)));
+        assert_eq!(memory[&activity].baseline, None);
+    }
+    drop(first);
+}
