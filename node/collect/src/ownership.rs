@@ -82,6 +82,11 @@ pub trait Succession: Send + Sync {
     /// the same.
     fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, reach: Reach);
 
+    /// As [`missed`](Self::missed), because another node has read the tick: the stream begins a baseline anew.
+    fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+        self.missed(target, stream, tick, Reach::Reached);
+    }
+
     /// Where the stream goes on, when the standby has covered ticks of it. Asked before each reading. What is older
     /// than what the lane has read itself changes nothing, so it may be told twice.
     fn rebase(&self, _: &TargetId, _: &StreamId) -> Option<StreamMemory> {

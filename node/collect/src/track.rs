@@ -119,7 +119,10 @@ impl Track {
         }
         let Some(last) = left.last else { return false };
         match self.timeline.resume(last, now) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.done = Some(last);
+                true
+            }
             Err(error) => {
                 self.warn(target, "timeline", &error);
                 false
@@ -144,6 +147,13 @@ impl Track {
         self.memory.baseline = None;
         if let Some(batch) = &told.baseline {
             self.take_up(target, batch, now);
+        }
+    }
+
+    /// Another node has read until then, and nobody here knows from where to go on.
+    pub(crate) fn was_read_elsewhere(&mut self, until: Tick) {
+        if self.done.is_none_or(|done| done < until) {
+            self.memory.baseline = None;
         }
     }
 

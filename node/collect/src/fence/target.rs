@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ringwatch_frame::{Epoch, TargetId};
+use ringwatch_frame::{Epoch, TargetId, Tick};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -18,6 +18,8 @@ pub(crate) struct TargetFence {
     arbiter: Arc<dyn Arbiter>,
     meters: Arc<FenceMeters>,
     machine: Mutex<Machine>,
+    /// Up to when another node has read, whose session was ended from here.
+    read_until: Mutex<Option<Tick>>,
     changed: Notify,
 }
 
@@ -41,8 +43,14 @@ impl TargetFence {
             arbiter: Arc::clone(arbiter),
             meters: Arc::clone(meters),
             machine: Mutex::new(machine),
+            read_until: Mutex::default(),
             changed: Notify::new(),
         })
+    }
+
+    /// Up to when another node has read the target and delivered that, if its session was ended from here.
+    pub(crate) fn read_until(&self) -> Option<Tick> {
+        *self.read_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether questions may be sent to the target.
@@ -117,8 +125,8 @@ pub(crate) enum Verdict {
     Pass,
     /// The lock is another's: nothing passes.
     Fenced,
-    /// The session of this number is to be ended, and the lock tried again.
-    End(i64),
+    /// The session of this number is to be ended, which is one of this node, and the lock tried again.
+    End(i64, String),
 }
 
 impl Attempt {
@@ -159,7 +167,11 @@ impl Attempt {
                     %target, session, holder = ?locked, epoch = %self.lock.epoch,
                     "the session of a node that is gone holds the target's lock: it is ended"
                 );
-                Verdict::End(session)
+                let node = match locked {
+                    Locked::Elsewhere(Some(other)) => other.node.clone(),
+                    _ => None,
+                };
+                Verdict::End(session, node.unwrap_or_default())
             }
             Step::FallBack(reason) => {
                 tracing::warn!(
@@ -172,9 +184,11 @@ impl Attempt {
         }
     }
 
-    /// The other session was ended.
-    pub(crate) fn ended_other(&self) {
+    /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
+    pub(crate) fn ended_other(&self, read_until: Option<Tick>) {
         self.fence.meters.ended(&self.fence.target);
+        let mut known = self.fence.read_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = (*known).max(read_until);
     }
 }
 

@@ -49,6 +49,11 @@ impl<C: Connector> Lane<C> {
             Ok(epoch) => self.count(&id, Outcome::Collected, one, Some(epoch)),
             Err(Passed::Superseded) => self.count(&id, Outcome::Superseded, one, None),
             Err(Passed::Left) => {}
+            Err(Passed::ReadElsewhere) => {
+                self.tracks[at].was_read_elsewhere(tick);
+                self.count(&id, Outcome::NotOwned, one, None);
+                self.env.succession.read_elsewhere(&self.spec.id, &id, tick);
+            }
             Err(Passed::Missed(outcome, reach)) => {
                 // In a doubt, the standby may have read it.
                 while outcome == Outcome::Paused && self.ask(at, tick) == Err(Refusal::Unsure) {

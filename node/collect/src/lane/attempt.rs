@@ -28,6 +28,8 @@ pub(super) enum Passed {
     Missed(Outcome, Reach),
     /// The standby has read it, or reads it.
     Superseded,
+    /// Another node has read it, whose session had the target's lock until now.
+    ReadElsewhere,
     /// The target is being left: the tick is that of whoever goes on with it.
     Left,
 }
@@ -72,7 +74,18 @@ impl<C: Connector> Lane<C> {
             }
             let lateness = tick.lateness(env.clock.now());
             let asked = Instant::now();
-            let read = self.read(at, tick).await;
+            let secured = self.secure().await;
+            let elsewhere = self.fence.read_until();
+            if secured.is_ok() && elsewhere.is_some_and(|until| tick <= until) {
+                return Err(Passed::ReadElsewhere);
+            }
+            if let Some(until) = elsewhere {
+                self.tracks[at].was_read_elsewhere(until);
+            }
+            let read = match secured {
+                Ok(()) => self.read(at, tick).await,
+                Err(fault) => Err(fault),
+            };
             drop(entry);
             tell(leave, &read, asked.elapsed());
             match read {
@@ -169,7 +182,6 @@ impl<C: Connector> Lane<C> {
     /// Reads the stream. A connection that was open already may have died unseen, or hold a plan that
     /// is no longer valid, so one that proves broken is replaced once.
     async fn read(&mut self, at: usize, tick: Tick) -> Result<Made, Fault> {
-        self.secure().await?;
         let database = Arc::clone(&self.tracks[at].database);
         if let Some(open) = self.sessions.take(&database) {
             match self.read_with((at, tick), open, &database).await {

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use ringwatch_frame::Tick;
+use ringwatch_frame::{Clock, Tick};
 use tokio::time::Instant;
 
 use super::Lane;
 use super::attempt::Passed;
 use super::entry::enter;
+use crate::cover::{grace, sign_of};
 use crate::fault::{Fault, FaultKind};
 use crate::fence::{AGAIN, Attempt, Verdict};
 use crate::guarded::GuardedSession;
 use crate::meters::Outcome;
 use crate::ownership::Reach;
-use crate::session::{Connector, Session};
+use crate::session::{Connector, Session, Whose};
 use crate::sessions::Open;
+use crate::target::TargetSpec;
 
 /// How often the lock is tried after the session that held it was ended: the server needs a moment.
 const TRIES: usize = 4;
@@ -87,7 +89,18 @@ impl<C: Connector> Lane<C> {
         mut open: Open<GuardedSession<C::Session>>,
         attempt: &Attempt,
     ) -> Result<(), Fault> {
-        let result = take(&mut open.session, attempt).await;
+        let roles: Vec<String> = self
+            .spec
+            .readers
+            .iter()
+            .map(|reader| reader.plan.username().to_owned())
+            .collect();
+        let holder = Holders {
+            target: &self.spec,
+            roles: &roles,
+            clock: &self.env.clock,
+        };
+        let result = take(&mut open.session, attempt, &holder).await;
         if result
             .as_ref()
             .err()
@@ -118,8 +131,44 @@ impl<C: Connector> Lane<C> {
     }
 }
 
+/// What is to be known of nodes that hold the lock.
+struct Holders<'a> {
+    target: &'a TargetSpec,
+    roles: &'a [String],
+    clock: &'a Clock,
+}
+
+impl Holders<'_> {
+    /// Up to when the node has read, which cannot be heard: it may only be cut off, and deliver what it reads. One that
+    /// should have asked since and did not stands still, and what it read last does not count when it wakes.
+    async fn read_until<S: Session>(
+        &self,
+        session: &mut GuardedSession<S>,
+        node: &str,
+    ) -> Result<Option<Tick>, Fault> {
+        let whose = Whose {
+            target: &self.target.id,
+            node,
+            roles: self.roles,
+        };
+        let activity = session.holders_activity(&whose).await?;
+        let now = self.clock.now();
+        let planned = self.target.readers.iter().flat_map(|reader| reader.plan.planned());
+        let fastest = planned.map(|planned| planned.interval()).min().unwrap_or_default();
+        Ok(match activity.age {
+            _ if activity.active => Some(now),
+            Some(age) if age < fastest + grace(fastest) => sign_of(&activity, now),
+            _ => None,
+        })
+    }
+}
+
 /// Tries the lock, and ends the session of a node that is gone, where that one has it.
-async fn take<S: Session>(session: &mut GuardedSession<S>, attempt: &Attempt) -> Result<(), Fault> {
+async fn take<S: Session>(
+    session: &mut GuardedSession<S>,
+    attempt: &Attempt,
+    holders: &Holders<'_>,
+) -> Result<(), Fault> {
     for _ in 0..TRIES {
         let locked = session.try_lock(attempt.lock()).await?;
         match attempt.answered(&locked) {
@@ -129,9 +178,10 @@ async fn take<S: Session>(session: &mut GuardedSession<S>, attempt: &Attempt) ->
             }
             Verdict::Pass => return Ok(()),
             Verdict::Fenced => return Err(fenced()),
-            Verdict::End(other) => {
+            Verdict::End(other, node) => {
+                let read_until = holders.read_until(session, &node).await?;
                 session.end_other(other).await?;
-                attempt.ended_other();
+                attempt.ended_other(read_until);
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
         }

@@ -1,5 +1,6 @@
 //! Nothing is read without the target's own lock.
 
+use ringwatch_frame::Schedule;
 use tokio::time::Instant;
 
 use super::*;
@@ -174,6 +175,38 @@ async fn the_session_of_a_node_that_is_gone_is_ended() {
     assert_eq!(fenced.unlocked(), 0);
     assert_eq!(fenced.count("activity", "fenced"), 0, "it costs no tick");
     assert!(fenced.shown().contains("ringwatch_fence_ended_sessions_total"));
+}
+
+/// Ends the session of a node that asked just after a tick was due, or not at all; says how that tick ended.
+async fn ended_after_a_tick(has_asked: bool) -> (Fenced, u64) {
+    let fenced = fenced(|servers| {
+        servers.with(|world| world.sessions.locked_by("a", "dead-1", Epoch(10)));
+    });
+    let schedule = Schedule::new(&id(), &StreamId::of_server("activity"), SECOND).unwrap();
+    millis(5_000).await;
+    let clock = fenced.catcher.clock.clone();
+    clock.sleep_until(schedule.after(clock.now())).await;
+    millis(10).await;
+    fenced.servers.with(|world| world.sessions.holder_asked("a", has_asked, Epoch(8)));
+    let before = fenced.count("activity", "not_owned");
+    millis(500).await;
+    assert_eq!(fenced.holder(), Some("o"));
+    let elsewhere = fenced.count("activity", "not_owned") - before;
+    (fenced, elsewhere)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_session_had_read_that_was_ended_is_not_read_again() {
+    let (fenced, elsewhere) = ended_after_a_tick(true).await;
+    assert_eq!((elsewhere, fenced.count("activity", "collected")), (1, 0));
+    millis(1_000).await;
+    assert_eq!(fenced.count("activity", "collected"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_session_that_stood_still_should_have_read_is_read() {
+    let (fenced, elsewhere) = ended_after_a_tick(false).await;
+    assert_eq!((elsewhere, fenced.count("activity", "collected")), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

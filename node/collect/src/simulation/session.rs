@@ -123,6 +123,17 @@ impl Sessions {
         number
     }
 
+    /// The session that holds the lock has asked now, or not lately, and its epoch is this one from now on.
+    pub(super) fn holder_asked(&mut self, host: &str, now: bool, epoch: Epoch) {
+        let Some((number, since)) = self.locks.get_mut(host) else {
+            return;
+        };
+        *since = epoch;
+        if let Some(known) = self.known.get_mut(number).filter(|_| now) {
+            known.asked = (Instant::now(), Instant::now());
+        }
+    }
+
     /// The session that holds the lock, and its node.
     pub(super) fn holder(&self, host: &str) -> Option<(i64, &'static str)> {
         let (number, _) = *self.locks.get(host)?;

@@ -73,6 +73,10 @@ impl Succession for InMemories {
             .missed(target, stream, tick, reach == Reach::Unreachable);
     }
 
+    fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
+        self.memories.read_elsewhere(target, stream, tick);
+    }
+
     fn forget(&self, target: &TargetId, stream: &StreamId) {
         self.memories.forget(target, stream);
         self.books.closed(target, stream);
