@@ -16,7 +16,7 @@ use super::bounds::Bounds;
 use super::change::{Change, EndedTick};
 use super::links::{Due, Links, Stream, Synced};
 use super::remembered::{Ended, Gone, Remembered};
-use super::waits::{Heir, Wait, Waits};
+use super::waits::{Grounds, Heir, Wait, Waits};
 use crate::member::{Incarnation, Member};
 
 /// How many targets of its own a node remembers.
@@ -156,7 +156,8 @@ impl Own {
         }
         heard.resolve(|read| self.waits.has(&id.target, &id.stream, read));
         // A reading that was begun before something was covered has the wrong baseline.
-        let stale = heard.is_stale();
+        let grounds = heard.grounds();
+        let stale = grounds == Grounds::Stale;
         let baseline = baseline.filter(|_| !stale);
         let number = self.next;
         let change = self
@@ -187,17 +188,17 @@ impl Own {
         let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
         told.overflow = change.is_some_and(tell);
         told.value = Some(number);
-        self.hold_back(&id, (number, stale), listens, runs);
+        self.hold_back(&id, (number, grounds), listens, runs);
         told
     }
 
     /// Lets a frame wait for the word of its standby, if there is one to wait for.
-    fn hold_back(&mut self, id: &FrameId, (number, stale): (u64, bool), listens: bool, runs: Runs) {
+    fn hold_back(&mut self, id: &FrameId, (number, grounds): (u64, Grounds), listens: bool, runs: Runs) {
         let heir = self.links.heir(&id.target);
         let away = |heir: &Heir| heir.mute || (runs.sure && heir.is_away(Instant::now()));
-        if stale || heir.as_ref().is_some_and(|heir| !away(heir)) {
+        if grounds != Grounds::Sure || heir.as_ref().is_some_and(|heir| !away(heir)) {
             let told = heir.filter(|heir| listens && !heir.mute).map(|heir| heir.who);
-            self.waits.add(id, Wait::new(number, told, stale, runs.pauses));
+            self.waits.add(id, Wait::new(number, told, grounds, runs.pauses));
         }
     }
 
@@ -393,7 +394,7 @@ impl Own {
                         covers.filter_map(|(stream, heard)| Some((stream.clone(), heard.adopted()?)));
                     let covers = covers.collect();
                     let waits = self.waits.of(&target);
-                    let stale = waits.filter(|(_, _, wait)| wait.stale);
+                    let stale = waits.filter(|(_, _, wait)| wait.grounds == Grounds::Stale);
                     let stale: Vec<_> = stale.map(|(stream, tick, _)| (stream.clone(), tick)).collect();
                     // Its heir could not tell them from what counts.
                     for (stream, tick) in stale {

@@ -42,14 +42,25 @@ pub(super) struct Waits {
     superseded: std::collections::VecDeque<Key>,
 }
 
+/// What is known of the reading on which a frame is based.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grounds {
+    /// It is the last one that counts.
+    Sure,
+    /// It may not be: the standby tries a tick before it that could not be read here.
+    Doubtful,
+    /// It is not.
+    Stale,
+}
+
 #[derive(Debug)]
 pub(super) struct Wait {
     /// Its number among the pending frames.
     pub(super) number: u64,
     /// Whom it was told to.
     pub(super) told: Option<Incarnation>,
-    /// It is not based on the last reading that counts: it may not leave without a word.
-    pub(super) stale: bool,
+    /// Unless this is sure it may not leave without a word.
+    pub(super) grounds: Grounds,
     at: Instant,
     /// How many pauses there were when it was read.
     pauses: u64,
@@ -232,11 +243,11 @@ pub(super) type FrameKey = Key;
 
 impl Wait {
     /// A frame of this number that was read now, after so many pauses, and `told` to a standby or not yet.
-    pub(super) fn new(number: u64, told: Option<Incarnation>, stale: bool, pauses: u64) -> Self {
+    pub(super) fn new(number: u64, told: Option<Incarnation>, grounds: Grounds, pauses: u64) -> Self {
         Self {
             number,
             told,
-            stale,
+            grounds,
             at: Instant::now(),
             pauses,
             left: None,
@@ -254,7 +265,7 @@ impl Wait {
         if !look.sure {
             return None;
         }
-        let go = Some(!self.stale);
+        let go = Some(self.grounds == Grounds::Sure);
         let elsewhere = self.told.is_some() && self.told.as_ref() != heir.map(|heir| &heir.who);
         self.left = elsewhere.then(|| *self.left.get_or_insert(now));
         let never_paused = self.pauses == look.pauses;

@@ -104,7 +104,6 @@ impl Gate {
     /// has the target here under a higher one, or under the same one because its owner was lost; and the node is
     /// not at work as far as anybody has said. Who comes back from where nobody heard it ends nothing: it may
     /// own the target no more.
-
     pub fn outranks(&self, target: &TargetId, node: &NodeId, epoch: Epoch) -> bool {
         let grants = self.grants.load();
         let past = grants.others.past.get(target);

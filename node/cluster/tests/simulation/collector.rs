@@ -280,20 +280,24 @@ impl Inner {
         let rows = batch(before, counter);
         let next = counts(stream).then(|| rows.clone());
         let receipt = self.memories.collected(&meta, &rows, next.clone());
-        self.say(series, || {
-            let pending = if receipt.is_some() { "" } else { ", refused" };
-            let (before, now) = (before.map(micros), micros(counter));
-            format!(
-                "has read {:.3} ({before:?}..{now}), epoch {}{pending}",
-                seconds(tick),
-                epoch.0
-            )
-        });
+        self.say_read(&meta.id, (before, counter), receipt.is_some());
         *baseline = next;
         self.oracle.has_read(&self.me, series, tick, self.clock.now());
         let clearance = self.memories.clearance(&meta.id);
         self.deliver_if(clearance, PendingFrame { meta, rows }, receipt);
         Ok(false)
+    }
+
+    fn say_read(&self, id: &FrameId, (before, now): (Option<i64>, i64), pending: bool) {
+        self.say(&(id.target.clone(), id.stream.clone()), || {
+            let (tick, epoch, refused) = (
+                seconds(id.tick),
+                id.epoch.0,
+                if pending { "" } else { ", refused" },
+            );
+            let (before, now) = (before.map(micros), micros(now));
+            format!("has read {tick:.3} ({before:?}..{now}), epoch {epoch}{refused}")
+        });
     }
 
     /// Whether the tick can be read at all: `Some` if it has ended otherwise, with whether the target could not

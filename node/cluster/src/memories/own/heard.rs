@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Own, Runs, Told, is_set_back};
 use crate::member::{Incarnation, Member};
 use crate::memories::change::{CoverWord, Word};
-use crate::memories::waits::Look;
+use crate::memories::waits::{Grounds, Look};
 use crate::memories::{READING, Tie};
 
 /// So long the standby may take to read what could not be read here.
@@ -49,6 +49,15 @@ impl Heard {
         self.based < self.covered
     }
 
+    /// What is known of the reading on which the next one is based, or the present one.
+    pub(super) fn grounds(&self) -> Grounds {
+        match self.unreached {
+            _ if self.is_stale() => Grounds::Stale,
+            Some(_) => Grounds::Doubtful,
+            None => Grounds::Sure,
+        }
+    }
+
     /// Where what was covered was not taken over, because a later reading of ours waited, and that has left
     /// meanwhile: it counts.
     pub(super) fn resolve(&mut self, undecided: impl Fn(Tick) -> bool) {
@@ -73,7 +82,22 @@ impl Heard {
 
     pub(super) fn read(&mut self, tick: Tick) {
         self.read = Some(tick);
-        self.unreached = None;
+    }
+
+    /// The standby has taken this tick: it does not try any before it.
+    fn taken(&mut self, tick: Tick) {
+        self.reading = None;
+        self.unreached = self.unreached.filter(|(unreached, _)| *unreached >= tick);
+    }
+
+    /// The last reading of ours was superseded by nobody knows what: the stream begins anew after it.
+    fn lose(&mut self, tick: Tick) -> bool {
+        let last = self.read == Some(tick);
+        if last {
+            (self.covered, self.fresh) = (self.covered.max(Some(tick)), true);
+            (self.read, self.unreached) = (None, None);
+        }
+        last
     }
 
     /// A tick could not be read here, and the standby was told.
@@ -138,7 +162,7 @@ impl Own {
                 self.waits.decide(&target, &stream, tick, true);
                 let owned = self.targets.get_mut(&target);
                 if let Some(heard) = owned.and_then(|owned| owned.heard.get_mut(&stream)) {
-                    heard.reading = None;
+                    heard.taken(tick);
                 }
                 Told::default()
             }
@@ -157,6 +181,8 @@ impl Own {
         let Some(mark) = owned.synced.answered(serial) else {
             return;
         };
+        // What it has read before it said so.
+        owned.heard.values_mut().for_each(|heard| heard.unreached = None);
         let mine = |told: Option<&Incarnation>| told == Some(peer);
         let waits = self.waits.of(target);
         let clear = waits.filter(|(_, _, wait)| wait.number < mark && mine(wait.told.as_ref()));
@@ -266,6 +292,9 @@ impl Own {
             };
             if let Some(gone) = owned.remembered.settled(&stream, tick, Some(number)) {
                 told.drop_later(gone);
+            }
+            if owned.heard.get_mut(&stream).is_some_and(|heard| heard.lose(tick)) {
+                told.drop_later(owned.remembered.covered(&stream, tick, None));
             }
             if !owned.ours && owned.remembered.is_settled() {
                 self.targets.remove(&target);

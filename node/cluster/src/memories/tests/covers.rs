@@ -422,3 +422,36 @@ async fn where_the_word_of_a_try_is_lost_the_stream_begins_anew() {
     assert_eq!(fate(&owner, &db, &activity, 3), Some(true), "nobody can be asked");
     drop((first, second, third));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_before_the_word_of_a_try_was_lost_does_not_leave() {
+    let (db, activity) = (target(1), stream(1));
+    for covered in [false, true] {
+        let (owner, standby) = pair(&db);
+        let mut line = Line::new(&owner, &standby);
+        let first = collect(&owner, &db, &activity, 1);
+        line.settle();
+        owner.missed(&db, &activity, tick(2), true);
+        line.settle();
+        if covered {
+            assert_eq!(standby.unreachable(&db).len(), 1);
+            standby.claim(&db, &activity, tick(2)).unwrap();
+            drop(cover(&standby, &db, &activity, 2));
+        }
+        assert_eq!(owner.rebase(&db, &activity), None);
+        line.cut();
+        let third = collect(&owner, &db, &activity, 3);
+        if covered {
+            advance(DOWN).await;
+            owner.pass();
+            assert_eq!(fate(&owner, &db, &activity, 3), Some(false));
+            let memory = owner.rebase(&db, &activity).unwrap();
+            assert_eq!((memory.last, memory.baseline), (Some(tick(3)), None));
+        } else {
+            line.open();
+            line.settle();
+            assert_eq!(fate(&owner, &db, &activity, 3), Some(true), "nothing was read");
+        }
+        drop((first, third));
+    }
+}
