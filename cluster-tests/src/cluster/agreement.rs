@@ -109,12 +109,7 @@ pub fn reached(
     agreed.ok_or_else(|| "nobody was asked".into())
 }
 
-fn of_one(
-    word: &Words,
-    ready: &[String],
-    endpoints: &[String],
-    place: Place,
-) -> Result<Agreement, String> {
+fn of_one(word: &Words, ready: &[String], endpoints: &[String], place: Place) -> Result<Agreement, String> {
     let states: Vec<(&str, State, u32)> = word
         .members
         .members

@@ -62,7 +62,12 @@ impl Meters {
         registry.register(Box::new(resets.clone()))?;
         registry.register(Box::new(lost.clone()))?;
         registry.register(Box::new(pending.clone()))?;
-        let bounds = |side| Bounds::new(pending.with_label_values(&[side]), lost.with_label_values(&[side]));
+        let bounds = |side| {
+            Bounds::new(
+                pending.with_label_values(&[side]),
+                lost.with_label_values(&[side]),
+            )
+        };
         Ok((Self { resets }, ["owner", "standby"].map(bounds)))
     }
 

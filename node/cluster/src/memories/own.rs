@@ -293,7 +293,10 @@ impl Own {
         if !self.targets.contains_key(&target) && self.targets.len() >= MAX_OWNED {
             return told;
         }
-        let owned = self.targets.entry(target).or_insert_with(|| Owned::new(&self.bounds));
+        let owned = self
+            .targets
+            .entry(target)
+            .or_insert_with(|| Owned::new(&self.bounds));
         let (number, gone) = owned.remembered.lodge(frame, &mut self.next);
         told.drop_later(gone);
         told.value = number;
@@ -306,7 +309,10 @@ impl Own {
         if !self.targets.contains_key(target) && self.targets.len() >= MAX_OWNED {
             return told;
         }
-        let owned = self.targets.entry(target.clone()).or_insert_with(|| Owned::new(&self.bounds));
+        let owned = self
+            .targets
+            .entry(target.clone())
+            .or_insert_with(|| Owned::new(&self.bounds));
         told.drop_later(owned.remembered.renew(memory, &mut self.next));
         owned.ours = true;
         owned.heard.clear();

@@ -81,7 +81,11 @@ impl Remembered {
     /// No frame is pending any more.
     pub(super) fn unburden(&mut self) -> Gone {
         let mut gone = Gone::default();
-        let frames: Vec<Pending> = self.streams.values_mut().flat_map(|stream| stream.pending.drain(..)).collect();
+        let frames: Vec<Pending> = self
+            .streams
+            .values_mut()
+            .flat_map(|stream| stream.pending.drain(..))
+            .collect();
         self.part_from(frames, &mut gone);
         gone
     }

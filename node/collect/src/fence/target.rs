@@ -187,7 +187,11 @@ impl Attempt {
     /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
     pub(crate) fn ended_other(&self, read_until: Option<Tick>) {
         self.fence.meters.ended(&self.fence.target);
-        let mut known = self.fence.read_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .fence
+            .read_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *known = (*known).max(read_until);
     }
 }

@@ -153,8 +153,15 @@ impl Holders<'_> {
         };
         let activity = session.holders_activity(&whose).await?;
         let now = self.clock.now();
-        let planned = self.target.readers.iter().flat_map(|reader| reader.plan.planned());
-        let fastest = planned.map(|planned| planned.interval()).min().unwrap_or_default();
+        let planned = self
+            .target
+            .readers
+            .iter()
+            .flat_map(|reader| reader.plan.planned());
+        let fastest = planned
+            .map(|planned| planned.interval())
+            .min()
+            .unwrap_or_default();
         Ok(match activity.age {
             _ if activity.active => Some(now),
             Some(age) if age < fastest + grace(fastest) => sign_of(&activity, now),

@@ -124,8 +124,15 @@ async fn a_reading_under_way_ends_though_the_lane_with_the_lock_has_ended() {
         let before = (Instant::now(), fenced.catcher.of("a").len());
         fenced.targets.send_replace(Targets::default());
         fenced.collector.ended(&id()).await;
-        assert!(before.0.elapsed() <= takes * 3, "{stream}: {:?}", before.0.elapsed());
-        assert!(fenced.catcher.of("a").len() > before.1, "{stream}: its tick is still ours");
+        assert!(
+            before.0.elapsed() <= takes * 3,
+            "{stream}: {:?}",
+            before.0.elapsed()
+        );
+        assert!(
+            fenced.catcher.of("a").len() > before.1,
+            "{stream}: its tick is still ours"
+        );
         fenced.targets.send_replace(Arc::clone(&wanted));
     }
     assert_eq!(fenced.unlocked(), 0);
@@ -187,7 +194,9 @@ async fn ended_after_a_tick(has_asked: bool) -> (Fenced, u64) {
     let clock = fenced.catcher.clock.clone();
     clock.sleep_until(schedule.after(clock.now())).await;
     millis(10).await;
-    fenced.servers.with(|world| world.sessions.holder_asked("a", has_asked, Epoch(8)));
+    fenced
+        .servers
+        .with(|world| world.sessions.holder_asked("a", has_asked, Epoch(8)));
     let before = fenced.count("activity", "not_owned");
     millis(500).await;
     assert_eq!(fenced.holder(), Some("o"));

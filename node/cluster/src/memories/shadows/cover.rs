@@ -45,7 +45,22 @@ struct Claim {
     since: Instant,
     /// How many pauses of this node there were.
     pauses: u64,
+    /// When its owner was told first: it waits so long, and then goes on from where it had got to itself.
+    told: Option<Instant>,
     held: Vec<EndedTick>,
+}
+
+impl Claim {
+    /// Its owner is told of it.
+    fn tell(&mut self) -> Tick {
+        self.told.get_or_insert_with(Instant::now);
+        self.tick
+    }
+
+    /// Whether its owner does not wait for it any more.
+    fn is_late(&self) -> bool {
+        self.told.is_some_and(|told| told.elapsed() >= READING)
+    }
 }
 
 impl Cover {
@@ -64,7 +79,7 @@ impl Cover {
             // They are in the snapshot.
             claim.held.clear();
         }
-        self.claim.as_ref().map(|claim| claim.tick)
+        self.claim.as_mut().map(Claim::tell)
     }
 }
 
@@ -114,7 +129,7 @@ impl Shadows {
                 stream: ended.stream.clone(),
                 tick: Some(ended.tick),
                 taken: cover.told,
-                last: claim.tick,
+                last: claim.tell(),
                 baseline: None,
                 reading: true,
             };
@@ -161,13 +176,14 @@ impl Shadows {
             tick,
             since: now,
             pauses,
+            told: None,
             held: Vec::new(),
         });
         Some(shadow.epoch)
     }
 
-    /// A claimed tick was read. `false`: it does not count, because this node was paused meanwhile, or is not
-    /// the one to cover any more.
+    /// A claimed tick was read. `false`: it does not count, because this node was paused meanwhile, is not the
+    /// one to cover any more, or its owner waits for it no more.
     pub(in crate::memories) fn cover(
         &mut self,
         (target, stream, tick): (&TargetId, &StreamId, Tick),
@@ -182,7 +198,8 @@ impl Shadows {
         else {
             return (false, None);
         };
-        if cover.claim.as_ref().map(|claim| claim.pauses) != pauses {
+        let stands = |claim: &&Claim| Some(claim.pauses) == pauses && !claim.is_late();
+        if cover.claim.as_ref().filter(stands).is_none() {
             self.give_up(target, stream);
             return (false, None);
         }
@@ -295,10 +312,10 @@ impl Shadows {
             return Leave::default();
         }
         let cover = shadow.streams.entry(stream.clone()).or_default();
-        if let Some(claim) = &cover.claim {
+        if let Some(claim) = &mut cover.claim {
             return Leave {
                 yes: false,
-                covered: Some(word(cover.told, claim.tick, None, true)),
+                covered: Some(word(cover.told, claim.tell(), None, true)),
             };
         }
         let yes = cover.covered < Some(tick);
