@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::mem::size_of;
+use std::ops::Bound;
 
 use ringwatch_frame::{StreamId, TargetId, Tick};
 
 use super::line::{Entry, Line};
+use super::record::{Edges, Sheet};
 use super::run::{End, Run};
 
 /// How long ticks are remembered, in nanoseconds.
@@ -27,6 +29,12 @@ pub(super) struct Ledger {
     limit: usize,
     /// Nothing before this is remembered, because it began then or because there was too much.
     since: i64,
+    /// Something before this may be missing: an earlier life ended without writing it down.
+    whole: i64,
+    /// When this life of the node began.
+    began: i64,
+    /// How often anything was written down.
+    changes: u64,
     swept: i64,
     /// How often it forgot what is not an hour old.
     pub(super) forgot: u64,
@@ -53,9 +61,32 @@ impl Ledger {
             streams: 0,
             limit,
             since: now.unix_nanos(),
+            whole: now.unix_nanos(),
+            began: now.unix_nanos(),
+            changes: 0,
             swept: now.unix_nanos(),
             forgot: 0,
         }
+    }
+
+    /// The books of an earlier life, as far as they are not too old and not too much.
+    pub(super) fn resumed(limit: usize, now: Tick, sheet: Sheet) -> Self {
+        let mut ledger = Self::new(limit, now);
+        let (instant, edges) = (now.unix_nanos(), sheet.edges);
+        // Where the clock was set back, what lies ahead of it must not keep the books closed.
+        ledger.since = edges.since.max(instant.saturating_sub(KEEP)).min(instant);
+        if edges.ended {
+            ledger.whole = edges.whole.min(instant);
+        }
+        let latest = instant.saturating_add(AHEAD);
+        for account in sheet.accounts {
+            let line = Line::resumed(account.step, account.closed, account.runs, latest);
+            let lines = ledger.lines.entry(account.target).or_default();
+            lines.insert(account.stream, line);
+        }
+        ledger.sweep(ledger.since);
+        ledger.shrink(instant);
+        ledger
     }
 
     /// Writes ticks down. Gives whether something had to be forgotten for it.
@@ -65,7 +96,8 @@ impl Ledger {
 
     /// As [`write`](Self::write), with all ticks since the last one that is known.
     pub(super) fn fill(&mut self, target: &TargetId, stream: &StreamId, entry: Entry, now: Tick) -> bool {
-        self.change(target, stream, entry.last, now, |line| line.fill(entry))
+        let began = self.began;
+        self.change(target, stream, entry.last, now, |line| line.fill(entry, began))
     }
 
     /// The frame of a tick has ended.
@@ -74,6 +106,7 @@ impl Ledger {
         if let Some(line) = line {
             let before = line.len();
             line.ended(tick.unix_nanos(), end);
+            self.changes += 1;
             self.runs = (self.runs + line.len()).saturating_sub(before);
         }
     }
@@ -83,26 +116,48 @@ impl Ledger {
         let line = self.lines.get_mut(target).and_then(|lines| lines.get_mut(stream));
         if let Some(line) = line {
             line.closed = Some(now.unix_nanos());
+            self.changes += 1;
         }
     }
 
     /// From when on they are whole.
-    pub(super) fn since(&self, now: Tick) -> i64 {
+    pub(super) fn whole(&self, now: Tick) -> i64 {
+        self.whole.max(self.since(now))
+    }
+
+    /// How often anything was written down since the start.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// What the next life has to know beside the streams. `ended`: nothing will be written down any more.
+    pub(super) fn edges(&self, now: Tick, ended: bool) -> Edges {
+        Edges {
+            since: self.since(now),
+            whole: self.whole(now),
+            ended,
+        }
+    }
+
+    /// All that is known of the first target after this one.
+    pub(super) fn after(&self, target: Option<&TargetId>, now: Tick) -> Option<(TargetId, Vec<Account>)> {
+        let from = target.map_or(Bound::Unbounded, Bound::Excluded);
+        let (target, lines) = self.lines.range::<TargetId, _>((from, Bound::Unbounded)).next()?;
+        let accounts = of_target(target, lines, self.since(now), i64::MAX);
+        Some((target.clone(), accounts.collect()))
+    }
+
+    /// Nothing before this is remembered.
+    fn since(&self, now: Tick) -> i64 {
         self.since.max(now.unix_nanos().saturating_sub(KEEP))
     }
 
     /// What is known of the ticks from one instant up to and without another.
     pub(super) fn between(&self, from: i64, to: i64) -> Vec<Account> {
-        let lines = self.lines.iter().flat_map(|(target, lines)| {
-            lines.iter().map(move |(stream, line)| Account {
-                target: target.clone(),
-                stream: stream.clone(),
-                step: line.step,
-                closed: line.closed,
-                runs: line.between(from, to),
-            })
-        });
-        lines.filter(|account| !account.runs.is_empty()).collect()
+        let lines = self.lines.iter();
+        lines
+            .flat_map(|(target, lines)| of_target(target, lines, from, to))
+            .collect()
     }
 
     /// How much it holds, in bytes; about.
@@ -137,6 +192,7 @@ impl Ledger {
             let before = line.len();
             line.cut(horizon);
             change(line);
+            self.changes += 1;
             self.runs = (self.runs + line.len()).saturating_sub(before);
         }
         if instant.saturating_sub(self.swept) >= SWEEP {
@@ -181,70 +237,23 @@ impl Ledger {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::run::What;
-
-    const SECOND: i64 = 1_000_000_000;
-    const START: i64 = 1_000_000 * SECOND;
-
-    fn at(seconds: i64) -> Tick {
-        Tick::from_unix_nanos(START + seconds * SECOND)
-    }
-
-    fn entry(seconds: i64, epoch: u64) -> Entry {
-        Entry {
-            last: at(seconds).unix_nanos(),
-            count: 1,
-            step: SECOND,
-            what: What::Collected,
-            end: End::Pending,
-            epoch,
-        }
-    }
-
-    #[test]
-    fn an_hour_is_kept_and_streams_that_are_gone_go_with_it() {
-        let mut ledger = Ledger::new(1 << 20, at(0));
-        let (a, b) = (TargetId::from_name("a"), TargetId::from_name("b"));
-        let stream = StreamId::of_server("s");
-        ledger.write(&b, &stream, entry(1, 1), at(1));
-        ledger.ended(&b, &stream, at(1), End::Delivered);
-        ledger.close(&b, &stream, at(2));
-        let first = ledger.between(at(0).unix_nanos(), at(9).unix_nanos());
-        assert_eq!((first.len(), first[0].closed), (1, Some(at(2).unix_nanos())));
-        for second in 1..=4000 {
-            ledger.write(&a, &stream, entry(second, 1), at(second));
-        }
-        let all = ledger.between(i64::MIN, i64::MAX);
-        assert_eq!(all.len(), 1, "nothing is left of the other");
-        assert_eq!(all[0].runs.iter().map(|run| run.count).sum::<u32>(), 3601);
-        assert_eq!(ledger.since(at(4000)), at(400).unix_nanos());
-        assert!(!ledger.write(&a, &stream, entry(10, 1), at(4000)), "too old");
-        assert!(
-            !ledger.write(&a, &stream, entry(1_000_000, 1), at(4000)),
-            "no tick"
-        );
-        assert_eq!(ledger.between(i64::MIN, i64::MAX), all);
-    }
-
-    #[test]
-    fn what_is_too_much_is_forgotten_from_the_oldest_on_and_said() {
-        let limit = 100 * size_of::<Run>() + LINE;
-        let mut ledger = Ledger::new(limit, at(0));
-        let (target, stream) = (TargetId::from_name("a"), StreamId::of_server("s"));
-        for second in 1..=1000_i64 {
-            // No two alike, so that each is a run.
-            let epoch = second.unsigned_abs();
-            ledger.write(&target, &stream, entry(second, epoch), at(second));
-            assert!(ledger.bytes() <= limit, "{second}");
-        }
-        let kept = ledger.between(i64::MIN, i64::MAX);
-        let runs = &kept[0].runs;
-        assert!(runs.len() > 50, "{}", runs.len());
-        assert_eq!(runs.last().map(|run| run.first), Some(at(1000).unix_nanos()));
-        assert!(runs[0].first >= ledger.since(at(1000)));
-        assert!(ledger.forgot > 0 && ledger.since(at(1000)) > at(0).unix_nanos());
-    }
+/// What is known of the streams of one target in a range of time.
+fn of_target(
+    target: &TargetId,
+    lines: &BTreeMap<StreamId, Line>,
+    from: i64,
+    to: i64,
+) -> impl Iterator<Item = Account> {
+    let lines = lines.iter().map(move |(stream, line)| Account {
+        target: target.clone(),
+        stream: stream.clone(),
+        step: line.step,
+        closed: line.closed,
+        runs: line.between(from, to),
+    });
+    lines.filter(|account| !account.runs.is_empty())
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

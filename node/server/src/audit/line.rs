@@ -33,6 +33,28 @@ pub(super) struct Entry {
 }
 
 impl Line {
+    /// What an earlier life of the node wrote down, without ticks after `latest`. What was on its way then has
+    /// nobody here any more who would say how it ends.
+    pub(super) fn resumed(step: i64, closed: Option<i64>, runs: Vec<Run>, latest: i64) -> Self {
+        let mut line = Self {
+            runs: VecDeque::with_capacity(runs.len()),
+            step: step.max(0),
+            closed,
+        };
+        for mut run in runs {
+            let is_one = run.count == 1 && run.step >= 0 || run.count > 1 && run.step > 0;
+            let follows = line.runs.back().is_none_or(|back| back.last() < run.first);
+            if !is_one || !follows || run.last() > latest {
+                continue;
+            }
+            if run.end == End::Pending {
+                run.end = End::Unknown;
+            }
+            line.push(run);
+        }
+        line
+    }
+
     /// How many runs it has.
     pub(super) fn len(&self) -> usize {
         self.runs.len()
@@ -69,12 +91,13 @@ impl Line {
         }
     }
 
-    /// The ticks after the last one that is known, up to and including the one of `entry`, are as it says.
-    pub(super) fn fill(&mut self, entry: Entry) {
+    /// The ticks after the last one that is known, up to and including the one of `entry`, are as it says. None
+    /// before `floor` is: nobody listened then.
+    pub(super) fn fill(&mut self, entry: Entry, floor: i64) {
         let since = self
             .runs
             .back()
-            .map_or(0, |run| entry.last.saturating_sub(run.last()));
+            .map_or(0, |run| entry.last.saturating_sub(run.last().max(floor)));
         let count = if self.step > 0 { since / self.step } else { 1 };
         let count = u32::try_from(count).unwrap_or(1).max(1);
         self.write(Entry { count, ..entry });

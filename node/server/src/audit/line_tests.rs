@@ -95,7 +95,7 @@ fn what_is_heard_without_an_interval_is_joined_by_its_distance() {
     assert_eq!(line.len(), 1, "{line:?}");
     // Whoever takes over knows the interval, and what was missed up to here.
     line.write(entry(60, 1, What::Collected, End::Delivered));
-    line.fill(entry(90, 1, What::Heard(false), End::NoFrame));
+    line.fill(entry(90, 1, What::Heard(false), End::NoFrame), i64::MIN);
     let all = ticks(&line);
     assert_eq!(all.len(), 8, "{all:?}");
     assert_eq!(all[&80], (What::Heard(false), End::NoFrame));

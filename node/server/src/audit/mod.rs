@@ -2,11 +2,16 @@
 //!
 //! The collector tells what became of ticks, receipts tell how frames ended, and what owners tell this node as
 //! their standby is written down too: when a node is lost with its books, its standby's say what it had done.
-//! One hour is kept, within a bound; what is forgotten before is said.
+//! One hour is kept, within a bound; what is forgotten before is said. With a data directory they outlast the
+//! node's process: its next life begins with what this one wrote.
 
+mod file;
+mod keeping;
 mod ledger;
 mod line;
+mod record;
 mod run;
+mod words;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,9 +21,12 @@ use ringwatch_cluster::memories::{Change, Witness};
 use ringwatch_collect::{EndedTicks, TickBook};
 use ringwatch_frame::{Clock, FrameEnd, FrameId, Receipt, StreamId, TargetId, Tick};
 
+use self::file::{BookFile, BookFileError};
+pub(crate) use self::keeping::KeptBooks;
 pub(crate) use self::ledger::Account;
 use self::ledger::Ledger;
 use self::line::Entry;
+use self::record::Sheet;
 pub(crate) use self::run::{End, Run, What};
 
 /// How much memory the books may take, in bytes.
@@ -45,6 +53,18 @@ pub(crate) struct Excerpt {
 impl TickBooks {
     /// Empty books.
     pub(crate) fn new(clock: &Clock, registry: &Registry) -> prometheus::Result<Arc<Self>> {
+        Self::with(Self::resumed(None, clock.now()), clock, registry)
+    }
+
+    /// What the books of this life begin with.
+    fn resumed(sheet: Option<Sheet>, now: Tick) -> Ledger {
+        match sheet {
+            Some(sheet) => Ledger::resumed(LIMIT, now, sheet),
+            None => Ledger::new(LIMIT, now),
+        }
+    }
+
+    fn with(ledger: Ledger, clock: &Clock, registry: &Registry) -> prometheus::Result<Arc<Self>> {
         let bytes = IntGauge::new(
             "ringwatch_tick_books_bytes",
             "Memory of the books of ticks, in bytes",
@@ -55,12 +75,14 @@ impl TickBooks {
         )?;
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(forgot.clone()))?;
-        Ok(Arc::new(Self {
+        let books = Self {
             clock: clock.clone(),
-            ledger: Mutex::new(Ledger::new(LIMIT, clock.now())),
+            ledger: Mutex::new(ledger),
             bytes,
             forgot,
-        }))
+        };
+        books.told(&books.lock(), false);
+        Ok(Arc::new(books))
     }
 
     /// A frame is on its way, with a receipt that writes down how it ends and then drops `receipt`.
@@ -97,10 +119,33 @@ impl TickBooks {
         let now = self.clock.now();
         let ledger = self.lock();
         Excerpt {
-            since: ledger.since(now),
+            since: ledger.whole(now),
             now: now.unix_nanos(),
             accounts: ledger.between(from, to),
         }
+    }
+
+    /// How often anything was written down since the start.
+    fn changes(&self) -> u64 {
+        self.lock().changes()
+    }
+
+    /// Writes them to their file; `ended`: nothing will be written down any more. Blocks, and holds the lock for
+    /// one target at a time.
+    fn save(&self, file: &BookFile, ended: bool) -> Result<(), BookFileError> {
+        let mut fresh = file.begin()?;
+        let now = self.clock.now();
+        let after = |target: Option<&TargetId>| self.lock().after(target, now);
+        let mut next = after(None);
+        while let Some((target, accounts)) = next {
+            for account in accounts {
+                file.written(|| fresh.stream(account))?;
+            }
+            next = after(Some(&target));
+        }
+        let edges = self.lock().edges(now, ended);
+        let fresh = file.written(|| fresh.end(edges))?;
+        file.replace(fresh)
     }
 
     fn write(&self, target: &TargetId, stream: &StreamId, entry: Entry) {

@@ -1,16 +1,20 @@
-//! Ticks that fared alike, as one entry.
+//! Ticks that fared alike, as one entry. The file of the books has them as they are here: what changes them
+//! changes its version.
 
 use ringwatch_frame::DropReason;
+use serde::{Deserialize, Serialize};
+
+use super::words::{self, Word};
 
 /// What became of a tick at this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     /// Its owner told us, when we stood by for it: it was read (`true`), or missed.
     Heard(bool),
     /// Read, and the standby's reading counted.
     Superseded,
     /// Missed, for this reason.
-    Missed(&'static str),
+    Missed(#[serde(deserialize_with = "words::word")] Word),
     /// Its frame came from a dead owner.
     Inherited,
     /// Read as its standby.
@@ -38,7 +42,7 @@ impl What {
 }
 
 /// What became of the frame of a tick.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum End {
     /// There was none.
     #[default]
@@ -50,9 +54,11 @@ pub(crate) enum End {
     /// It was delivered from here more than once.
     DeliveredTwice,
     /// It was dropped here.
-    Dropped(DropReason),
+    Dropped(#[serde(with = "words::reason")] DropReason),
     /// It ended at the node that read it, which did not say how.
     Elsewhere,
+    /// It was on its way when an earlier life of this node ended, whose receipts went with it.
+    Unknown,
 }
 
 impl End {
@@ -70,7 +76,7 @@ impl End {
 }
 
 /// Ticks of one stream that fared alike, `step` apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// The first of them, in nanoseconds since the Unix epoch.
     pub(crate) first: i64,

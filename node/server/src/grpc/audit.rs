@@ -64,7 +64,8 @@ fn run(run: &Run) -> v1::TickRun {
         What::Heard(false) => (v1::TickOutcome::HeardMissed, ""),
     };
     let (end, dropped) = match run.end {
-        End::NoFrame => (v1::FrameEnd::Unspecified, ""),
+        // Of a tick that was read it says that nobody knows.
+        End::NoFrame | End::Unknown => (v1::FrameEnd::Unspecified, ""),
         End::Pending => (v1::FrameEnd::Pending, ""),
         End::Delivered => (v1::FrameEnd::Delivered, ""),
         End::DeliveredTwice => (v1::FrameEnd::DeliveredTwice, ""),

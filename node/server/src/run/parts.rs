@@ -1,6 +1,7 @@
 //! The parts of a node: one `start_<part>` each, in the order of their start. Stopping is the list in
 //! reverse.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use ringwatch_cluster::peer::PeerService;
 use ringwatch_collect::{Collector, TargetsWatch};
 use ringwatch_config::Settings;
 use ringwatch_frame::{Books, Clock, DropReason, TargetId};
-use ringwatch_pipeline::circuit_breaker::CircuitListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -35,6 +35,7 @@ use super::router::Router;
 use super::serving::Serving;
 use super::state::{Group, start_group};
 use super::watching::{Watching, sole, watch_collector, watch_group, watch_membership};
+use crate::audit::KeptBooks;
 use crate::circuits::Desk;
 use crate::extensions::{Extensions, SpanTable, ZpagesParts, start_extensions};
 use crate::grpc::{GrpcParts, GrpcPort, GrpcServer, start_grpc};
@@ -57,6 +58,7 @@ pub(super) struct Node {
     collector: Arc<Collector>,
     reading: Arc<Reading>,
     gatehouse: Arc<Gatehouse>,
+    ticks: KeptBooks,
     group: Group,
     cluster: ClusterNode,
     membership: Membership,
@@ -89,8 +91,7 @@ impl Node {
         let (content, circuits) = (remembering.content(), remembering.breakers());
 
         let Receivers { plans, projections } = plan_receivers(&settings, &catalogue)?;
-        let listener: Arc<dyn CircuitListener> = circuits.clone();
-        let flow = start_flow(ground, &projections, &mut watching, &listener).await?;
+        let flow = start_flow(ground, &projections, &mut watching, &(circuits.clone() as _)).await?;
         let covered = cover(&settings, plans, &flow.processors, &mut watching, &content).await;
         let (port, cluster, peers) =
             enter_cluster(ground, (&me, keys), covered.share.ids(), (&mut group, &content)).await?;
@@ -98,7 +99,7 @@ impl Node {
         let mut following = remembering.follow(&flow.processors, &covered.protection, covered.share.given());
         following.push(covered.protection.tend());
         let counter = covered.counter(&group, &content, &me);
-        let reads = (covered.share, circuits);
+        let reads = (covered.share, circuits, open_books(ground, &me).await?);
         let mut reads = start_reading(ground, (&me, &cluster), reads, router, covered.protection)?;
         watch_collector(&watching, &reads.collector);
         let cluster = cluster.start(Arc::clone(&reads.reading) as Arc<dyn Collecting>);
@@ -112,7 +113,7 @@ impl Node {
             port,
             GrpcParts {
                 control: cluster.control(),
-                ticks: reads.ticks,
+                ticks: reads.ticks.books(),
                 targets: covered.roll.all(),
                 desk,
                 samplers: flow.processors.samplers(),
@@ -138,6 +139,7 @@ impl Node {
             collector: reads.collector,
             reading: reads.reading,
             gatehouse: reads.gatehouse,
+            ticks: reads.ticks,
             group,
             cluster,
             membership,
@@ -198,6 +200,8 @@ impl Node {
             readers.stop().await;
         }
         self.cluster.stop().await;
+        // All receipts have ended, and nobody tells it anything any more.
+        self.ticks.stop(now + time).await;
         self.group.stop().await;
         self.extensions.stop().await;
         self.grpc.stop().await;
@@ -206,6 +210,13 @@ impl Node {
         }
         self.own.health_server.stop().await;
     }
+}
+
+/// The books of ticks, with what the last life of the node wrote down. The group's store is open: no other process
+/// has the data directory.
+async fn open_books(ground: Ground<'_>, me: &Incarnation) -> anyhow::Result<KeptBooks> {
+    let folder = ground.settings.cluster.data_dir.as_deref().map(Path::new);
+    Ok(KeptBooks::open(folder, me.node.as_str(), ground.clock, ground.registry).await?)
 }
 
 /// Who the node is, and its part in the group.

@@ -24,7 +24,7 @@ use super::ownership::{ByGate, InMemories};
 use super::router::Router;
 use super::share::Share;
 use super::standing_by::{InShadows, follow_covers};
-use crate::audit::TickBooks;
+use crate::audit::KeptBooks;
 use crate::remember::RememberedBreakers;
 
 const STOPPING: &str = "the node is stopping";
@@ -86,7 +86,7 @@ pub(super) struct Started {
     /// Where frames wait until they may leave the node.
     pub(super) gatehouse: Arc<Gatehouse>,
     /// What became of ticks.
-    pub(super) ticks: Arc<TickBooks>,
+    pub(super) ticks: KeptBooks,
     /// What people are to see of single ticks.
     incidents: Arc<Incidents>,
     control: Arc<OnceLock<ClusterControl>>,
@@ -107,12 +107,12 @@ impl Started {
 pub(super) fn start_reading(
     ground: Ground<'_>,
     (me, cluster): (&Incarnation, &Prepared),
-    (share, breakers): (Share, Arc<RememberedBreakers>),
+    (share, breakers, kept): (Share, Arc<RememberedBreakers>, KeptBooks),
     router: Arc<Router>,
     guard: Arc<dyn Guard>,
 ) -> anyhow::Result<Started> {
     let (gate, memories) = (cluster.gate(), cluster.memories());
-    let ticks = TickBooks::new(ground.clock, ground.registry)?;
+    let ticks = kept.books();
     memories.witness(Arc::clone(&ticks) as Arc<dyn Witness>);
     let heritage = (Arc::clone(&memories), Arc::clone(&ticks));
     let heritage = Heritage::new(ground.books, heritage, Arc::clone(&router));
@@ -161,7 +161,7 @@ pub(super) fn start_reading(
         collector,
         reading: Arc::new(reading),
         gatehouse,
-        ticks,
+        ticks: kept,
         incidents,
         control,
         covers: Some(follow),

@@ -1,10 +1,13 @@
 //! `ringwatch cluster audit`.
 
+use std::path::Path;
+use std::time::Instant;
+
 use serde_json::Value;
 
 use crate::client::{ask, json};
-use crate::cluster::{launch_three, wait_agreed};
-use crate::node::{Node, text};
+use crate::cluster::{launch_three, launch_with, wait_agreed};
+use crate::node::{Node, Plan, free_ports, free_udp_ports, text};
 
 /// The account of the last minutes, whether it balances or not.
 fn account(node: &Node) -> Value {
@@ -97,4 +100,100 @@ fn a_node_that_is_lost_leaves_no_gap_in_the_books() {
         .find(|node| node["node_id"] == "n3");
     let words = lost.and_then(|node| node["error"].as_str()).unwrap_or_default();
     assert!(words.contains("dead"), "{account}");
+}
+
+/// From when on the books of each node are whole, by the name of the node.
+fn begin(account: &Value) -> Vec<(&str, &str)> {
+    let nodes = account["nodes"].as_array().unwrap();
+    let begin = nodes.iter().map(|node| match (&node["node_id"], &node["since"]) {
+        (Value::String(id), Value::String(since)) => (id.as_str(), since.as_str()),
+        _ => panic!("{node}"),
+    });
+    begin.collect()
+}
+
+fn due(account: &Value) -> u64 {
+    account["totals"]["due"].as_u64().unwrap()
+}
+
+/// The section's part for a data directory.
+fn data_dir(folder: &Path) -> String {
+    format!(", data_dir: {}", folder.display())
+}
+
+#[test]
+fn the_books_outlast_a_restart_of_their_node() {
+    let (folder, [database]) = (tempfile::tempdir().unwrap(), free_ports());
+    let start = || {
+        let node = Node::launch(&Plan {
+            id: "n1",
+            cluster: data_dir(folder.path()),
+            targets: &[database],
+            telemetry: "}",
+            ..Plan::default()
+        });
+        node.wait_ready();
+        node
+    };
+    let first = start();
+    first.wait("three ticks", || due(&account(&first)) >= 3);
+    let before = json(first.grpc, &["audit", "--from", "1h", "--to", "100ms"]).unwrap();
+    let told = Instant::now();
+    assert_eq!(first.stop(), Some(0));
+    let second = start();
+    let age = format!("{}ms", told.elapsed().as_millis() + 100);
+    let after = json(second.grpc, &["audit", "--from", "1h", "--to", &age]).unwrap();
+    assert!(
+        due(&before) >= 3 && due(&after) >= due(&before),
+        "{before} {after}"
+    );
+    assert_eq!(begin(&after), begin(&before), "they are whole");
+    assert_eq!(second.stop(), Some(0));
+
+    std::fs::write(folder.path().join("books/ticks"), "rubbish").unwrap();
+    let third = start();
+    third.wait("its own ticks", || due(&account(&third)) >= 1);
+    assert!(begin(&account(&third)) > begin(&before));
+    let log = third.log();
+    let warnings = log.lines().filter(|line| line.contains("books/ticks.damaged"));
+    assert_eq!(warnings.count(), 1, "{log}");
+}
+
+#[test]
+fn the_books_balance_after_all_nodes_were_restarted_in_turn() {
+    let (folder, gossip) = (tempfile::tempdir().unwrap(), free_udp_ports::<3>());
+    let all = [("n1", "READY"), ("n2", "READY"), ("n3", "READY")];
+    let start = |at: usize| {
+        let id = all[at].0;
+        launch_with(id, gossip[at], &gossip, &data_dir(&folder.path().join(id)))
+    };
+    let mut nodes = [0, 1, 2].map(start);
+    wait_agreed(&nodes.each_ref(), &all);
+    let targets = |account: &Value| account["targets"].as_array().map_or(0, Vec::len);
+    nodes[0].wait("ticks of all targets", || targets(&account(&nodes[0])) == 12);
+    let before = account(&nodes[0]);
+    for at in 0..3 {
+        let [next, last] = [1, 2].map(|step| (at + step) % 3);
+        nodes = restart(nodes, at, start);
+        wait_agreed(&nodes.each_ref(), &all);
+        let now = json(nodes[next].grpc, &["audit"]);
+        let words = || text(&ask(nodes[last].grpc, &["audit", "--targets"]).stdout);
+        assert!(now.is_some(), "after {}: {}", all[at].0, words());
+    }
+    let after = json(nodes[0].grpc, &["audit"]).unwrap();
+    assert!(due(&after) > due(&before), "{before} {after}");
+    assert_eq!(begin(&after), begin(&before), "they are whole");
+}
+
+/// Ends the node at this place in good order, waits until the others have all targets, and starts it again.
+fn restart(nodes: [Node; 3], at: usize, start: impl Fn(usize) -> Node) -> [Node; 3] {
+    let mut nodes = nodes.map(Some);
+    assert_eq!(nodes[at].take().unwrap().stop(), Some(0));
+    let others: Vec<&Node> = nodes.iter().flatten().collect();
+    let names = ["n1", "n2", "n3"];
+    let left = (0..3).filter(|place| *place != at);
+    let left: Vec<_> = left.map(|place| (names[place], "READY")).collect();
+    wait_agreed(&others, &left);
+    nodes[at] = Some(start(at));
+    nodes.map(Option::unwrap)
 }

@@ -15,11 +15,16 @@ const TARGETS: [u16; 12] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18];
 
 /// A node that takes gossip at `gossip` and looks for others at `seeds`.
 pub fn launch(id: &str, gossip: u16, seeds: &[u16]) -> Node {
+    launch_with(id, gossip, seeds, "")
+}
+
+/// As [`launch`], with more of the section `cluster`: `, name: value`.
+pub fn launch_with(id: &str, gossip: u16, seeds: &[u16], more: &str) -> Node {
     let seeds: Vec<String> = seeds.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let seeds = seeds.join(", ");
     Node::launch(&Plan {
         id,
-        cluster: format!(", hold_down: 1s, gossip: {{ listen: 127.0.0.1:{gossip}, seeds: [{seeds}] }}"),
+        cluster: format!(", hold_down: 1s, gossip: {{ listen: 127.0.0.1:{gossip}, seeds: [{seeds}] }}{more}"),
         targets: &TARGETS,
         telemetry: "}",
         ..Plan::default()

@@ -33,7 +33,7 @@ pub(super) struct Totals {
     pub(super) dropped: BTreeMap<String, u64>,
     /// Read, and on their way.
     pub(super) in_flight: u64,
-    /// Read, and ended at a node whose books are gone.
+    /// Read, and ended at a node whose books are gone, or with a life of it that ended without a word.
     pub(super) elsewhere: u64,
     /// Delivered more than once.
     pub(super) double: u64,
@@ -196,8 +196,9 @@ fn one(notes: &[Note<'_>], totals: &mut Totals) {
     match run.end() {
         FrameEnd::Delivered | FrameEnd::DeliveredTwice => totals.delivered += 1,
         FrameEnd::Dropped => count(&mut totals.dropped, &run.dropped),
-        FrameEnd::Elsewhere => totals.elsewhere += 1,
-        FrameEnd::Pending | FrameEnd::Unspecified => totals.in_flight += 1,
+        // No process has it any more: it is not on its way.
+        FrameEnd::Elsewhere | FrameEnd::Unspecified => totals.elsewhere += 1,
+        FrameEnd::Pending => totals.in_flight += 1,
     }
 }
 
@@ -224,10 +225,11 @@ fn weight(run: &v1::TickRun) -> (u8, u8, u8) {
         _ => 1,
     };
     let ended = match run.end() {
-        FrameEnd::Delivered | FrameEnd::DeliveredTwice => 3,
-        FrameEnd::Dropped => 2,
-        FrameEnd::Elsewhere => 1,
-        FrameEnd::Pending | FrameEnd::Unspecified => 0,
+        FrameEnd::Delivered | FrameEnd::DeliveredTwice => 4,
+        FrameEnd::Dropped => 3,
+        FrameEnd::Elsewhere => 2,
+        FrameEnd::Pending => 1,
+        FrameEnd::Unspecified => 0,
     };
     let first_hand = match run.outcome() {
         TickOutcome::Unspecified | TickOutcome::HeardCollected | TickOutcome::HeardMissed => 0,

@@ -126,3 +126,26 @@ fn nothing_is_due_after_the_end_of_a_stream_or_a_target() {
     one.streams[0].closed = Some(prost_types::Timestamp { seconds: 6, nanos: 0 });
     assert!(totals(&[one]).balance());
 }
+
+#[test]
+fn what_was_on_its_way_when_its_node_ended_is_nowhere_on_its_way() {
+    use FrameEnd::{Delivered, Pending, Unspecified};
+    use TickOutcome::{Collected, HeardCollected, Inherited};
+    let owner = book(6, vec![run(1, 4, Collected, Unspecified)]);
+    let alone = totals(std::slice::from_ref(&owner));
+    assert_eq!((alone.collected, alone.elsewhere, alone.in_flight), (4, 4, 0));
+    assert!(alone.balance());
+    let standby = book(
+        6,
+        vec![
+            run(1, 1, HeardCollected, Unspecified),
+            run(2, 1, Inherited, Pending),
+            run(3, 1, Inherited, Delivered),
+        ],
+    );
+    let both = totals(&[owner, standby]);
+    assert_eq!(
+        (both.collected, both.elsewhere, both.in_flight, both.delivered),
+        (4, 2, 1, 1)
+    );
+}
