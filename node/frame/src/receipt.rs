@@ -111,8 +111,7 @@ mod tests {
         let hears = Arc::clone(&heard);
         let receipt = Receipt::telling(move |end| *hears.lock().unwrap() = Some(end));
         end(Frame::collected(&Arc::new(Books::default()), meta, batch).with_receipt(receipt));
-        let heard = *heard.lock().unwrap();
-        heard
+        *heard.lock().unwrap()
     }
 
     #[test]

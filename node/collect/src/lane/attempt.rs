@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringwatch_frame::{Epoch, TargetId, Tick};
+use ringwatch_frame::{Epoch, Tick};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use ringwatch_frame::StreamId;
+use ringwatch_frame::{StreamId, TargetId};
 
 use super::*;
 use crate::delta::Uncertain;

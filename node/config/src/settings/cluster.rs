@@ -35,7 +35,8 @@ pub struct Cluster {
     /// The group of nodes that remembers what must outlast each of them: breakers, decisions of samplers,
     /// views, what was changed at run time.
     pub raft: Raft,
-    /// A folder for what must outlast a restart: this node's copy of what the group remembers (in `raft`),
+    /// A folder for what must outlast a restart: this node's copy of what the group remembers (in `raft`), its books
+    /// of ticks (in `books`),
     /// and the number of its last life. One process a folder. Without it, the copy is gone with the process
     /// and comes back from the other nodes, if there are any; and a node whose clock was set back may be
     /// taken for an older life of itself until its clock has caught up.

@@ -28,8 +28,8 @@ pub(crate) async fn measure(options: Options, apart: bool) -> Result<()> {
     report.set("targets", NAMES);
     report.set("seconds_each", time.as_secs());
     let mut used = Vec::new();
-    let modes: [(&str, fn(&mut Shape)); 2] = [("hot", |_| {}), ("none", without)];
-    for (mode, shape) in modes {
+    let as_it_is: fn(&mut Shape) = |_| {};
+    for (mode, shape) in [("hot", as_it_is), ("none", without)] {
         let wanted = Wanted {
             apart,
             relays: apart.then_some(options.seed),

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
-use ringwatch_cluster_tests::cluster::{AGREE, Agreement, ask};
+use ringwatch_cluster_tests::cluster::{AGREE, Agreement, ask, client};
 use tokio::time::Instant;
 
 use super::{Options, Report, close, start, wanted};
 
 /// Longer than any handoff of forty targets.
 const SETTLED: Duration = Duration::from_secs(60);
+
+/// Targets of which none has moved for so long stay where they are.
+const REST: Duration = Duration::from_secs(8);
 
 /// What was seen of all moves.
 #[derive(Default)]
@@ -41,12 +44,12 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
             } else {
                 rig.cluster.launch(n)?;
             }
-            let after = rig.cluster.agree(SETTLED).await?;
+            let after = rig.cluster.agree_at_rest(REST, SETTLED).await?;
             joins.times.push(since.elapsed());
             let newcomer = rig.cluster.seat(n).id().to_owned();
             joins.note(&before, &after, |owner| owner == newcomer);
-            joins.note_load(&rig).await?;
         }
+        joins.note_load(&rig).await?;
         for n in [4, 3] {
             let before = rig.settled().await?;
             let (id, witness) = (
@@ -63,7 +66,7 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
             drains.moved += moved.len();
             drains.elsewhere += moved.keys().filter(|target| !lost.contains(target)).count();
             rig.cluster.terminate(n).await?;
-            rig.cluster.agree(SETTLED).await?;
+            rig.cluster.agree_at_rest(REST, SETTLED).await?;
         }
         eprintln!("{} of {rounds} rounds", round + 1);
     }
@@ -113,8 +116,12 @@ impl Figures {
         self.elsewhere += moved.values().filter(|owner| !expected(owner)).count();
     }
 
-    /// The load of the busiest member, as a multiple of the mean; once the loads are known.
+    /// The load of the busiest member, as a multiple of the mean, once it was evened out.
     async fn note_load(&mut self, rig: &Rig) -> Result<()> {
+        rig.settled().await?;
+        let grpc = rig.cluster.seat(0).ports().grpc;
+        let said = client(grpc, &["cluster", "rebalance"])?;
+        ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
         rig.settled().await?;
         let mut loads: BTreeMap<String, f64> = BTreeMap::new();
         for target in ask::targets(rig.cluster.seat(0).ports().grpc).await? {
