@@ -263,6 +263,11 @@ impl Memories {
         self.epoch.store(epoch, Ordering::Relaxed);
     }
 
+    /// The epoch under which this node acts.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
     /// The highest epoch under which owners have read what they told us.
     pub(crate) fn heard_epoch(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)

@@ -95,9 +95,14 @@ impl Memories {
     }
 
     /// The owner of a target is late with a tick, and asks whether it may begin it. `known` is the last
-    /// covered tick of which it knows.
-    pub fn may(&self, from: &Incarnation, what: (&TargetId, &StreamId, Tick), known: Option<Tick>) -> Leave {
-        self.shadows().may(from, what, known)
+    /// covered tick of which it knows, `epoch` its own.
+    pub fn may(
+        &self,
+        from: &Incarnation,
+        what: (&TargetId, &StreamId, Tick),
+        (known, epoch): (Option<Tick>, u64),
+    ) -> Leave {
+        self.shadows().may(from, what, (known, epoch))
     }
 
     /// As [`shadow`](Self::shadow), of whatever owner, for a node that may own the target next: nothing is

@@ -57,6 +57,7 @@ impl May {
                 stream: stream.clone(),
                 tick,
                 known: self.memories.known_cover(target, stream),
+                epoch: self.memories.epoch(),
             };
             let Ok(Ok(leave)) = timeout(ANSWER, self.peers.may(&heir, late)).await else {
                 return true;

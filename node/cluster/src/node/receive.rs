@@ -137,7 +137,7 @@ impl Answers for Door {
 
     async fn may(&self, from: Incarnation, late: Late) -> Leave {
         let what = (&late.target, &late.stream, late.tick);
-        self.memories.may(&from, what, late.known)
+        self.memories.may(&from, what, (late.known, late.epoch))
     }
 
     async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused> {

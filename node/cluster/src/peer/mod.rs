@@ -51,6 +51,8 @@ pub struct Late {
     pub tick: Tick,
     /// The last covered tick of which its owner knows.
     pub known: Option<Tick>,
+    /// The epoch of who asks.
+    pub epoch: u64,
 }
 
 /// A target that is handed over, with all that is needed to go on with it.

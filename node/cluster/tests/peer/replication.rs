@@ -134,6 +134,7 @@ async fn what_the_standby_covers_does_not_count_at_the_owner() {
     let tick = Tick::from_unix_nanos(FIRST + 3 * SECOND);
     assert_eq!(memories.claim(&target(0), &activity(), tick), None);
     let late = Late {
+        epoch: 3,
         target: target(0),
         stream: activity(),
         tick,

@@ -289,7 +289,7 @@ impl Shadows {
         &mut self,
         from: &Incarnation,
         (target, stream, tick): (&TargetId, &StreamId, Tick),
-        known: Option<Tick>,
+        (known, epoch): (Option<Tick>, u64),
     ) -> Leave {
         let word = |taken, last, baseline, reading| CoverWord {
             stream: stream.clone(),
@@ -299,18 +299,29 @@ impl Shadows {
             baseline,
             reading,
         };
-        if self.lost(target, from) {
+        let yes = Leave {
+            yes: true,
+            covered: None,
+        };
+        let taken = |(who, taken): &(Incarnation, u64)| who == from && epoch <= *taken;
+        if self.former.get(target).is_some_and(taken) {
             return Leave::default();
         }
-        let Some(shadow) = self.by_target.get_mut(target) else {
-            return Leave {
-                yes: true,
-                covered: None,
-            };
+        let Some(shadow) = self.by_target.get(target) else {
+            return yes;
         };
         if shadow.owner != *from {
-            return Leave::default();
+            if shadow.hears && epoch <= shadow.epoch {
+                return Leave::default();
+            }
+            // It owns the target now, and has not told of it yet: what is read here for its owner before does not
+            // count.
+            self.give_up_all(target);
+            return yes;
         }
+        let Some(shadow) = self.by_target.get_mut(target) else {
+            return yes;
+        };
         let cover = shadow.streams.entry(stream.clone()).or_default();
         if let Some(claim) = &mut cover.claim {
             return Leave {

@@ -169,7 +169,7 @@ async fn a_late_owner_asks_and_is_promised_its_tick() {
     let mut line = Line::new(&owner, &standby);
     let first = collect(&owner, &db, &activity, 1);
     line.settle();
-    let may = |n| standby.may(&line.from, (&db, &activity, tick(n)), None);
+    let may = |n| standby.may(&line.from, (&db, &activity, tick(n)), (None, 0));
     assert_eq!(
         may(2),
         Leave {
@@ -191,6 +191,28 @@ async fn a_late_owner_asks_and_is_promised_its_tick() {
     assert_eq!(owner.rebase(&db, &activity).unwrap().last, Some(tick(2)));
     assert!(may(3).yes);
     drop((first, covered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    let next = incarnation("next", 1);
+    let may = |epoch| standby.may(&next, (&db, &activity, tick(2)), (None, epoch)).yes;
+    assert!(!may(0), "it may be one that does not know yet that it was lost");
+    standby.claim(&db, &activity, tick(2)).unwrap();
+    assert!(may(100));
+    assert!(
+        standby.covered(&meta(&db, &activity, 2), &rows(2, 1), None).is_none(),
+        "what was read for the owner before does not count"
+    );
+    owner.release(&db);
+    line.settle();
+    assert!(may(0), "the one before has let go");
+    drop(first);
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,7 +321,7 @@ async fn who_was_taken_over_hears_so() {
     standby.own(&db, memory);
     line.settle();
     assert_eq!(fate(&owner, &db, &activity, 2), Some(false));
-    assert!(!standby.may(&line.from, (&db, &activity, tick(3)), None).yes);
+    assert!(!standby.may(&line.from, (&db, &activity, tick(3)), (None, 0)).yes);
     let snapshot = Change::Snapshot {
         target: db.clone(),
         memory: owner.whole(&db),

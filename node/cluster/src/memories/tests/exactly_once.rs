@@ -334,7 +334,7 @@ impl World<'_> {
             Op::May(s) => {
                 let known = self.owner.known_cover(&self.db, &stream(s));
                 let what = (&self.db, &stream(s), tick(self.due[s]));
-                let leave = self.standby.may(&self.line.from, what, known);
+                let leave = self.standby.may(&self.line.from, what, (known, 0));
                 if let Some(cover) = leave.covered.filter(|_| !self.frozen && !self.taken) {
                     self.owner.hear_cover(&self.line.to, &self.db, cover);
                 }

@@ -138,6 +138,7 @@ pub(in crate::peer) fn late_out(late: &Late) -> wire::MayRequest {
         stream: Some(stream_out(&late.stream)),
         tick: late.tick.unix_nanos(),
         covered_tick: tick_out(late.known),
+        view: late.epoch,
     }
 }
 
@@ -148,6 +149,7 @@ pub(in crate::peer) fn late_in(request: wire::MayRequest) -> Result<Late, Malfor
         stream: stream_in(request.stream)?,
         tick: tick_in(request.tick)?,
         known: maybe_tick_in(request.covered_tick)?,
+        epoch: request.view,
     })
 }
 
