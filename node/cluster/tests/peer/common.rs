@@ -208,8 +208,11 @@ impl Answers for Desk {
     }
 
     async fn may(&self, from: Incarnation, late: Late) -> Leave {
-        self.memories
-            .may(&from, (&late.target, &late.stream, late.tick), (late.known, late.epoch))
+        self.memories.may(
+            &from,
+            (&late.target, &late.stream, late.tick),
+            (late.known, late.epoch),
+        )
     }
 
     async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused> {

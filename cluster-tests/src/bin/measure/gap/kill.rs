@@ -10,7 +10,7 @@ use ringwatch_cluster_tests::cluster::ticks::SECOND;
 use ringwatch_cluster_tests::postgres::questions;
 use tokio::time::sleep;
 
-use super::{Options, Report, close, outcome, start, wanted};
+use super::{Options, Report, ask_about_missing, close, outcome, start, wanted};
 
 /// Ticks that were due within this time after a kill, in nanoseconds, were to be covered or taken over.
 const AFTERMATH: u64 = 2 * SECOND;
@@ -27,7 +27,7 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
     let (mut rig, folder) = start(&wanted(3)).await?;
     rig.load(50).await?;
     let mut rng = Rng::with_seed(options.seed);
-    let (mut kills, mut covered) = (Vec::new(), 0);
+    let (mut kills, mut covered, mut missing) = (Vec::new(), 0, 0);
     while kills.len() < rounds {
         let n = rng.usize(..3);
         let before = rig.settled().await?;
@@ -40,6 +40,7 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
         let covered_before = by_others(&rig, n).await?;
         rig.cluster.seat_mut(n).kill_at_once().await?;
         rig.settled().await?;
+        missing = ask_about_missing(&rig, missing).await?;
         covered += outcome(&rig, "covered").await?.saturating_sub(covered_before);
         rig.cluster.launch(n)?;
         kills.push(Kill { at, targets });

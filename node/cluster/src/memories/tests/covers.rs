@@ -206,7 +206,9 @@ async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
     standby.claim(&db, &activity, tick(2)).unwrap();
     assert!(may(100));
     assert!(
-        standby.covered(&meta(&db, &activity, 2), &rows(2, 1), None).is_none(),
+        standby
+            .covered(&meta(&db, &activity, 2), &rows(2, 1), None)
+            .is_none(),
         "what was read for the owner before does not count"
     );
     owner.release(&db);
