@@ -6,6 +6,7 @@
 //!
 //! This crate promises that
 //! - what a queue takes is delivered or counted, also when its consumer ends in the middle of it;
+//! - what was taken back before it was sent is not sent, nor is anything by a node that does not know what is its own;
 //! - a backend that is away is waited for as long as `max_age` of the queue allows;
 //! - a backend that is away or asks for rest is asked by one consumer at a time, and not before its time;
 //! - a queue holds a bounded number of batches; how many bytes they may have is up to the processor `memory_limiter`;
@@ -22,6 +23,7 @@ mod project;
 mod prometheus;
 pub mod queue;
 mod retry;
+mod standing;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -32,6 +34,7 @@ pub use crate::error::DeliverError;
 pub use crate::otlp::{OtlpHandle, OtlpOutlet, OtlpParts, start_otlp};
 pub use crate::prometheus::{PrometheusHandle, PrometheusOutlet, start_prometheus};
 pub use crate::retry::Backoff;
+pub use crate::standing::{AlwaysSure, Standing};
 pub use crate::status::{CircuitState, ExporterStatus};
 
 /// What a pipeline carries, and so which way an exporter projects the rows of a frame.

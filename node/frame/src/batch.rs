@@ -52,6 +52,18 @@ impl Batch {
         }
     }
 
+    /// Whether it holds a frame that was taken back.
+    pub fn has_withdrawn(&self) -> bool {
+        self.frames.iter().any(Frame::is_withdrawn)
+    }
+
+    /// Drops the frames that were taken back: another node delivers them.
+    pub fn drop_withdrawn(&mut self) {
+        for frame in self.frames.extract_if(.., |frame| frame.is_withdrawn()) {
+            frame.discard(DropReason::Superseded);
+        }
+    }
+
     /// The end: delivered.
     pub fn deliver(self) {
         self.frames.into_iter().for_each(Frame::deliver);

@@ -96,6 +96,13 @@ impl Frame {
         }
     }
 
+    /// Whether it was taken back: nothing of it should be sent any more.
+    pub fn is_withdrawn(&self) -> bool {
+        self.receipt
+            .as_ref()
+            .is_some_and(|receipt| receipt.withdrawal().is_withdrawn())
+    }
+
     /// Identity, receiver and resource.
     pub fn meta(&self) -> &FrameMeta {
         &self.meta

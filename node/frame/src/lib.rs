@@ -31,6 +31,6 @@ pub use frame::{Frame, FrameMeta};
 pub use identity::{Epoch, FrameId, StreamId, TargetId};
 pub use memory::{PendingFrame, StreamMemory, TargetMemory};
 pub use place::Place;
-pub use receipt::{FrameEnd, Receipt};
+pub use receipt::{FrameEnd, Receipt, Withdrawal};
 pub use resource::{Resource, Value};
 pub use tick::{Schedule, ScheduleError, Tick};

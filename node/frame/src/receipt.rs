@@ -1,7 +1,8 @@
 //! Who is told when a frame has ended, and how it ended.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use crate::DropReason;
 
@@ -14,11 +15,28 @@ pub enum FrameEnd {
     Dropped(DropReason),
 }
 
+/// Takes a frame back that was not sent yet: another node delivers it.
+#[derive(Clone, Debug, Default)]
+pub struct Withdrawal(Arc<AtomicBool>);
+
+impl Withdrawal {
+    /// From now on nothing of the frame should be sent.
+    pub fn withdraw(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    /// Whether it was taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
 /// Calls back when a frame, with all copies and parts of it, has ended: its rows are delivered, or dropped for a
 /// reason that is counted.
 pub struct Receipt {
     ended: Option<Box<dyn FnOnce(FrameEnd) + Send + Sync>>,
     fate: Fate,
+    withdrawal: Withdrawal,
 }
 
 impl Receipt {
@@ -32,7 +50,20 @@ impl Receipt {
         Self {
             ended: Some(Box::new(ended)),
             fate: Fate::default(),
+            withdrawal: Withdrawal::default(),
         }
+    }
+
+    /// Its frame can be taken back by `withdrawal`.
+    #[must_use]
+    pub fn withdrawn_by(mut self, withdrawal: Withdrawal) -> Self {
+        self.withdrawal = withdrawal;
+        self
+    }
+
+    /// What takes its frame back.
+    pub fn withdrawal(&self) -> &Withdrawal {
+        &self.withdrawal
     }
 
     pub(crate) fn fate(&self) -> &Fate {

@@ -125,16 +125,16 @@ impl Memories {
         };
         let runs = self.runs();
         let collected = self.lock().collected(frame, baseline, runs);
-        let number = self.told(collected)?;
-        Some(self.receipt_of(&meta.id, number))
+        self.told(collected)?;
+        self.receipt(&meta.id)
     }
 
     /// A receipt for a frame that a dead owner had read and that is pending here since its target was
     /// [owned](Self::own). Whoever delivers the frame gives it this receipt. `None`: the frame is not
     /// pending.
     pub fn receipt(self: &Arc<Self>, id: &FrameId) -> Option<Receipt> {
-        let number = self.lock().number(&id.target, &id.stream, id.tick)?;
-        Some(self.receipt_of(id, number))
+        let (number, withdrawal) = self.lock().pending(id)?;
+        Some(self.receipt_of(id, number).withdrawn_by(withdrawal))
     }
 
     /// A tick of a target of ours was missed, for a reason that is counted. `unreachable`: because the target

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::{FrameId, PendingFrame, StreamId, TargetId, TargetMemory, Tick};
+use ringwatch_frame::{FrameId, PendingFrame, StreamId, TargetId, TargetMemory, Tick, Withdrawal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -131,13 +131,13 @@ impl Own {
         self.targets.values().filter(|owned| owned.ours).count()
     }
 
-    /// Gives the number of the frame, where it is pending from here on.
+    /// `None`: it is not pending from here on.
     pub(super) fn collected(
         &mut self,
         frame: PendingFrame,
         baseline: Option<RecordBatch>,
         runs: Runs,
-    ) -> Told<Option<u64>> {
+    ) -> Told<Option<()>> {
         let mut told = Told::default();
         let id = frame.meta.id.clone();
         let Some(owned) = self.targets.get_mut(&id.target).filter(|owned| owned.ours) else {
@@ -187,7 +187,7 @@ impl Own {
         let listens = change.is_some();
         let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
         told.overflow = change.is_some_and(tell);
-        told.value = Some(number);
+        told.value = Some(());
         self.hold_back(&id, (number, grounds), listens, runs);
         told
     }
@@ -254,9 +254,11 @@ impl Own {
         told
     }
 
-    /// The number of a frame that is pending.
-    pub(super) fn number(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> Option<u64> {
-        self.targets.get(target)?.remembered.number(stream, tick)
+    /// The number of a frame that is pending, and what takes it back.
+    pub(super) fn pending(&self, id: &FrameId) -> Option<(u64, Withdrawal)> {
+        let remembered = &self.targets.get(&id.target)?.remembered;
+        let number = remembered.number(&id.stream, id.tick)?;
+        Some((number, remembered.withdrawal(&id.stream, id.tick)?))
     }
 
     /// The frame with this number has ended, ours as its target may be or not.
@@ -332,6 +334,9 @@ impl Own {
             // Its heir still hears what is delivered.
             Parting::Lost | Parting::Ends => self.links.leave(target),
         }
+        if parting == Parting::Lost {
+            owned.remembered.withdraw();
+        }
         owned.ours = false;
         owned.heard.clear();
         told.value = owned.remembered.retire();
@@ -352,6 +357,7 @@ impl Own {
         for target in self.links.changed(heirs) {
             if let Some(owned) = self.targets.get_mut(&target).filter(|owned| owned.ours) {
                 told.overflow |= self.links.release(&target, &mut owned.synced);
+                owned.remembered.untake();
             }
             self.links.disinherit(&target);
         }

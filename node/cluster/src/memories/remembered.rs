@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::{PendingFrame, StreamId, StreamMemory, TargetMemory, Tick};
+use ringwatch_frame::{PendingFrame, StreamId, StreamMemory, TargetMemory, Tick, Withdrawal};
 use tokio::time::Instant;
 
 use super::bounds::{Bounds, MAX_AGE};
@@ -38,6 +38,9 @@ struct Stream {
 struct Pending {
     number: u64,
     bytes: usize,
+    /// Another node has it too, and delivers it if this one is lost.
+    taken: bool,
+    withdrawal: Withdrawal,
     frame: PendingFrame,
 }
 
@@ -279,6 +282,46 @@ impl Remembered {
         memory
     }
 
+    /// What takes the frame of `stream` at `tick` back, if it is pending.
+    pub(super) fn withdrawal(&self, stream: &StreamId, tick: Tick) -> Option<Withdrawal> {
+        let pending = &self.streams.get(stream)?.pending;
+        let at = pending.binary_search_by_key(&tick, Pending::tick).ok()?;
+        Some(pending.get(at)?.withdrawal.clone())
+    }
+
+    /// Another node has the frame of `stream` at `tick` too.
+    pub(super) fn take(&mut self, stream: &StreamId, tick: Tick) {
+        let pending = self.streams.get_mut(stream).map(|stream| &mut stream.pending);
+        if let Some(pending) = pending
+            && let Ok(at) = pending.binary_search_by_key(&tick, Pending::tick)
+            && let Some(pending) = pending.get_mut(at)
+        {
+            pending.taken = true;
+        }
+    }
+
+    /// Another node has all frames with numbers before `mark` too.
+    pub(super) fn take_before(&mut self, mark: u64) {
+        for pending in self.streams.values_mut().flat_map(|stream| &mut stream.pending) {
+            pending.taken |= pending.number < mark;
+        }
+    }
+
+    /// Nobody else has its frames any more.
+    pub(super) fn untake(&mut self) {
+        for pending in self.streams.values_mut().flat_map(|stream| &mut stream.pending) {
+            pending.taken = false;
+        }
+    }
+
+    /// Takes back what another node has too: it delivers that now.
+    pub(super) fn withdraw(&self) {
+        let pending = self.streams.values().flat_map(|stream| &stream.pending);
+        pending
+            .filter(|pending| pending.taken)
+            .for_each(|pending| pending.withdrawal.withdraw());
+    }
+
     /// The number of the frame of `stream` at `tick`, if it is pending.
     pub(super) fn number(&self, stream: &StreamId, tick: Tick) -> Option<u64> {
         let pending = &self.streams.get(stream)?.pending;
@@ -338,7 +381,13 @@ impl Remembered {
         self.order.insert(number, (now, id.stream.clone()));
         self.bytes += bytes;
         self.bounds.add(bytes);
-        let pending = Pending { number, bytes, frame };
+        let pending = Pending {
+            number,
+            bytes,
+            taken: false,
+            withdrawal: Withdrawal::default(),
+            frame,
+        };
         stream.pending.insert(at, pending);
         while let Some(oldest) = self.falls_out(now) {
             self.bounds.lose(1);

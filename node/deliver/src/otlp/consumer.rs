@@ -22,6 +22,7 @@ use crate::admit::Admission;
 use crate::metrics::SendMetrics;
 use crate::queue::{Lease, Queue};
 use crate::retry::Backoff;
+use crate::standing::Standing;
 use crate::status::Activity;
 use crate::throttle::{Throttle, clean};
 
@@ -30,6 +31,10 @@ use crate::throttle::{Throttle, clean};
 const LARGEST: usize = 4 << 20;
 /// A batch that was leased so often and went back without an answer has ended its consumers, and would end the next.
 const MOST_TRIES: u32 = 3;
+/// How often a node that was paused is asked whether it knows again what is its own.
+const LOOK: Duration = Duration::from_millis(20);
+/// So long a node that was paused is waited for.
+const DOUBT: Duration = Duration::from_secs(30);
 /// The wait between attempts while the node stops.
 const HURRIED: Duration = Duration::from_millis(500);
 
@@ -46,6 +51,7 @@ pub(super) struct Sender {
     /// Whether words of the backend count as a limit, besides the codes of the protocol.
     pub(super) detect_rate_limits: bool,
     pub(super) activity: Arc<Activity>,
+    pub(super) standing: Arc<dyn Standing>,
     /// Cancelled when the node stops: nobody waits long any more.
     pub(super) stopping: CancellationToken,
     pub(super) log: Logs,
@@ -63,6 +69,8 @@ pub(super) struct Logs {
 /// How a batch ended, or what is to be done with it.
 enum End {
     Taken(Reply),
+    /// Frames of it were taken back meanwhile.
+    Withdrawn,
     Halve,
     Lost(DropReason),
 }
@@ -90,18 +98,29 @@ impl Sender {
     }
 
     async fn deliver<L: Lease>(self: &Arc<Self>, lease: L) {
-        if lease.tried() >= MOST_TRIES {
-            return self.discard_poison(lease);
+        let mut next = Some(lease);
+        while let Some(lease) = next.take() {
+            next = self.try_to_deliver(lease).await;
         }
-        let Some((lease, encoded, bytes)) = self.encoded(lease).await else {
-            return;
-        };
+    }
+
+    /// Gives the lease back where it is to be encoded anew.
+    async fn try_to_deliver<L: Lease>(self: &Arc<Self>, mut lease: L) -> Option<L> {
+        if lease.tried() >= MOST_TRIES {
+            self.discard_poison(lease);
+            return None;
+        }
+        self.be_sure().await;
+        lease.drop_withdrawn();
+        let (lease, encoded, bytes) = self.encoded(lease).await?;
         let signal = lease.signal();
         let Some(encoded) = encoded else {
-            return self.halve(signal, lease, 0);
+            self.halve(signal, lease, 0);
+            return None;
         };
         if encoded.items == 0 {
-            return lease.acknowledge().deliver();
+            lease.acknowledge().deliver();
+            return None;
         }
         let end = if bytes.len() > LARGEST && encoded.rows > 1 {
             End::Halve
@@ -112,6 +131,16 @@ impl Sender {
             End::Taken(reply) => self.settle(signal, encoded, &reply, lease.acknowledge()),
             End::Lost(reason) => self.lose(signal, encoded.items, reason, lease),
             End::Halve => self.halve(signal, lease, encoded.items),
+            End::Withdrawn => return Some(lease),
+        }
+        None
+    }
+
+    /// Waits while this node was paused and does not know yet which frames others deliver by now.
+    async fn be_sure(&self) {
+        let until = Instant::now() + DOUBT;
+        while !self.standing.is_sure() && !self.stopping.is_cancelled() && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -158,6 +187,10 @@ impl Sender {
             let Some(pass) = self.gate.pass(lease.time_left()).await else {
                 return End::Lost(DropReason::QueueAge);
             };
+            self.be_sure().await;
+            if lease.batch().has_withdrawn() {
+                return End::Withdrawn;
+            }
             let status = match self.attempt(signal, body.clone()).await {
                 Ok(reply) => {
                     pass.ended(Outcome::Alive);

@@ -1,11 +1,14 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ringwatch_config::settings::{Compression, Headers, OtlpExporter, SendingQueue, Tls};
-use ringwatch_frame::Books;
+use ringwatch_frame::{Books, Receipt, StreamId, Withdrawal};
 
 use super::*;
+use crate::AlwaysSure;
 use crate::metrics::CircuitMetrics;
 use crate::otlp::connect;
 use crate::queue::{MemoryLease, MemoryQueue, QueueState, Room};
-use crate::testing::{batch, projections};
+use crate::testing::{batch, frame, projections};
 
 /// Rows of a batch that nobody can handle.
 const POISON: u64 = 5;
@@ -60,6 +63,10 @@ impl Lease for CursedLease {
         self.0.batch()
     }
 
+    fn drop_withdrawn(&mut self) {
+        self.0.drop_withdrawn();
+    }
+
     fn tried(&self) -> u32 {
         let tried = self.0.tried();
         let is_cursed = self.1 == Where::Consumer && self.0.batch().rows() == POISON;
@@ -86,6 +93,10 @@ impl Lease for CursedLease {
 }
 
 fn sender() -> Arc<Sender> {
+    sender_of(Arc::new(AlwaysSure))
+}
+
+fn sender_of(standing: Arc<dyn Standing>) -> Arc<Sender> {
     let settings = OtlpExporter {
         endpoint: "http://127.0.0.1:9".into(),
         headers: Headers::new(),
@@ -108,6 +119,7 @@ fn sender() -> Arc<Sender> {
         retry: settings.retry_on_failure,
         detect_rate_limits: true,
         activity: Arc::default(),
+        standing,
         admission: Arc::new(Admission::new(projections())),
         version: "1".into(),
         metrics: SendMetrics::register("otlp", &registry).unwrap(),
@@ -135,6 +147,42 @@ async fn a_batch_that_makes_consumers_panic_goes_and_the_others_are_delivered() 
         assert_eq!((end.delivered_frames, end.dropped_total()), (2, POISON));
         assert!(end.balanced() && end.in_flight_rows == 0);
     }
+}
+
+/// A node that was paused, until it knows again what is its own.
+#[derive(Debug, Default)]
+struct Paused(AtomicBool);
+
+impl Standing for Paused {
+    fn is_sure(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_pause_nothing_is_sent_that_another_node_delivers() {
+    let (books, withdrawal) = (Arc::new(Books::default()), Withdrawal::default());
+    let queue = MemoryQueue::new(Room::Waiting(10), Duration::ZERO);
+    let receipt = Receipt::new(|| {}).withdrawn_by(withdrawal.clone());
+    let lost = frame(&books, StreamId::of_server("people"), 1, 3).with_receipt(receipt);
+    queue.push(Signal::Metrics, lost.into());
+    queue.close();
+    let standing = Arc::new(Paused::default());
+    let work = sender_of(Arc::clone(&standing) as _).supervise(queue, CancellationToken::new());
+    let work = tokio::spawn(work);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        books.snapshot().in_flight_rows,
+        3,
+        "it is not known yet whose it is"
+    );
+    withdrawal.withdraw();
+    standing.0.store(true, Ordering::Relaxed);
+    tokio::time::timeout(Duration::from_secs(1), work)
+        .await
+        .expect("nobody is asked to take it")
+        .unwrap();
+    assert_eq!(books.snapshot().dropped_rows[DropReason::Superseded as usize], 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ pub use encode::{Encoded, encode_logs, encode_metrics};
 use crate::admit::Admission;
 use crate::metrics::{CircuitMetrics, SendMetrics, register_queue};
 use crate::queue::{MemoryQueue, Queue, Room};
+use crate::standing::Standing;
 use crate::status::{Activity, ExporterStatus};
 use crate::throttle::Throttle;
 use crate::{DeliverError, Signal};
@@ -70,6 +71,8 @@ pub struct OtlpParts<'a> {
     pub version: &'a str,
     /// Where its own metrics go.
     pub registry: &'a Registry,
+    /// Whether this node may send what it has.
+    pub standing: Arc<dyn Standing>,
     /// Whether words of the backend such as `429` or `rate limit` count as a wish for rest, besides the codes that the
     /// protocol has for it.
     pub detect_rate_limits: bool,
@@ -104,6 +107,7 @@ pub fn start_otlp(parts: OtlpParts<'_>) -> Result<OtlpHandle, DeliverError> {
         gate: Gate::new(name, retry, circuit, stopping.clone()),
         detect_rate_limits: parts.detect_rate_limits,
         activity: Arc::default(),
+        standing: parts.standing,
         stopping: stopping.clone(),
         log: Logs::default(),
     });

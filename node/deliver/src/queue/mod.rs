@@ -47,6 +47,9 @@ pub trait Lease: Send + Sync + Sized + 'static {
     /// The batch.
     fn batch(&self) -> &Batch;
 
+    /// Drops the frames of the batch that were taken back.
+    fn drop_withdrawn(&mut self);
+
     /// How often the batch was leased before and went back without an answer. Halves begin anew.
     fn tried(&self) -> u32;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_config::Duration as Setting;
 use ringwatch_config::settings::{Compression, Headers, OtlpExporter, RetryOnFailure, SendingQueue, Tls};
-use ringwatch_deliver::{OtlpHandle, OtlpParts, Signal, start_otlp};
+use ringwatch_deliver::{AlwaysSure, OtlpHandle, OtlpParts, Signal, start_otlp};
 use ringwatch_frame::{Books, BooksSnapshot};
 use tokio::time::Instant;
 
@@ -41,6 +41,7 @@ impl Node {
             projections: projections(),
             version: "1.2.3",
             registry: &registry,
+            standing: Arc::new(AlwaysSure),
             detect_rate_limits,
         })
         .unwrap();

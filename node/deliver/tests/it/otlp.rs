@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use ringwatch_config::settings::{Compression, OtlpExporter, Tls};
 use ringwatch_config::{Duration as Setting, Secret};
-use ringwatch_deliver::{DeliverError, OtlpParts, Signal, start_otlp};
+use ringwatch_deliver::{AlwaysSure, DeliverError, OtlpParts, Signal, start_otlp};
 use ringwatch_frame::{BooksSnapshot, DropReason};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -367,6 +367,7 @@ async fn faults_of_the_settings_show_at_the_start() {
             projections: projections(),
             version: "1",
             registry,
+            standing: Arc::new(AlwaysSure),
             detect_rate_limits: true,
         })
     };

@@ -97,6 +97,7 @@ impl TickBooks {
         };
         self.write(&id.target, &id.stream, entry);
         let (books, id) = (Arc::clone(self), id.clone());
+        let withdrawal = receipt.as_ref().map(Receipt::withdrawal).cloned();
         Receipt::telling(move |end| {
             let end = match end {
                 FrameEnd::Delivered => End::Delivered,
@@ -105,6 +106,7 @@ impl TickBooks {
             books.lock().ended(&id.target, &id.stream, id.tick, end);
             drop(receipt);
         })
+        .withdrawn_by(withdrawal.unwrap_or_default())
     }
 
     /// A stream is gone for good.

@@ -35,6 +35,8 @@ pub(super) struct Needs<'a> {
     pub(super) clock: &'a Clock,
     /// Where metrics are registered.
     pub(super) registry: &'a Registry,
+    /// Says whether the node runs, or was paused.
+    pub(super) pulse: &'a Arc<Pulse>,
     /// The targets, configured and added at run time.
     pub(super) targets: watch::Receiver<Arc<[TargetId]>>,
     /// The group, which numbers the views.
@@ -48,7 +50,7 @@ pub(super) async fn open_cluster(needs: Needs<'_>) -> anyhow::Result<(Prepared, 
     let settings = needs.settings;
     let name = &settings.name;
     let keys = needs.keys.clone();
-    let pulse = Arc::new(Pulse::default());
+    let pulse = Arc::clone(needs.pulse);
     let points = points(settings.weight);
     let first = Said {
         stage: Stage::Joining,

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::future::join_all;
-use prometheus::Registry;
 use ringwatch_catalogue::Projections;
+use ringwatch_cluster::pulse::Pulse;
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{ComponentId, Exporter as ExporterSettings, Processor};
 use ringwatch_deliver::{
     DebugHandle, ExporterStatus, OtlpHandle, OtlpOutlet, OtlpParts, PrometheusHandle, PrometheusOutlet,
-    Signal, debug, start_otlp, start_prometheus,
+    Signal, Standing, debug, start_otlp, start_prometheus,
 };
-use ringwatch_frame::{Batch, Clock};
+use ringwatch_frame::Batch;
 use ringwatch_pipeline::Outlet;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::own::Ground;
 use super::watching::{Watching, sole};
 use crate::health::{Figures, Signs, Status, When};
 
@@ -72,14 +73,29 @@ impl Exporters {
     }
 }
 
+/// Nothing is sent after a pause before the node knows what others have taken over.
+#[derive(Debug)]
+struct ByPulse(Arc<Pulse>);
+
+impl Standing for ByPulse {
+    fn is_sure(&self) -> bool {
+        self.0.sure()
+    }
+}
+
 /// Starts every exporter that a pipeline names.
 pub(super) async fn start_exporters(
-    settings: &Settings,
+    ground: Ground<'_>,
     projections: &Arc<Projections>,
-    clock: &Clock,
-    registry: &Registry,
     health: &Watching,
 ) -> anyhow::Result<Exporters> {
+    let Ground {
+        settings,
+        clock,
+        registry,
+        pulse,
+        ..
+    } = ground;
     let mut started = HashMap::new();
     for id in settings
         .service
@@ -104,6 +120,7 @@ pub(super) async fn start_exporters(
                     projections,
                     version: VERSION,
                     registry,
+                    standing: Arc::new(ByPulse(Arc::clone(pulse))),
                     detect_rate_limits: detects_rate_limits(settings, id),
                 })?);
                 let status = Arc::clone(&handle);

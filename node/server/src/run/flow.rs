@@ -37,8 +37,9 @@ pub(super) async fn start_flow(
         clock,
         books,
         registry,
+        ..
     } = ground;
-    let exporters = start_exporters(settings, projections, clock, registry, watching).await?;
+    let exporters = start_exporters(ground, projections, watching).await?;
     let processors = start_processors(settings, projections, books, clock, registry, Some(listener)).await?;
     let (pipelines, ways, pipes) = start_pipelines(settings, &exporters, &processors, watching)?;
     Ok(Flow {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prometheus::Registry;
+use ringwatch_cluster::pulse::Pulse;
 use ringwatch_config::Settings;
 use ringwatch_config::settings::{Extension, HealthCheck, MetricLevel, Processor};
 use ringwatch_frame::{Books, Clock};
@@ -14,6 +15,8 @@ use crate::own_metrics::{self, Admin, BooksMetrics, ProcessMetrics, Served, star
 /// What the node has before it does anything.
 pub(super) struct Own {
     pub(super) books: Arc<Books>,
+    /// Says whether the node runs, or was paused.
+    pub(super) pulse: Arc<Pulse>,
     /// Of the node's own metrics.
     pub(super) registry: Registry,
     pub(super) health: Health,
@@ -29,6 +32,7 @@ pub(super) struct Ground<'a> {
     pub(super) clock: &'a Clock,
     pub(super) books: &'a Arc<Books>,
     pub(super) registry: &'a Registry,
+    pub(super) pulse: &'a Arc<Pulse>,
 }
 
 impl Own {
@@ -39,6 +43,7 @@ impl Own {
             clock,
             books: &self.books,
             registry: &self.registry,
+            pulse: &self.pulse,
         }
     }
 }
@@ -56,6 +61,7 @@ pub(super) async fn start_own(settings: &Settings, clock: &Clock, started: Insta
     let metrics_server = start_own_metrics(settings, &registry, &admin).await?;
     Ok(Own {
         books,
+        pulse: Arc::default(),
         registry,
         health,
         health_server,

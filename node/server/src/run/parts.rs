@@ -244,6 +244,7 @@ async fn enter_cluster(
         grpc_address: port.address.clone(),
         clock: ground.clock,
         registry: ground.registry,
+        pulse: ground.pulse,
         targets,
         numbering: Arc::new(ByGroup::new(group, content.clone())),
         announcement: group.announced(content),

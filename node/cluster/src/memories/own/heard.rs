@@ -161,8 +161,11 @@ impl Own {
             Word::Taken { target, stream, tick } => {
                 self.waits.decide(&target, &stream, tick, true);
                 let owned = self.targets.get_mut(&target);
-                if let Some(heard) = owned.and_then(|owned| owned.heard.get_mut(&stream)) {
-                    heard.taken(tick);
+                if let Some(owned) = owned {
+                    owned.remembered.take(&stream, tick);
+                    if let Some(heard) = owned.heard.get_mut(&stream) {
+                        heard.taken(tick);
+                    }
                 }
                 Told::default()
             }
@@ -181,6 +184,7 @@ impl Own {
         let Some(mark) = owned.synced.answered(serial) else {
             return;
         };
+        owned.remembered.take_before(mark);
         // What it has read before it said so.
         owned.heard.values_mut().for_each(|heard| heard.unreached = None);
         let mine = |told: Option<&Incarnation>| told == Some(peer);

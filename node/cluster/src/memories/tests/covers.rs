@@ -163,6 +163,32 @@ async fn a_tick_that_the_owner_could_not_read_is_tried_by_the_standby() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_standby_has_is_taken_back_when_the_target_is_lost() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let taken = collect(&owner, &db, &activity, 1).unwrap();
+    line.settle();
+    let untold = collect(&owner, &db, &activity, 2).unwrap();
+    let of = |receipt: &Receipt| receipt.withdrawal().is_withdrawn();
+    assert!(!of(&taken));
+    owner.part(&db, Parting::Lost);
+    assert_eq!((of(&taken), of(&untold)), (true, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_former_standby_has_is_kept_when_the_target_is_lost() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let taken = collect(&owner, &db, &activity, 1).unwrap();
+    line.settle();
+    owner.set_heirs(&heirs([db.clone()], &member("another", 1)));
+    owner.part(&db, Parting::Lost);
+    assert!(!taken.withdrawal().is_withdrawn());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_owner_asks_and_is_promised_its_tick() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);

@@ -28,6 +28,10 @@ impl Lease for MemoryLease {
         &self.parcel.batch
     }
 
+    fn drop_withdrawn(&mut self) {
+        self.parcel.batch.drop_withdrawn();
+    }
+
     fn tried(&self) -> u32 {
         self.parcel.tried
     }
