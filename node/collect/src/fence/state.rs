@@ -180,6 +180,11 @@ impl Machine {
         }
     }
 
+    /// The session that holds the lock cannot be ended: the epoch alone fences from now on.
+    pub(super) fn gives_up(&mut self) {
+        self.state = State::Epoch;
+    }
+
     /// The try broke off.
     pub(super) fn broke_off(&mut self, now: Instant) {
         if self.state == State::Trying {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::state::{Machine, Step};
 use super::{Arbiter, FenceMeters, FenceMode, Lock, LockKey, Locked};
+use crate::fault::Fault;
 
 /// The fence of one target.
 pub(crate) struct TargetFence {
@@ -174,14 +175,18 @@ impl Attempt {
                 Verdict::End(session, node.unwrap_or_default())
             }
             Step::FallBack(reason) => {
-                tracing::warn!(
-                    %target, reason,
-                    "the target cannot be fenced by a lock: epochs alone fence it; connect without a pooler, \
-                     or set `cluster.fence: epoch`"
-                );
+                tell_fallback(target, &reason);
                 Verdict::Pass
             }
         }
+    }
+
+    /// The other session cannot be ended for want of a right: the epochs alone fence from now on.
+    pub(crate) fn may_not_end(&self, fault: &Fault) {
+        self.fence.change(Machine::gives_up);
+        let reason =
+            format!("the session of a node that is gone holds the lock and may not be ended: {fault}");
+        tell_fallback(&self.fence.target, &reason);
     }
 
     /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
@@ -194,6 +199,14 @@ impl Attempt {
             .unwrap_or_else(PoisonError::into_inner);
         *known = (*known).max(read_until);
     }
+}
+
+fn tell_fallback(target: &TargetId, reason: &str) {
+    tracing::warn!(
+        %target, reason,
+        "the target cannot be fenced by a lock: epochs alone fence it; connect without a pooler and from all nodes as \
+         the same role, or set `cluster.fence: epoch`"
+    );
 }
 
 impl Drop for Attempt {

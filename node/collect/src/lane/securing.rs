@@ -187,7 +187,13 @@ async fn take<S: Session>(
             Verdict::Fenced => return Err(fenced()),
             Verdict::End(other, node) => {
                 let read_until = holders.read_until(session, &node).await?;
-                session.end_other(other).await?;
+                match session.end_other(other).await {
+                    Err(fault) if fault.kind == FaultKind::Grant => {
+                        attempt.may_not_end(&fault);
+                        return Ok(());
+                    }
+                    ended => ended?,
+                }
                 attempt.ended_other(read_until);
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }

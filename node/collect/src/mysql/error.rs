@@ -88,7 +88,7 @@ pub(super) fn kind_of(number: u16) -> FaultKind {
         1053 | 1077 | 1079 | 1927 => FaultKind::Unavailable,
         3024 | 1969 | 1317 => FaultKind::StatementTimeout,
         1205 | 3572 | 1213 => FaultKind::Lock,
-        1142 | 1143 | 1227 | 1370 | 1290 => FaultKind::Grant,
+        1095 | 1142 | 1143 | 1227 | 1370 | 1290 => FaultKind::Grant,
         UNKNOWN_COLUMN | SYNTAX | 1146 | 1305 | 1109 | 1052 | 1792 | 1210 | 1243 => FaultKind::Query,
         _ => FaultKind::Statement,
     }

@@ -219,6 +219,25 @@ async fn what_a_session_that_stood_still_should_have_read_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_session_may_not_be_ended_the_epoch_alone_fences() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| {
+            world.sessions.locked_by("a", "dead-1", Epoch(8));
+            (world.sessions.locked, world.sessions.other_role) = (false, true);
+        });
+    });
+    millis(12_000).await;
+    assert_eq!(fenced.servers.sent("a", "end session"), 1);
+    assert_eq!(fenced.count("activity", "fenced"), 0, "it costs no tick");
+    assert!(fenced.count("activity", "collected") >= 10);
+    let shown = fenced.shown();
+    assert!(
+        shown.contains(r#"ringwatch_fence{state="epoch",target="postgresql://a:1"} 1"#),
+        "{shown}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newer_owner_is_never_ended() {
     let fenced = fenced(|servers| {
         servers.with(|world| world.sessions.locked_by("a", "dead-1", Epoch(10)));

@@ -29,6 +29,8 @@ pub(super) struct Sessions {
     most: BTreeMap<(String, &'static str), usize>,
     /// Whether nothing may be asked without the lock, and how often it was.
     pub(super) locked: bool,
+    /// Nobody may end others' sessions.
+    pub(super) other_role: bool,
     pub(super) unlocked: usize,
 }
 
@@ -327,6 +329,9 @@ impl Session for FakeSession {
 
     async fn end_session(&mut self, session: i64) -> Result<(), Fault> {
         self.servers.send(&self.host, "end session");
+        if self.servers.with(|world| world.sessions.other_role) {
+            return Err(Fault::new(FaultKind::Grant, "must be a member of the role"));
+        }
         self.servers.with(|world| world.sessions.close(session));
         Ok(())
     }
