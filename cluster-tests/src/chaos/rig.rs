@@ -20,8 +20,9 @@ use crate::sink::{Memory, Sink};
 
 /// How long what should be there within a few ticks may take.
 pub const SOON: Duration = Duration::from_secs(30);
-/// Sessions that nodes may have at a target at once: two of the owner, one of the standby.
-pub const SESSIONS: usize = 3;
+/// Sessions that nodes may have at a target at once: three of the owner and one of the standby, and those of both sides
+/// while it changes hands.
+pub const SESSIONS: usize = 8;
 
 /// What a rig is to be like.
 #[derive(Clone, Debug)]

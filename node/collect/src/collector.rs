@@ -53,6 +53,8 @@ pub struct CollectorParts {
     pub targets: watch::Receiver<Targets>,
     /// This node's id, by which its sessions call themselves.
     pub node: Arc<str>,
+    /// The cluster's name: another cluster that reads the same server has locks of its own.
+    pub cluster: Arc<str>,
     /// Who knows of targets that other members own.
     pub standby: Arc<dyn Standby>,
     /// The targets that this node stands by for, as they change.
@@ -159,7 +161,7 @@ impl Collector {
 /// # Errors
 /// When the metrics cannot be registered.
 pub fn start_collector(parts: CollectorParts) -> Result<Collector, StartError> {
-    let connections = Connections::new(names_of(&parts.node));
+    let connections = Connections::new(names_of(&parts.cluster, &parts.node));
     start_with(parts, connections)
 }
 
@@ -180,7 +182,7 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
         cleaner: Arc::new(Cleaner::new()),
         warm: Warm::new(),
         hot: Hot::default(),
-        names: names_of(&parts.node),
+        names: names_of(&parts.cluster, &parts.node),
         standby: parts.standby,
         fence_mode: parts.fence,
         fences: FenceMeters::new(&parts.registry)?,
@@ -216,10 +218,10 @@ pub(crate) fn start_with<C: Connector>(parts: CollectorParts, connector: C) -> R
 }
 
 /// The names of a node's sessions.
-fn names_of(node: &str) -> Names {
+fn names_of(cluster: &str, node: &str) -> Names {
     if node.is_empty() {
         Names::of_nobody()
     } else {
-        Names::of(node)
+        Names::of(cluster, node)
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use ringwatch_frame::Epoch;
+use ringwatch_frame::{Epoch, TargetId};
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::fence::LockKey;
 
 /// What all names begin with.
 const APPLICATION: &str = "ringwatch";
@@ -21,29 +23,43 @@ pub(crate) enum Station {
     Standby,
 }
 
-/// The names of one node's sessions.
+/// The names of one node's sessions, and of its cluster's locks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Names(Option<Arc<str>>);
+pub(crate) struct Names {
+    node: Option<Arc<str>>,
+    cluster: Arc<str>,
+}
 
 impl Names {
     /// Of sessions that belong to no node of a cluster.
-    pub(crate) const fn of_nobody() -> Self {
-        Self(None)
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            node: None,
+            cluster: "".into(),
+        }
     }
 
-    /// Of the node with this id.
-    pub(crate) fn of(node: &str) -> Self {
-        Self(Some(session_node(node).into()))
+    /// Of the node with this id in a cluster.
+    pub(crate) fn of(cluster: &str, node: &str) -> Self {
+        Self {
+            node: Some(session_node(node).into()),
+            cluster: cluster.into(),
+        }
+    }
+
+    /// The lock of a target.
+    pub(crate) fn lock(&self, target: &TargetId) -> LockKey {
+        LockKey::of(&self.cluster, target)
     }
 
     /// The node as names have it.
     pub(crate) fn node(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.node.as_deref()
     }
 
     /// The name of a session.
     pub(crate) fn session(&self, station: Station) -> String {
-        match (&self.0, station) {
+        match (&self.node, station) {
             (None, _) => APPLICATION.to_owned(),
             (Some(node), Station::Lane) => format!("{APPLICATION}/{node}"),
             (Some(node), Station::Standby) => format!("{APPLICATION}/{node}/{STANDBY}"),
@@ -52,7 +68,7 @@ impl Names {
 
     /// The name of the session that holds the lock of a target since `epoch`.
     pub(crate) fn holder(&self, epoch: Epoch) -> String {
-        let node = self.0.as_deref().unwrap_or_default();
+        let node = self.node.as_deref().unwrap_or_default();
         format!("{APPLICATION}/{node}/{epoch}")
     }
 }
@@ -82,7 +98,7 @@ mod tests {
 
     #[test]
     fn names_say_whose_session_it_is_and_what_for() {
-        let names = Names::of("node-1");
+        let names = Names::of("prod", "node-1");
         assert_eq!(names.session(Station::Lane), "ringwatch/node-1");
         assert_eq!(names.session(Station::Standby), "ringwatch/node-1/standby");
         assert_eq!(names.holder(Epoch(17)), "ringwatch/node-1/17");
@@ -104,7 +120,7 @@ mod tests {
         let long = "a/b c'".repeat(20);
         let (one, other) = (session_node(&long), session_node(&format!("{long}x")));
         assert_ne!(one, other);
-        let name = Names::of(&long).holder(Epoch(u64::MAX));
+        let name = Names::of("prod", &long).holder(Epoch(u64::MAX));
         assert!(name.len() <= 63 && named(&name).is_some(), "{name}");
         assert_eq!(named(&name).unwrap().0, one);
         assert_ne!(session_node(""), "");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::{ColumnType, TargetId};
+use ringwatch_frame::ColumnType;
 
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{Lock, Locked};
+use crate::fence::{Lock, LockKey, Locked};
 use crate::names::Station;
 use crate::plans::Reason;
 use crate::reader::Reader;
@@ -100,8 +100,8 @@ pub(crate) struct Explained {
 /// Whose sessions are asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Whose<'a> {
-    /// The target that they read.
-    pub(crate) target: &'a TargetId,
+    /// The lock of the target that they read.
+    pub(crate) lock: LockKey,
     /// The node, as names have it.
     pub(crate) node: &'a str,
     /// The roles that its readers log in as: others may call themselves what they like.

@@ -135,7 +135,13 @@ impl<C: Connector> Watched<C> {
     fn fence(&self) -> (Arc<TargetFence>, Arc<dyn Warrant>) {
         let (env, target) = (&self.env, &self.spec.id);
         let node = env.names.node().unwrap_or_default();
-        let fence = TargetFence::new(target, env.fence_mode, node, &env.arbiter, &env.fences);
+        let fence = TargetFence::new(
+            (target, env.names.lock(target)),
+            env.fence_mode,
+            node,
+            &env.arbiter,
+            &env.fences,
+        );
         let warrant = OwnersWarrant {
             ownership: Arc::clone(&env.ownership),
             target: target.clone(),

@@ -1,4 +1,4 @@
-//! A node that sees no majority goes on with what it owns and claims nothing.
+//! A node that sees no majority goes on with what it owns, reads for the dead what it stands by for, and claims nothing.
 
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::cluster::ask;
@@ -37,12 +37,25 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
             wait::when(dead && quorum == [0.0], || format!("quorum {quorum:?}, {seen:?}"))
         })
         .await?;
-        let ended: Vec<_> = lost.iter().map(|t| newest(t)).collect();
+        let stands_by: Vec<String> = lost
+            .iter()
+            .filter(|target| {
+                before
+                    .standbys
+                    .get(*target)
+                    .is_some_and(|by| by == all.cluster.seat(last).id())
+            })
+            .cloned()
+            .collect();
+        ensure_fault(!stands_by.is_empty(), "it stood by for nothing")?;
+        let rest = |target: &&String| !stands_by.contains(target);
+        let ended: Vec<_> = lost.iter().filter(rest).map(|t| newest(t)).collect();
         all.more_ticks_of(&kept, 4).await?;
-        let still: Vec<_> = lost.iter().map(|t| newest(t)).collect();
+        all.more_ticks_of(&stands_by, 4).await?;
+        let still: Vec<_> = lost.iter().filter(rest).map(|t| newest(t)).collect();
         ensure!(
             ended == still,
-            "it read targets of others: {ended:?}, then {still:?}"
+            "it read what it does not stand by for: {ended:?}, then {still:?}"
         );
         let mine = all
             .cluster

@@ -1,4 +1,6 @@
-//! The owner's process is frozen for five seconds and goes on: by then its targets are others'.
+//! The owner's process is frozen for five seconds and goes on: by then its targets are others'. Each node has a role of
+//! its own at the servers, so that nobody can end its session or look into it: the epochs alone fence, and nothing is
+//! covered before the take-over.
 
 use std::time::Duration;
 
@@ -70,7 +72,7 @@ fn a_woken_owner_asks_nothing_of_what_it_lost() -> Result<()> {
         let truth = caller.stop().await?;
         all.told(Caller::TEXT, truth).await?;
         all.no_gaps().await?;
-        let missing = all.at_most_missing(&lost, 2).await?;
+        let missing = all.at_most_missing(&lost, 4).await?;
         println!(
             "{} targets lost and had back, {} activity ticks missing, {} byte-identical repeats",
             lost.len(),

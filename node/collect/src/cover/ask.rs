@@ -153,7 +153,7 @@ impl<C: Connector> Covering<C> {
                 }
             };
             let whose = Whose {
-                target: &self.post.spec.id,
+                lock: self.env.names.lock(&self.post.spec.id),
                 node: &self.owner,
                 roles: &self.roles,
             };

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 /// The fence of one target.
 pub(crate) struct TargetFence {
     target: TargetId,
+    key: LockKey,
     /// As the names of our sessions have it.
     node: String,
     arbiter: Arc<dyn Arbiter>,
@@ -27,7 +28,7 @@ pub(crate) struct TargetFence {
 impl TargetFence {
     /// The fence of `target`, which nobody has passed yet.
     pub(crate) fn new(
-        target: &TargetId,
+        (target, key): (&TargetId, LockKey),
         mode: FenceMode,
         node: &str,
         arbiter: &Arc<dyn Arbiter>,
@@ -40,6 +41,7 @@ impl TargetFence {
         meters.show(target, machine.shown());
         Arc::new(Self {
             target: target.clone(),
+            key,
             node: node.to_owned(),
             arbiter: Arc::clone(arbiter),
             meters: Arc::clone(meters),
@@ -75,10 +77,7 @@ impl TargetFence {
         let begun = self.with(|machine| machine.begin(Instant::now()));
         begun.then(|| Attempt {
             fence: Arc::clone(self),
-            lock: Lock {
-                key: LockKey::of(&self.target),
-                epoch,
-            },
+            lock: Lock { key: self.key, epoch },
         })
     }
 
@@ -227,7 +226,7 @@ impl Held {
     /// What the session is to say of the lock, where that has changed.
     pub(crate) fn restamp(&self) -> Option<Lock> {
         let epoch = self.fence.epoch().filter(|epoch| *epoch > self.epoch)?;
-        let key = LockKey::of(&self.fence.target);
+        let key = self.fence.key;
         Some(Lock { key, epoch })
     }
 

@@ -10,7 +10,7 @@ use super::attempt::Passed;
 use super::entry::enter;
 use crate::cover::{grace, sign_of};
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{AGAIN, Attempt, Verdict};
+use crate::fence::{AGAIN, Attempt, LockKey, Verdict};
 use crate::guarded::GuardedSession;
 use crate::meters::Outcome;
 use crate::ownership::Reach;
@@ -97,6 +97,7 @@ impl<C: Connector> Lane<C> {
             .collect();
         let holder = Holders {
             target: &self.spec,
+            lock: attempt.lock().key,
             roles: &roles,
             clock: &self.env.clock,
         };
@@ -134,6 +135,7 @@ impl<C: Connector> Lane<C> {
 /// What is to be known of nodes that hold the lock.
 struct Holders<'a> {
     target: &'a TargetSpec,
+    lock: LockKey,
     roles: &'a [String],
     clock: &'a Clock,
 }
@@ -147,7 +149,7 @@ impl Holders<'_> {
         node: &str,
     ) -> Result<Option<Tick>, Fault> {
         let whose = Whose {
-            target: &self.target.id,
+            lock: self.lock,
             node,
             roles: self.roles,
         };

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn an_epoch_is_written_bit_by_bit() {
         let lock = Lock {
-            key: LockKey::of(&TargetId::from_name("mysql://a:1")),
+            key: LockKey::of("test", &TargetId::from_name("mysql://a:1")),
             epoch: Epoch(5),
         };
         let sql = stamp(&lock);

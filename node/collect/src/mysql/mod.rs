@@ -112,7 +112,7 @@ impl Connector for Mysql {
             timeout,
             limit: None,
             node: node.map(str::to_owned),
-            names: node.map_or_else(Vec::new, |node| others::names(&target.id, node)),
+            names: node.map_or_else(Vec::new, |node| others::names(self.names.lock(&target.id), node)),
             has_events: true,
             described: HashMap::new(),
             started: None,

@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ringwatch_frame::TargetId;
 use sqlx::AssertSqlSafe;
 
 use super::MysqlSession;
@@ -21,8 +20,8 @@ use crate::session::{Activity, Whose};
 const NAMES: usize = 8;
 
 /// The names of a node's sessions at a target.
-pub(super) fn names(target: &TargetId, node: &str) -> Vec<String> {
-    let (target, node) = (hash_of(target.as_str()), hash_of(node));
+pub(super) fn names(lock: LockKey, node: &str) -> Vec<String> {
+    let (target, node) = (lock.hash(), hash_of(node));
     let name = |number| format!("ringwatch:{target:016x}:{node:016x}:{number}");
     (0..NAMES).map(name).collect()
 }
@@ -92,8 +91,8 @@ fn activity_by_list(lock: &str, names: &[String], mariadb: bool) -> String {
 impl MysqlSession {
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
-        let names = names(whose.target, whose.node);
-        let lock = LockKey::of(whose.target).name();
+        let names = names(whose.lock, whose.node);
+        let lock = whose.lock.name();
         if !self.version.mariadb && self.has_events {
             match self.activity_as(activity_by_events(&lock, &names)).await {
                 Err(fault)
@@ -154,15 +153,17 @@ impl MysqlSession {
 
 #[cfg(test)]
 mod tests {
+    use ringwatch_frame::TargetId;
+
     use super::*;
 
     #[test]
     fn names_fit_and_are_those_of_one_node_at_one_target() {
-        let target = TargetId::from_name("mysql://db:3306");
-        let names = names(&target, "node-1");
+        let lock = LockKey::of("test", &TargetId::from_name("mysql://db:3306"));
+        let names = names(lock, "node-1");
         assert_eq!(names.len(), NAMES);
         assert!(names.iter().all(|name| name.len() <= 64), "{names:?}");
-        let others = super::names(&target, "node-2");
+        let others = super::names(lock, "node-2");
         assert!(names.iter().all(|name| !others.contains(name)));
         let sql = enlist(&names[..2]);
         assert_eq!(sql.matches('(').count(), sql.matches(')').count(), "{sql}");

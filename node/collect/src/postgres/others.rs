@@ -9,7 +9,6 @@ use super::PgSession;
 use super::error::fault_of;
 use crate::deadline::within;
 use crate::fault::Fault;
-use crate::fence::LockKey;
 use crate::names::{Names, Station};
 use crate::session::{Activity, Whose};
 
@@ -39,12 +38,12 @@ const END: &str = "/* ringwatch */ SELECT pg_catalog.pg_terminate_backend($1::in
 impl PgSession {
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
-        let names = Names::of(whose.node);
+        let names = Names::of("", whose.node);
         let asked = sqlx::query::<Sql>(ACTIVITY)
             .bind(names.session(Station::Lane))
             .bind(whose.roles)
             .bind(names.session(Station::Standby))
-            .bind(LockKey::of(whose.target).number())
+            .bind(whose.lock.number())
             .fetch_one(&mut self.connection);
         let row: PgRow = within(self.plan.timeout(), async {
             asked.await.map_err(|e| fault_of(&e))

@@ -363,6 +363,7 @@ pub(super) fn parts_of(
         sink: Arc::clone(sink) as Arc<dyn Sink>,
         targets: watch::channel(Targets::default()).1,
         node: "".into(),
+        cluster: "".into(),
         standby: Arc::new(NoStandby),
         covers: watch::channel(Arc::default()).1,
         standby_mode: StandbyMode::None,

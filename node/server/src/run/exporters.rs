@@ -13,7 +13,7 @@ use ringwatch_deliver::{
     DebugHandle, ExporterStatus, OtlpHandle, OtlpOutlet, OtlpParts, PrometheusHandle, PrometheusOutlet,
     Signal, Standing, debug, start_otlp, start_prometheus,
 };
-use ringwatch_frame::Batch;
+use ringwatch_frame::{Batch, Clock};
 use ringwatch_pipeline::Outlet;
 use serde_json::json;
 use tokio::time::Instant;

@@ -125,6 +125,7 @@ pub(super) fn start_reading(
         books: Arc::clone(ground.books),
         registry: ground.registry.clone(),
         node: me.node.as_str().into(),
+        cluster: settings.name.as_str().into(),
         ownership: Arc::new(ByGate {
             gate: Arc::clone(&gate),
             memories: Arc::clone(&memories),
