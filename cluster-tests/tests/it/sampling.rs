@@ -49,6 +49,8 @@ impl Alone {
         });
         config.processors.insert("adaptive_sampler".into(), sampler);
         config.order.insert(0, "adaptive_sampler".into());
+        // Members of one cluster would not read the same target.
+        config.cluster.insert("name".into(), json!(name));
         let node = Node::start(name, &config, &scene.log(name)).await?;
         Ok(Self { node, sink, config })
     }
