@@ -11,7 +11,7 @@ use crate::fence::LockKey;
 const APPLICATION: &str = "ringwatch";
 /// What a standby's session ends in.
 const STANDBY: &str = "standby";
-/// The most characters of a node's id in a name: PostgreSQL cuts names at 63.
+/// The most characters of a node in a name: PostgreSQL cuts names at 63.
 const LONGEST_NODE: usize = 32;
 
 /// What a session is for.
@@ -42,7 +42,7 @@ impl Names {
     /// Of the node with this id in a cluster.
     pub(crate) fn of(cluster: &str, node: &str) -> Self {
         Self {
-            node: Some(session_node(node).into()),
+            node: Some(session_node(cluster, node).into()),
             cluster: cluster.into(),
         }
     }
@@ -52,6 +52,11 @@ impl Names {
         LockKey::of(&self.cluster, target)
     }
 
+    /// Another node of the cluster as names have it.
+    pub(crate) fn of_other(&self, node: &str) -> String {
+        session_node(&self.cluster, node)
+    }
+
     /// The node as names have it.
     pub(crate) fn node(&self) -> Option<&str> {
         self.node.as_deref()
@@ -59,10 +64,9 @@ impl Names {
 
     /// The name of a session.
     pub(crate) fn session(&self, station: Station) -> String {
-        match (&self.node, station) {
-            (None, _) => APPLICATION.to_owned(),
-            (Some(node), Station::Lane) => format!("{APPLICATION}/{node}"),
-            (Some(node), Station::Standby) => format!("{APPLICATION}/{node}/{STANDBY}"),
+        match &self.node {
+            None => APPLICATION.to_owned(),
+            Some(node) => session_of(node, station),
         }
     }
 
@@ -70,6 +74,14 @@ impl Names {
     pub(crate) fn holder(&self, epoch: Epoch) -> String {
         let node = self.node.as_deref().unwrap_or_default();
         format!("{APPLICATION}/{node}/{epoch}")
+    }
+}
+
+/// The name of a session of a node, which is called so in names.
+pub(crate) fn session_of(node: &str, station: Station) -> String {
+    match station {
+        Station::Lane => format!("{APPLICATION}/{node}"),
+        Station::Standby => format!("{APPLICATION}/{node}/{STANDBY}"),
     }
 }
 
@@ -81,15 +93,19 @@ pub(crate) fn named(name: &str) -> Option<(&str, Option<Epoch>)> {
     Some((node, epoch))
 }
 
-/// A node's id as it stands in the names of its sessions: as it is, where it is short and plain; otherwise its
-/// beginning and a hash.
-pub fn session_node(node: &str) -> String {
+/// A node as it stands in the names of its sessions: its id and its cluster, as two clusters may have nodes of the same
+/// id at one server. `NODE@CLUSTER` where that is short and plain; otherwise its beginning and a hash.
+pub fn session_node(cluster: &str, node: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:@".contains(c);
-    if !node.is_empty() && node.len() <= LONGEST_NODE && node.chars().all(plain) {
-        return node.to_owned();
+    let whole = match cluster {
+        "" => node.to_owned(),
+        cluster => format!("{node}@{cluster}"),
+    };
+    if !node.is_empty() && whole.len() <= LONGEST_NODE && whole.chars().all(plain) {
+        return whole;
     }
-    let begin: String = node.chars().filter(|c| plain(*c)).take(15).collect();
-    format!("{begin}~{:016x}", xxh3_64(node.as_bytes()))
+    let begin: String = whole.chars().filter(|c| plain(*c)).take(15).collect();
+    format!("{begin}~{:016x}", xxh3_64(whole.as_bytes()))
 }
 
 #[cfg(test)]
@@ -99,14 +115,14 @@ mod tests {
     #[test]
     fn names_say_whose_session_it_is_and_what_for() {
         let names = Names::of("prod", "node-1");
-        assert_eq!(names.session(Station::Lane), "ringwatch/node-1");
-        assert_eq!(names.session(Station::Standby), "ringwatch/node-1/standby");
-        assert_eq!(names.holder(Epoch(17)), "ringwatch/node-1/17");
+        assert_eq!(names.session(Station::Lane), "ringwatch/node-1@prod");
+        assert_eq!(names.session(Station::Standby), "ringwatch/node-1@prod/standby");
+        assert_eq!(names.holder(Epoch(17)), "ringwatch/node-1@prod/17");
         assert_eq!(Names::of_nobody().session(Station::Lane), "ringwatch");
         for (name, expected) in [
-            ("ringwatch/node-1", Some(("node-1", None))),
-            ("ringwatch/node-1/standby", Some(("node-1", None))),
-            ("ringwatch/node-1/17", Some(("node-1", Some(Epoch(17))))),
+            ("ringwatch/node-1@prod", Some(("node-1@prod", None))),
+            ("ringwatch/node-1@prod/standby", Some(("node-1@prod", None))),
+            ("ringwatch/node-1@prod/17", Some(("node-1@prod", Some(Epoch(17))))),
             ("ringwatch", None),
             ("ringwatch/", None),
             ("psql", None),
@@ -118,11 +134,21 @@ mod tests {
     #[test]
     fn any_id_makes_a_short_name_of_its_own() {
         let long = "a/b c'".repeat(20);
-        let (one, other) = (session_node(&long), session_node(&format!("{long}x")));
+        let (one, other) = (
+            session_node("prod", &long),
+            session_node("prod", &format!("{long}x")),
+        );
         assert_ne!(one, other);
         let name = Names::of("prod", &long).holder(Epoch(u64::MAX));
         assert!(name.len() <= 63 && named(&name).is_some(), "{name}");
         assert_eq!(named(&name).unwrap().0, one);
-        assert_ne!(session_node(""), "");
+        assert_ne!(session_node("", ""), "");
+    }
+
+    #[test]
+    fn two_clusters_may_have_nodes_of_one_id() {
+        for node in ["node-1", "ringwatch-0.ringwatch.monitoring.svc.cluster.local"] {
+            assert_ne!(session_node("prod", node), session_node("test", node));
+        }
     }
 }

@@ -101,9 +101,9 @@ pub fn is_owners_reading(question: &Question) -> bool {
     is_reading(question) && !question.application.ends_with("/standby")
 }
 
-/// The name of the node of a session, `node-1` of `ringwatch/node-1/12`.
+/// The name of the node of a session, `node-1` of `ringwatch/node-1@demo/12`.
 pub fn node_of(application: &str) -> Option<&str> {
-    application.strip_prefix("ringwatch/")?.split('/').next()
+    application.strip_prefix("ringwatch/")?.split(['/', '@']).next()
 }
 
 /// The sampler. It ends when dropped.
@@ -298,7 +298,7 @@ mod tests {
         );
         seen.note_holders(of(&[(8, "ringwatch/b/2"), (9, "ringwatch/c/3")]));
         assert_eq!(seen.shared.len(), 1);
-        assert_eq!(node_of("ringwatch/b/2"), Some("b"));
+        assert_eq!(node_of("ringwatch/b@test/2"), Some("b"));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::guarded::GuardedSession;
 use crate::health::Health;
 use crate::lane::Env;
 use crate::meters::{Meters, TargetMeters};
-use crate::names::session_node;
 use crate::session::{Connector, Session};
 use crate::sessions::Sessions;
 use crate::target::TargetSpec;
@@ -81,7 +80,7 @@ impl<C: Connector> Covering<C> {
             .iter()
             .map(|reader| reader.plan.username().to_owned());
         Self {
-            owner: session_node(&post.owner),
+            owner: env.names.of_other(&post.owner),
             roles: roles.collect(),
             health: Arc::new(Health::new(target, TargetMeters::of_standby(target, meters))),
             warrant: Arc::new(warrant),

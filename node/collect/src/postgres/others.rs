@@ -9,7 +9,7 @@ use super::PgSession;
 use super::error::fault_of;
 use crate::deadline::within;
 use crate::fault::Fault;
-use crate::names::{Names, Station};
+use crate::names::{Station, session_of};
 use crate::session::{Activity, Whose};
 
 /// Sessions of one node's lanes: how many, how many that are or may be at a question, and how many microseconds ago the
@@ -38,11 +38,10 @@ const END: &str = "/* ringwatch */ SELECT pg_catalog.pg_terminate_backend($1::in
 impl PgSession {
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
-        let names = Names::of("", whose.node);
         let asked = sqlx::query::<Sql>(ACTIVITY)
-            .bind(names.session(Station::Lane))
+            .bind(session_of(whose.node, Station::Lane))
             .bind(whose.roles)
-            .bind(names.session(Station::Standby))
+            .bind(session_of(whose.node, Station::Standby))
             .bind(whose.lock.number())
             .fetch_one(&mut self.connection);
         let row: PgRow = within(self.plan.timeout(), async {

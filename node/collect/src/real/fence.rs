@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::fence::{Lock, LockKey, Locked, Other};
+use crate::names::session_node;
 use crate::session::{Activity, Whose};
 use crate::target::TargetSpec;
 
@@ -47,7 +48,7 @@ impl Nodes {
     async fn activity(&self, session: &mut AnySession, node: &str) -> Activity {
         let whose = Whose {
             lock: LockKey::of(CLUSTER, &self.target.id),
-            node,
+            node: &session_node(CLUSTER, node),
             roles: &self.roles,
         };
         session.activity(&whose).await.unwrap()
@@ -73,14 +74,17 @@ impl Nodes {
         };
         let seen: Other = other(two.lock(&self.lock(6)).await.unwrap());
         assert_eq!(seen.epoch, Some(Epoch(5)));
-        assert_eq!(seen.node.as_deref(), self.names.then_some("n1"));
+        assert_eq!(
+            seen.node.as_deref(),
+            self.names.then_some(&*session_node(CLUSTER, "n1"))
+        );
         one.stamp(&self.lock(9)).await.unwrap();
         let seen = other(two.lock(&self.lock(6)).await.unwrap());
         assert_eq!(seen.epoch, Some(Epoch(9)));
         // An own session of an earlier life is known everywhere.
         let mut again = self.session("n1", Station::Lane).await;
         let seen = other(again.lock(&self.lock(10)).await.unwrap());
-        assert_eq!(seen.node.as_deref(), Some("n1"));
+        assert_eq!(seen.node, Some(session_node(CLUSTER, "n1")));
         // The other target's lock is another one.
         let key = LockKey::of(CLUSTER, &TargetId::from_name("test://elsewhere:1"));
         let epoch = Epoch(1);
@@ -196,9 +200,12 @@ async fn a_name_counts_for_nothing_with_another_role(real: &Real, nodes: &Nodes)
     use ringwatch_cluster_tests::postgres::sql::execute;
     let mut standby = nodes.session("n2", Station::Standby).await;
     let mut named = real.server.connect("postgres").await.unwrap();
-    execute(&mut named, "set application_name = 'ringwatch/n7'")
-        .await
-        .unwrap();
+    execute(
+        &mut named,
+        &format!("set application_name = 'ringwatch/n7@{CLUSTER}'"),
+    )
+    .await
+    .unwrap();
     assert_eq!(nodes.activity(&mut standby, "n7").await.sessions, 1);
     let others = Nodes {
         target: Arc::clone(&nodes.target),

@@ -13,6 +13,8 @@ use crate::audit::TickBooks;
 
 /// The view says who outranks whom.
 pub(super) struct ByView {
+    /// The name of the cluster, which is part of what sessions are called.
+    pub(super) cluster: String,
     pub(super) gate: Arc<Gate>,
     pub(super) knowledge: watch::Receiver<Arc<Knowledge>>,
     /// There when the cluster has started.
@@ -22,7 +24,7 @@ pub(super) struct ByView {
 impl Arbiter for ByView {
     fn outranks(&self, target: &TargetId, holder: &Holder) -> bool {
         let known = Arc::clone(&self.knowledge.borrow());
-        let node = node_of(&known.members, &known.me, target, holder);
+        let node = node_of((&self.cluster, &known.members), &known.me, target, holder);
         node.is_some_and(|node| self.gate.outranks(target, &node, holder.epoch))
     }
 
@@ -38,7 +40,12 @@ impl Arbiter for ByView {
 }
 
 /// Whose session the holder's is: a node that may be no member at all. `None`: it may be one that is at work.
-fn node_of(members: &[Known], me: &NodeId, target: &TargetId, holder: &Holder) -> Option<NodeId> {
+fn node_of(
+    (cluster, members): (&str, &[Known]),
+    me: &NodeId,
+    target: &TargetId,
+    holder: &Holder,
+) -> Option<NodeId> {
     if holder.node.is_empty() {
         // The server does not tell; whoever has the target and lives says so by gossip.
         let key = TargetKey::from(target);
@@ -48,7 +55,7 @@ fn node_of(members: &[Known], me: &NodeId, target: &TargetId, holder: &Holder) -
     }
     // Sessions carry short names; of a name that no member has, the cluster has not heard.
     let mut ids = members.iter().map(|member| &member.who.node);
-    let known = ids.find(|id| session_node(id.as_str()) == holder.node);
+    let known = ids.find(|id| session_node(cluster, id.as_str()) == holder.node);
     Some(known.cloned().unwrap_or_else(|| NodeId::new(&holder.node)))
 }
 
@@ -122,9 +129,10 @@ mod tests {
                 node: node.into(),
                 epoch: Epoch(3),
             };
-            node_of(&members, &me, target, &holder)
+            node_of(("prod", &members), &me, target, &holder)
         };
-        assert_eq!(of(&a, &session_node(long)), Some(NodeId::new(long)));
+        assert_eq!(of(&a, &session_node("prod", long)), Some(NodeId::new(long)));
+        assert_ne!(of(&a, &session_node("test", long)), Some(NodeId::new(long)));
         assert_eq!(of(&a, "stranger"), Some(NodeId::new("stranger")));
         assert_eq!(of(&a, ""), Some(NodeId::new("")), "a dead one has it, and we");
         assert_eq!(of(&b, ""), None, "somebody lives and has it");

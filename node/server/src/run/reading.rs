@@ -146,6 +146,7 @@ pub(super) fn start_reading(
         standby_mode: standby_of(settings.standby),
         fence: fence_of(settings.fence),
         arbiter: Arc::new(ByView {
+            cluster: settings.name.clone(),
             gate,
             knowledge: cluster.knowledge(),
             control: Arc::clone(&control),
