@@ -93,7 +93,9 @@ fn sent_by_monitor(log: &str) -> Vec<&str> {
         let mut fields = line.split('\t');
         let session = |field: &str| {
             let (session, command) = field.trim().split_once(' ')?;
-            Some((session.parse::<u64>().ok()?, command.to_owned()))
+            // The first line of a second begins with a date, which is a number and a time of day.
+            let word = command.starts_with(|first: char| first.is_ascii_alphabetic());
+            Some((session.parse::<u64>().ok().filter(|_| word)?, command.to_owned()))
         };
         let Some((session, command)) = fields.find_map(session) else {
             continue;
