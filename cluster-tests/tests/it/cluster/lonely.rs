@@ -21,6 +21,15 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
         let kept = before.owned_by(all.cluster.seat(last).id());
         let lost = before.owned_by(all.cluster.seat(other).id());
         ensure_fault(!lost.is_empty(), "the other owned nothing")?;
+        let of_last = before.standbys.values();
+        let of_last = of_last.filter(|by| *by == all.cluster.seat(last).id()).count() as u64;
+        wait::until("the last one knows what it stands by for", SOON, async || {
+            let node = all.cluster.node(last).map_err(|e| e.to_string())?;
+            let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
+            let ready = metrics.count("ringwatch_standby_ready_targets", &[]);
+            wait::when(ready == of_last, || format!("{ready} of {of_last}"))
+        })
+        .await?;
         let ids = [one, other].map(|n| all.cluster.seat(n).id().to_owned());
         all.cluster.seat_mut(other).kill_at_once().await?;
         let newest = |target: &str| {

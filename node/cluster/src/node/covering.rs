@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringwatch_frame::{Epoch, TargetId};
 use tokio::time::Instant;
 
-use super::gate::Others;
+use super::gate::{Others, Past, Words};
 use super::steer::Steering;
 use crate::member::{Incarnation, NodeId, Stage, State, TargetKey};
 use crate::memories::Tie;
@@ -88,6 +88,7 @@ impl Steering {
         self.claimed.retain(|target, _| self.owned.contains_key(target));
         let targets: BTreeSet<TargetId> = covers.iter().map(|cover| cover.target.clone()).collect();
         self.memories.set_covers(&targets);
+        self.metrics.stands_ready(targets.len());
         self.gate.set_others(Others {
             covers: targets,
             at_work: self.at_work(),
@@ -121,9 +122,9 @@ impl Steering {
         view.walk(TargetKey::from(target)).find(fit) == Some(me)
     }
 
-    /// The targets of ours that are here by the present view, each with the highest epoch of the past: the one
-    /// before ours, or ours where a majority, this node with it, has just taken the owner under it for lost.
-    fn past_epochs(&self) -> BTreeMap<TargetId, Epoch> {
+    /// The targets of ours that are here by the present view, each with its past. The highest epoch of the past is the
+    /// one before ours, or ours where a majority, this node with it, has just taken the owner under it for lost.
+    fn past_epochs(&self) -> BTreeMap<TargetId, Past> {
         let (Some(membership), Some(view)) = (&self.membership, &self.view) else {
             return BTreeMap::new();
         };
@@ -137,18 +138,28 @@ impl Steering {
             let claimed = self.claimed.get(target) == Some(&epoch);
             let lost = claimed && membership.quorum && now < *since + LATELY;
             let past = if lost { epoch } else { epoch.saturating_sub(1) };
-            (target.clone(), Epoch(past))
+            let past = Past {
+                epoch: Epoch(past),
+                since: *since,
+            };
+            (target.clone(), past)
         })
         .collect()
     }
 
     /// The other members that do what they are there for, as far as is known.
-    fn at_work(&self) -> BTreeSet<NodeId> {
+    fn at_work(&self) -> BTreeMap<NodeId, Words> {
         let members = self.membership.iter().flat_map(|membership| &membership.members);
         let works = |state| matches!(state, State::Ready | State::Draining | State::Suspect);
         members
             .filter(|member| works(member.state) && member.who.node != self.fixed.me.node)
-            .map(|member| member.who.node.clone())
+            .map(|member| {
+                let words = Words {
+                    view: member.said.view,
+                    owned: Arc::clone(&member.said.owned),
+                };
+                (member.who.node.clone(), words)
+            })
             .collect()
     }
 }

@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ringwatch_frame::{Epoch, TargetId};
+use tokio::time::Instant;
 
-use crate::member::NodeId;
+use crate::member::{NodeId, TargetKey};
 use crate::pulse::Pulse;
+
+/// So long the sessions of a node that has handed a target over may take to close.
+const CLOSES: Duration = Duration::from_secs(1);
 
 /// Why a target must not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,11 +47,28 @@ struct Grants {
 pub(crate) struct Others {
     /// The targets for which this node stands by.
     pub(crate) covers: BTreeSet<TargetId>,
-    /// The other members that are at work, as far as is known.
-    pub(crate) at_work: BTreeSet<NodeId>,
-    /// The targets of ours that are here by the present view, each with the highest epoch under which a
-    /// session of another node is one of the past.
-    pub(crate) past: BTreeMap<TargetId, Epoch>,
+    /// The other members that are at work, as far as is known, with what they said of themselves.
+    pub(crate) at_work: BTreeMap<NodeId, Words>,
+    /// The targets of ours that are here by the present view, each with its past.
+    pub(crate) past: BTreeMap<TargetId, Past>,
+}
+
+/// What a member says of itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Words {
+    /// The number of its view.
+    pub(crate) view: u64,
+    /// The targets that it owns.
+    pub(crate) owned: Arc<[TargetKey]>,
+}
+
+/// What was before a target came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// The highest epoch under which a session of another node is one of the past.
+    pub(crate) epoch: Epoch,
+    /// When the target came.
+    pub(crate) since: Instant,
 }
 
 /// Asked before every tick and before everything that is sent to a target. Only the node's loop writes it.
@@ -102,14 +124,21 @@ impl Gate {
 
     /// Whether a session of `node` that holds `target` under this epoch may be ended from here: the present view
     /// has the target here under a higher one, or under the same one because its owner was lost; and the node is
-    /// not at work as far as anybody has said. Who comes back from where nobody heard it ends nothing: it may
-    /// own the target no more.
+    /// not at work as far as anybody has said, or it knows this view and says that it does not own the target:
+    /// then it cannot close its session because it does not reach the server. Who comes back from where nobody
+    /// heard it ends nothing: it may own the target no more.
     pub fn outranks(&self, target: &TargetId, node: &NodeId, epoch: Epoch) -> bool {
         let grants = self.grants.load();
-        let past = grants.others.past.get(target);
+        let Some(past) = grants.others.past.get(target) else {
+            return false;
+        };
+        let (ours, key) = (grants.epoch.0, TargetKey::from(target));
+        let has_let_go = |words: &Words| {
+            words.view >= ours && !words.owned.contains(&key) && Instant::now() >= past.since + CLOSES
+        };
         grants.targets.get(target) == Some(&Grant::Open)
-            && past.is_some_and(|past| epoch <= *past)
-            && !grants.others.at_work.contains(node)
+            && epoch <= past.epoch
+            && grants.others.at_work.get(node).is_none_or(has_let_go)
             && self.pulse.sure()
     }
 
@@ -148,6 +177,17 @@ mod tests {
         TargetId::from_name(name)
     }
 
+    impl Gate {
+        /// Lets time pass with a pulse.
+        async fn pulse_for(&self, time: Duration) {
+            let end = Instant::now() + time;
+            while Instant::now() < end {
+                tokio::time::advance(BEAT).await;
+                self.pulse.beat();
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_target_is_read_only_while_it_is_owned() {
         let gate = Gate::new(Arc::default());
@@ -163,28 +203,48 @@ mod tests {
     async fn an_older_session_is_ended_only_of_who_is_not_at_work() {
         let gate = Gate::new(Arc::default());
         let (t, b, c) = (target("a"), NodeId::new("b"), NodeId::new("c"));
+        let others = |past: u64, view: u64, owned: &[TargetId]| Others {
+            at_work: BTreeMap::from([(
+                NodeId::new("c"),
+                Words {
+                    view,
+                    owned: owned.iter().map(TargetKey::from).collect(),
+                },
+            )]),
+            covers: BTreeSet::from([target("b")]),
+            past: BTreeMap::from([(
+                target("a"),
+                Past {
+                    epoch: Epoch(past),
+                    since: Instant::now(),
+                },
+            )]),
+        };
         assert!(!gate.outranks(&t, &b, Epoch(3)), "it is not ours");
         gate.set(Epoch(7), BTreeMap::from([(t.clone(), Grant::Open)]));
         assert!(
             !gate.outranks(&t, &b, Epoch(3)),
             "it is not here by the present view"
         );
-        gate.set_others(Others {
-            at_work: BTreeSet::from([c.clone()]),
-            covers: BTreeSet::from([target("b")]),
-            past: BTreeMap::from([(t.clone(), Epoch(6))]),
-        });
+        gate.set_others(others(6, 7, std::slice::from_ref(&t)));
         assert!(gate.outranks(&t, &b, Epoch(6)));
         assert!(!gate.outranks(&t, &b, Epoch(7)), "it is as new as ours");
         assert!(!gate.outranks(&t, &c, Epoch(6)), "it is at work");
         assert!(gate.stands_by(&target("b")) && !gate.stands_by(&t));
-        gate.set_others(Others {
-            at_work: BTreeSet::from([c.clone()]),
-            covers: BTreeSet::from([target("b")]),
-            past: BTreeMap::from([(t.clone(), Epoch(7))]),
-        });
+        gate.set_others(others(7, 7, std::slice::from_ref(&t)));
         assert!(gate.outranks(&t, &b, Epoch(7)), "it was lost under our epoch");
         assert!(!gate.outranks(&t, &b, Epoch(8)));
+        gate.set_others(others(7, 7, &[]));
+        assert!(!gate.outranks(&t, &c, Epoch(6)), "it closes its session itself");
+        gate.set_others(others(7, 6, &[]));
+        gate.pulse_for(CLOSES).await;
+        assert!(!gate.outranks(&t, &c, Epoch(6)), "it does not know our view");
+        gate.set_others(others(7, 7, &[]));
+        gate.pulse_for(CLOSES).await;
+        assert!(
+            gate.outranks(&t, &c, Epoch(6)),
+            "it has let go, and does not close"
+        );
         gate.set(Epoch(7), BTreeMap::from([(t.clone(), Grant::Waking)]));
         assert!(
             !gate.outranks(&t, &b, Epoch(6)),

@@ -84,6 +84,7 @@ pub(crate) struct Metrics {
     view: IntGauge,
     owned: IntGauge,
     standby: IntGauge,
+    covers: IntGauge,
     moves: IntCounterVec,
     quorum: IntGauge,
     pauses: IntCounter,
@@ -109,6 +110,10 @@ impl Metrics {
             standby: IntGauge::new(
                 "ringwatch_standby_targets",
                 "Targets that this node stands by for",
+            )?,
+            covers: IntGauge::new(
+                "ringwatch_standby_ready_targets",
+                "Targets that this node stands by for and knows all of, so that it can read them now",
             )?,
             moves: IntCounterVec::new(
                 Opts::new(
@@ -144,6 +149,7 @@ impl Metrics {
             &metrics.view,
             &metrics.owned,
             &metrics.standby,
+            &metrics.covers,
             &metrics.quorum,
             &metrics.pins,
         ];
@@ -172,6 +178,11 @@ impl Metrics {
     pub(crate) fn handed_over(&self, took: Duration) {
         self.moved(Move::Out);
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// This node could read so many targets of others now.
+    pub(crate) fn stands_ready(&self, targets: usize) {
+        self.covers.set(gauge(targets));
     }
 
     /// Shows what is known now.
