@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::time::{Instant, sleep};
 
+use super::oracle::audit;
 use super::oracle::ticks::{Excuse, Ticks};
 use super::rig::{Rig, SOON};
 use crate::cluster::ticks::{ACTIVITY, SECOND};
@@ -89,6 +90,21 @@ impl Rig {
             }
             sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Prints what the nodes say of the activity of the targets of which ticks are missing.
+    ///
+    /// # Errors
+    /// No node that is awake answers.
+    pub fn tell_of_missing(&self, ticks: &Ticks) -> Result<()> {
+        let asked = *self.cluster.awake().first().context("no node is awake")?;
+        let grpc = self.cluster.seat(asked).ports().grpc;
+        for (target, missing) in &ticks.missing {
+            let target = format!("postgresql://{target}");
+            let said = audit::of_target(grpc, self.minutes(), &target)?;
+            eprintln!("missing of {target}: {missing:?}\n  {said}");
+        }
+        Ok(())
     }
 
     /// Minutes since the first node was started, rounded up, for an audit of all that was since.

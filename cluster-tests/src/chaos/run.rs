@@ -81,6 +81,7 @@ impl Run {
         rig.more_ticks(3).await?;
         let calls = rig.calls_lost_and_doubled().await?;
         let ticks = rig.ticks_after(ARRIVED).await;
+        rig.tell_of_missing(&ticks)?;
         let grpc = rig.cluster.seat(0).ports().grpc;
         Ok(Verdict {
             coverage,

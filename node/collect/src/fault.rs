@@ -110,13 +110,12 @@ impl FaultKind {
         matches!(self, Self::NotHeld | Self::Fenced)
     }
 
-    /// Whether the server could be reached, where connections of ours are `open` or not.
+    /// Whether the server could be reached, where connections of ours are `open` or not. Who hears nothing does not know;
+    /// a standby that does looks first whether the server is at the question.
     pub(crate) const fn reach(self, open: bool) -> Reach {
         match self {
-            Self::Connection | Self::Tls => Reach::Unreachable,
-            Self::Deadline | Self::Login | Self::NoDatabase | Self::TooManyConnections if !open => {
-                Reach::Unreachable
-            }
+            Self::Connection | Self::Tls | Self::Deadline => Reach::Unreachable,
+            Self::Login | Self::NoDatabase | Self::TooManyConnections if !open => Reach::Unreachable,
             _ => Reach::Reached,
         }
     }

@@ -56,6 +56,7 @@ async fn verdict(rig: &mut Rig, requests: u64) -> Result<()> {
         ticks.repeats,
         ticks.repeated_requests
     );
+    rig.tell_of_missing(&ticks)?;
     ensure!(ticks.complete(), "ticks are missing: {ticks:?}");
     ticks.ensure_single(requests)?;
     ensure!(calls == Some((0, 0)), "calls not told, and told twice: {calls:?}");

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use crate::member::{NodeId, TargetKey};
 use crate::pulse::Pulse;
 
-/// So long the sessions of a node that has handed a target over may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
+/// So long the sessions of a node that has handed a target over may take to close: less than the shortest interval of a
+/// stream, as its successor reads nothing before.
+const CLOSES: Duration = Duration::from_millis(300);
 
 /// Why a target must not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -128,11 +128,23 @@ impl<C: Connector> Covering<C> {
         }
     }
 
-    /// Tries the ticks that the owner could not read because the server was out of its reach.
+    /// Tries the ticks that the owner could not read because the server was out of its reach, or did not answer it. Not
+    /// while the server is at the owner's question: then it is slow, and what is slow is not asked twice.
     pub(super) async fn try_unreachable(&mut self) {
-        for (id, tick) in self.env.standby.unreachable(&self.post.spec.id) {
-            // Whichever database it is open to: the server is in reach.
-            if !self.sessions.is_empty() && self.may_ask() {
+        let told = self.env.standby.unreachable(&self.post.spec.id);
+        let now = Instant::now();
+        self.unread.hear(told, now);
+        let due = self.unread.due(now).is_some_and(|due| due <= now);
+        if !due || !self.may_ask() {
+            return;
+        }
+        let activity = self.ask().await;
+        if activity.as_ref().is_ok_and(|activity| activity.active) {
+            self.unread.put_off(now);
+            return;
+        }
+        for (id, tick) in self.unread.take() {
+            if activity.is_ok() && self.may_ask() && !self.post.cancel.is_cancelled() {
                 Box::pin(self.cover(&id, tick)).await;
             }
         }

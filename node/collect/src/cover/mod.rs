@@ -13,6 +13,7 @@ mod read;
 mod standby;
 mod streams;
 mod task;
+mod unread;
 
 pub(crate) use self::decide::{grace, sign_of};
 pub(crate) use self::hot::Hot;

@@ -12,6 +12,7 @@ use super::StandbyMode;
 use super::decide::Line;
 use super::pace::Pace;
 use super::streams::Streams;
+use super::unread::Unread;
 use crate::guarded::GuardedSession;
 use crate::health::Health;
 use crate::lane::Env;
@@ -59,6 +60,7 @@ pub(crate) struct Covering<C: Connector> {
     pub(super) sessions: Sessions<GuardedSession<C::Session>>,
     pub(super) streams: Streams,
     pub(super) pace: Pace,
+    pub(super) unread: Unread,
     refreshed: Option<Instant>,
     /// When something was asked last.
     pub(super) used: Instant,
@@ -87,6 +89,7 @@ impl<C: Connector> Covering<C> {
             sessions: Sessions::new(1),
             streams: Streams::new(),
             pace: Pace::new(),
+            unread: Unread::default(),
             refreshed: None,
             used: Instant::now(),
             again: None,
@@ -165,6 +168,7 @@ impl<C: Connector> Covering<C> {
         let quiet = lines.iter().filter_map(|line| line.quiet_in(now)).min();
         let wake = Instant::now() + quiet.unwrap_or(REST).min(REST);
         // Where it may not be asked now, one looks again soon.
+        let due = due.into_iter().chain(self.unread.due(Instant::now())).min();
         let due = due.map(|due| due.max(Instant::now() + SOON));
         tokio::select! {
             () = self.post.cancel.cancelled() => {}

@@ -40,7 +40,7 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
         let covered_before = by_others(&rig, n).await?;
         rig.cluster.seat_mut(n).kill_at_once().await?;
         rig.settled().await?;
-        missing = ask_about_missing(&rig, missing).await?;
+        missing = ask_about_missing(&rig, missing)?;
         covered += outcome(&rig, "covered").await?.saturating_sub(covered_before);
         rig.cluster.launch(n)?;
         kills.push(Kill { at, targets });

@@ -107,22 +107,13 @@ pub(crate) async fn close(mut rig: Rig, folder: TempDir, report: &mut Report) ->
 
 /// What the nodes say of the targets of which more ticks are missing than `known`: in a later life they do not know it.
 /// Gives how many are missing.
-pub(crate) async fn ask_about_missing(rig: &Rig, known: usize) -> Result<usize> {
+pub(crate) fn ask_about_missing(rig: &Rig, known: usize) -> Result<usize> {
     let ticks = rig.ticks();
     let missing = ticks.missing_count();
     if missing <= known {
         return Ok(known);
     }
-    for (target, missing) in &ticks.missing {
-        eprintln!("missing of {target}: {missing:?}");
-        for n in rig.cluster.awake() {
-            let metrics = rig.cluster.node(n)?.metrics().await?;
-            let name = format!("postgresql://{target}");
-            let of = [("target", name.as_str()), ("stream", "postgresql.activity")];
-            let outcomes = metrics.by_label_of("ringwatch_ticks_total", &of, "outcome");
-            eprintln!("  {}: {outcomes:?}", rig.cluster.seat(n).id());
-        }
-    }
+    rig.tell_of_missing(&ticks)?;
     Ok(missing)
 }
 
