@@ -132,7 +132,7 @@ impl NodeConfig {
                 "extensions": ["health_check"],
                 "pipelines": pipelines,
                 "telemetry": {
-                    "logs": { "level": "info", "encoding": "json" },
+                    "logs": { "level": "debug", "encoding": "json" },
                     "metrics": { "address": local(ports.metrics) },
                 },
             },

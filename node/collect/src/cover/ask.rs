@@ -143,7 +143,9 @@ impl<C: Connector> Covering<C> {
             self.unread.put_off(now);
             return;
         }
-        for (id, tick) in self.unread.take() {
+        let unread = self.unread.take();
+        tracing::debug!(target = %self.post.spec.id, node = self.owner, ?unread, "the owner could not read these");
+        for (id, tick) in unread {
             if activity.is_ok() && self.may_ask() && !self.post.cancel.is_cancelled() {
                 Box::pin(self.cover(&id, tick)).await;
             }

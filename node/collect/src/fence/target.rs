@@ -125,8 +125,9 @@ pub(crate) enum Verdict {
     Pass,
     /// The lock is another's: nothing passes.
     Fenced,
-    /// The session of this number is to be ended, which is one of this node, and the lock tried again.
-    End(i64, String),
+    /// The session of this number is to be ended, and the lock tried again. With the other node that it is one of, where
+    /// that is known; what an own one of before has read is in our books.
+    End(i64, Option<String>),
 }
 
 impl Attempt {
@@ -165,13 +166,13 @@ impl Attempt {
             Step::End(session) => {
                 tracing::warn!(
                     %target, session, holder = ?locked, epoch = %self.lock.epoch,
-                    "the session of a node that is gone holds the target's lock: it is ended"
+                    "a session that is of no use any more holds the target's lock: it is ended"
                 );
                 let node = match locked {
                     Locked::Elsewhere(Some(other)) => other.node.clone(),
                     _ => None,
                 };
-                Verdict::End(session, node.unwrap_or_default())
+                Verdict::End(session, node.filter(|node| *node != fence.node))
             }
             Step::FallBack(reason) => {
                 tell_fallback(target, &reason);

@@ -188,7 +188,10 @@ async fn take<S: Session>(
             Verdict::Pass => return Ok(()),
             Verdict::Fenced => return Err(fenced()),
             Verdict::End(other, node) => {
-                let read_until = holders.read_until(session, &node).await?;
+                let read_until = match &node {
+                    Some(node) => holders.read_until(session, node).await?,
+                    None => None,
+                };
                 match session.end_other(other).await {
                     Err(fault) if fault.kind == FaultKind::Grant => {
                         attempt.may_not_end(&fault);

@@ -184,6 +184,18 @@ async fn the_session_of_a_node_that_is_gone_is_ended() {
     assert!(fenced.shown().contains("ringwatch_fence_ended_sessions_total"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_own_session_that_was_cut_off_costs_no_tick() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| world.sessions.locked_by("a", "o", Epoch(8)));
+    });
+    millis(12_000).await;
+    assert_eq!(fenced.servers.sent("a", "end session"), 1);
+    assert_eq!(fenced.count("activity", "not_owned"), 0, "nobody else has read it");
+    assert_eq!(fenced.count("activity", "fenced"), 0);
+    assert!(fenced.count("activity", "collected") >= 11);
+}
+
 /// Ends the session of a node that asked just after a tick was due, or not at all; says how that tick ended.
 async fn ended_after_a_tick(has_asked: bool) -> (Fenced, u64) {
     let fenced = fenced(|servers| {

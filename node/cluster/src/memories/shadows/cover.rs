@@ -69,12 +69,15 @@ impl Cover {
         self.claim.map(|claim| claim.held).unwrap_or_default()
     }
 
-    /// Gives up what its owner has ended up to `told`; gives the tick that is still being read here.
-    pub(super) fn outlives(&mut self, told: Option<Tick>) -> Option<Tick> {
-        let later = |tick: &Tick| Some(*tick) > told;
-        self.due.retain(later);
-        self.granted.retain(later);
-        self.claim.take_if(|claim| !later(&claim.tick));
+    /// Gives up what its owner has ended up to `told`, unless that is `known` here: then what it could not read is still
+    /// to be read. Gives the tick that is still being read here.
+    pub(super) fn outlives(&mut self, told: Option<Tick>, known: Option<Tick>) -> Option<Tick> {
+        if told > known {
+            let later = |tick: &Tick| Some(*tick) > told;
+            self.due.retain(later);
+            self.granted.retain(later);
+            self.claim.take_if(|claim| !later(&claim.tick));
+        }
         if let Some(claim) = &mut self.claim {
             // They are in the snapshot.
             claim.held.clear();

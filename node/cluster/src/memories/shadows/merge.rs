@@ -112,11 +112,12 @@ impl Shadow {
                 told = Some(covered);
             }
         }
+        let known = cover.told;
         if told != cover.covered {
-            cover.told = cover.told.max(told);
+            cover.told = known.max(told);
         }
         // What the owner has ended meanwhile is not read here.
-        if let Some(claim) = cover.outlives(told) {
+        if let Some(claim) = cover.outlives(told, known) {
             words.push(word(None, claim, None, true));
         }
         self.streams.insert(stream, cover);
