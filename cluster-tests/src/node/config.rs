@@ -132,7 +132,7 @@ impl NodeConfig {
                 "extensions": ["health_check"],
                 "pipelines": pipelines,
                 "telemetry": {
-                    "logs": { "level": "debug", "encoding": "json" },
+                    "logs": { "level": "info", "encoding": "json" },
                     "metrics": { "address": local(ports.metrics) },
                 },
             },

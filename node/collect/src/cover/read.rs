@@ -38,10 +38,12 @@ impl<C: Connector> Covering<C> {
         let interval = stream.planned.interval();
         let Ok(leave) = Leave::ask(&env.guard, &target, id, tick, interval) else {
             stream.bar();
+            tracing::debug!(%target, stream = %id, %tick, "no leave to cover a tick");
             return;
         };
         let _place = env.gate.enter(Place::Healthy).await;
         let Some(claim) = Claim::of(&env.standby, &target, id, tick) else {
+            tracing::debug!(%target, stream = %id, %tick, "a tick is not to be covered any more");
             return;
         };
         let lateness = tick.lateness(env.clock.now());
@@ -93,6 +95,7 @@ impl<C: Connector> Covering<C> {
         };
         let Some(receipt) = receipt else {
             meters.ended(&ended(Outcome::Superseded));
+            tracing::debug!(target = %self.post.spec.id, stream = %id, %tick, "what was covered does not count");
             frame.discard(DropReason::Superseded);
             return;
         };

@@ -191,7 +191,11 @@ async fn an_own_session_that_was_cut_off_costs_no_tick() {
     });
     millis(12_000).await;
     assert_eq!(fenced.servers.sent("a", "end session"), 1);
-    assert_eq!(fenced.count("activity", "not_owned"), 0, "nobody else has read it");
+    assert_eq!(
+        fenced.count("activity", "not_owned"),
+        0,
+        "nobody else has read it"
+    );
     assert_eq!(fenced.count("activity", "fenced"), 0);
     assert!(fenced.count("activity", "collected") >= 11);
 }

@@ -416,6 +416,8 @@ impl Shadow {
             );
         }
         cover.told = cover.told.max(Some(tick));
+        // It has tried what it was promised.
+        cover.promised.take_if(|(promised, _)| *promised <= tick);
         let epoch = frame.as_ref().map_or(0, |frame| frame.meta.id.epoch.0);
         self.epoch = self.epoch.max(epoch);
         if read {

@@ -9,7 +9,7 @@ use crate::memories::waits::DOWN;
 use crate::pulse::{BEAT, PAUSE};
 
 /// Owner and standby of one target, and the line between them.
-fn pair(db: &TargetId) -> (Arc<Memories>, Arc<Memories>) {
+pub(super) fn pair(db: &TargetId) -> (Arc<Memories>, Arc<Memories>) {
     let (owner, standby) = (memories(), memories());
     owner.own(db, TargetMemory::new());
     owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
@@ -17,7 +17,7 @@ fn pair(db: &TargetId) -> (Arc<Memories>, Arc<Memories>) {
     (owner, standby)
 }
 
-fn cover(standby: &Arc<Memories>, of: &TargetId, stream: &StreamId, n: i64) -> Option<Receipt> {
+pub(super) fn cover(standby: &Arc<Memories>, of: &TargetId, stream: &StreamId, n: i64) -> Option<Receipt> {
     standby.covered(&meta(of, stream, n), &rows(n, 1), Some(rows(n, 7)))
 }
 
@@ -186,61 +186,6 @@ async fn what_only_a_former_standby_has_is_kept_when_the_target_is_lost() {
     owner.set_heirs(&heirs([db.clone()], &member("another", 1)));
     owner.part(&db, Parting::Lost);
     assert!(!taken.withdrawal().is_withdrawn());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_late_owner_asks_and_is_promised_its_tick() {
-    let (db, activity) = (target(1), stream(1));
-    let (owner, standby) = pair(&db);
-    let mut line = Line::new(&owner, &standby);
-    let first = collect(&owner, &db, &activity, 1);
-    line.settle();
-    let may = |n| standby.may(&line.from, (&db, &activity, tick(n)), (None, 0));
-    assert_eq!(
-        may(2),
-        Leave {
-            yes: true,
-            covered: None
-        }
-    );
-    assert_eq!(standby.claim(&db, &activity, tick(2)), None, "it is promised");
-    advance(Duration::from_millis(1_001)).await;
-    standby.claim(&db, &activity, tick(2)).unwrap();
-    let leave = may(2);
-    assert!(!leave.yes && leave.covered.unwrap().reading);
-    let covered = cover(&standby, &db, &activity, 2);
-    let leave = may(2);
-    assert!(!leave.yes);
-    let told = leave.covered.unwrap();
-    assert_eq!((told.last, told.baseline.clone()), (tick(2), Some(rows(2, 7))));
-    owner.hear_cover(&line.to, &db, told);
-    assert_eq!(owner.rebase(&db, &activity).unwrap().last, Some(tick(2)));
-    assert!(may(3).yes);
-    drop((first, covered));
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
-    let (db, activity) = (target(1), stream(1));
-    let (owner, standby) = pair(&db);
-    let mut line = Line::new(&owner, &standby);
-    let first = collect(&owner, &db, &activity, 1);
-    line.settle();
-    let next = incarnation("next", 1);
-    let may = |epoch| standby.may(&next, (&db, &activity, tick(2)), (None, epoch)).yes;
-    assert!(!may(0), "it may be one that does not know yet that it was lost");
-    standby.claim(&db, &activity, tick(2)).unwrap();
-    assert!(may(100));
-    assert!(
-        standby
-            .covered(&meta(&db, &activity, 2), &rows(2, 1), None)
-            .is_none(),
-        "what was read for the owner before does not count"
-    );
-    owner.release(&db);
-    line.settle();
-    assert!(may(0), "the one before has let go");
-    drop(first);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod covers;
 mod exactly_once;
 mod model;
 mod owner;
+mod promises;
 mod standby;
 
 use ringwatch_frame::{Cell, ColumnType, Columns, Epoch};
