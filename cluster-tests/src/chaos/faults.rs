@@ -65,6 +65,11 @@ impl Kind {
         !matches!(self, Self::Storm | Self::Database | Self::Receiver)
     }
 
+    /// Whether a node goes on reading that others take for lost.
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Part | Self::OneWay | Self::Storm | Self::Narrow)
+    }
+
     /// Whether a node may die of it with a request on its way.
     pub fn kills(self) -> bool {
         matches!(self, Self::Kill | Self::Restart | Self::Machine)

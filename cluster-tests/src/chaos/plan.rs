@@ -120,6 +120,12 @@ impl Coverage {
         killing.map(|(_, count)| count).sum()
     }
 
+    /// How often a node may have gone on reading that others took for lost.
+    pub fn cuts(&self) -> u32 {
+        let cutting = self.happened.iter().filter(|(kind, _)| kind.cuts());
+        cutting.map(|(_, count)| count).sum()
+    }
+
     /// Refuses a run in which a kind of fault did not happen.
     ///
     /// # Errors

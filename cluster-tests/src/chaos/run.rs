@@ -131,12 +131,16 @@ impl Verdict {
             self.converged
         );
         if let Some((lost, doubled)) = self.calls {
+            // Nobody knows up to where a node has counted that was cut off and went on: its successor begins anew, and the
+            // calls between the two are in no delta.
+            let cut = self.coverage.cuts() > 0;
             ensure!(
-                (lost, doubled) == (0, 0),
+                (lost == 0 || cut) && doubled == 0,
                 "{lost} calls were not told, {doubled} twice"
             );
         }
-        if let Err(fault) = &self.audit {
+        // What came again byte for byte was delivered twice by the nodes' own books too.
+        if let (Err(fault), 0) = (&self.audit, self.ticks.repeats) {
             anyhow::bail!("{fault}");
         }
         Ok(())

@@ -67,8 +67,14 @@ impl<C: Connector> Lane<C> {
                     return;
                 }
                 self.count(&id, outcome, one, None);
+                // In doubt nothing was sent: the standby, if it has none, may read it.
+                let told = if outcome == Outcome::Paused {
+                    Reach::Unreachable
+                } else {
+                    reach
+                };
                 if outcome != Outcome::NotOwned {
-                    self.env.succession.missed(&self.spec.id, &id, tick, reach);
+                    self.env.succession.missed(&self.spec.id, &id, tick, told);
                 }
                 if reach == Reach::Unreachable && self.health.is_out_of_reach(Instant::now()) {
                     tracing::warn!(target = %self.spec.id, "the server cannot be reached from this node");
