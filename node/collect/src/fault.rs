@@ -47,6 +47,8 @@ pub enum FaultKind {
     TooManyRows,
     /// A plan or a prepared statement is no longer valid: a fresh connection makes it anew.
     Stale,
+    /// Another client's session answers: a pooler gives each transaction another one.
+    Pooled,
     /// The server refused the statement for another reason.
     Statement,
     /// A statement of the user is wrong for this server, or its answer is not what its mapping names.
@@ -139,6 +141,7 @@ impl FaultKind {
             | Self::Version
             | Self::Shape
             | Self::Stale
+            | Self::Pooled
             | Self::TooManyRows
             | Self::Query => Duration::from_secs(60),
             Self::StatementTimeout if in_a_row > 1 => Duration::from_secs(30),
@@ -164,6 +167,8 @@ impl FaultKind {
             "28P01" | "28000" => Self::Login,
             "3D000" | "57P04" => Self::NoDatabase,
             "0A000" | "26000" => Self::Stale,
+            // A fresh session knows no statement that this driver has not prepared in it.
+            "42P05" => Self::Pooled,
             _ if code.starts_with("08") => Self::Connection,
             _ => Self::Statement,
         }
@@ -236,6 +241,9 @@ pub(crate) fn advice(kind: FaultKind, scene: Scene<'_>) -> String {
         }
         (FaultKind::Absent, None) => {
             "the server lacks what this stream reads: check its version, or switch the stream off".into()
+        }
+        (FaultKind::Pooled, _) => {
+            "connect to the server itself, or let the pooler pool by session: this one gives each transaction another session".into()
         }
         (FaultKind::NotLoaded, name) => {
             let name = name.unwrap_or("the extension");
@@ -312,6 +320,7 @@ mod tests {
             ("08006", FaultKind::Connection),
             ("0A000", FaultKind::Stale),
             ("26000", FaultKind::Stale),
+            ("42P05", FaultKind::Pooled),
             ("XX000", FaultKind::Statement),
             ("", FaultKind::Statement),
         ];

@@ -35,6 +35,7 @@ impl PgSession {
     /// Tries the lock, and says under which epoch it is held.
     pub(super) async fn take(&mut self, lock: &Lock) -> Result<Locked, Fault> {
         match self.tried(lock).await {
+            Err(fault) if fault.kind == FaultKind::Pooled => Ok(Locked::Unfit(POOLER.to_owned())),
             Err(fault)
                 if matches!(
                     fault.kind,

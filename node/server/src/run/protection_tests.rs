@@ -204,6 +204,7 @@ fn faults_that_mean_suffering_count() {
         (FaultKind::Shape, Outcome::Ignored),
         (FaultKind::TooManyRows, Outcome::Ignored),
         (FaultKind::Stale, Outcome::Ignored),
+        (FaultKind::Pooled, Outcome::Ignored),
         (FaultKind::NotHeld, Outcome::NotMade),
     ] {
         assert_eq!(outcome_of(kind, took), expected, "{kind:?}");
