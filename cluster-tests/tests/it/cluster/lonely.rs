@@ -1,8 +1,8 @@
 //! A node that sees no majority goes on with what it owns, reads for the dead what it stands by for, and claims nothing.
 
 use anyhow::{Result, ensure};
-use ringwatch_cluster_tests::cluster::ask;
 use ringwatch_cluster_tests::cluster::ticks::{self, ACTIVITY};
+use ringwatch_cluster_tests::cluster::{Agreement, ask};
 use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
 use ringwatch_proto::v1::State;
@@ -21,15 +21,7 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
         let kept = before.owned_by(all.cluster.seat(last).id());
         let lost = before.owned_by(all.cluster.seat(other).id());
         ensure_fault(!lost.is_empty(), "the other owned nothing")?;
-        let of_last = before.standbys.values();
-        let of_last = of_last.filter(|by| *by == all.cluster.seat(last).id()).count() as u64;
-        wait::until("the last one knows what it stands by for", SOON, async || {
-            let node = all.cluster.node(last).map_err(|e| e.to_string())?;
-            let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
-            let ready = metrics.count("ringwatch_standby_ready_targets", &[]);
-            wait::when(ready == of_last, || format!("{ready} of {of_last}"))
-        })
-        .await?;
+        stands_ready(&all, last, &before).await?;
         let ids = [one, other].map(|n| all.cluster.seat(n).id().to_owned());
         all.cluster.seat_mut(other).kill_at_once().await?;
         let newest = |target: &str| {
@@ -84,4 +76,17 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
         all.repeats()?;
         all.cluster.end().await
     })
+}
+
+/// Waits until the node in this seat knows all of what it stands by for.
+async fn stands_ready(all: &Watching, seat: usize, agreed: &Agreement) -> Result<()> {
+    let id = all.cluster.seat(seat).id();
+    let wanted = agreed.standbys.values().filter(|by| *by == id).count() as u64;
+    wait::until("it knows what it stands by for", SOON, async || {
+        let node = all.cluster.node(seat).map_err(|e| e.to_string())?;
+        let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
+        let ready = metrics.count("ringwatch_standby_ready_targets", &[]);
+        wait::when(ready == wanted, || format!("{ready} of {wanted}"))
+    })
+    .await
 }
