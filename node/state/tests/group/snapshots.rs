@@ -35,6 +35,8 @@ async fn a_learner_catches_up_by_snapshot_after_the_log_was_purged() {
     let end = Instant::now() + crate::nodes::PATIENCE;
     while !purged(nodes.node(&leader)) {
         assert!(Instant::now() < end, "{:?}", nodes.node(&leader).handle.inspect());
+        // What was built while nothing more came is purged with what comes next.
+        handle.propose(vec![flag("flag-0", true)]).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let start = Instant::now();
