@@ -184,8 +184,13 @@ impl TargetMeters {
 
     /// Counts ticks that have ended.
     pub(crate) fn ended(&self, ended: &Ended<'_>) {
+        self.ticks(ended.stream, ended.outcome).inc_by(ended.last.1);
+        self.noted(ended);
+    }
+
+    /// Writes down how ticks ended here that are another node's to count.
+    pub(crate) fn noted(&self, ended: &Ended<'_>) {
         let (last, count) = ended.last;
-        self.ticks(ended.stream, ended.outcome).inc_by(count);
         self.meters.book.0.ended(&EndedTicks {
             target: &self.target,
             stream: ended.stream,

@@ -118,6 +118,16 @@ impl<C: Connector> Covering<C> {
         if let Some(track) = &mut stream.track {
             track.hold(fault.kind, Instant::now());
         }
+        if !fault.kind.is_of_ownership() {
+            // The owner may have left the tick to us.
+            self.health.meters().noted(&Ended {
+                stream: id,
+                outcome: fault.kind.outcome(),
+                last: (tick, 1),
+                interval: stream.planned.interval(),
+                epoch: None,
+            });
+        }
         stream.bar();
         let (reader, database) = (Arc::clone(&stream.reader), Arc::clone(&stream.database));
         if fault.kind.is_of_target(true, self.health.has_connections()) {
