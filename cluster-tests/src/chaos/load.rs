@@ -26,6 +26,7 @@ impl Rig {
             wait::when(told == self.targets.len(), || format!("of {told} targets"))
         })
         .await?;
+        self.load_rate = rate;
         let script = self.logs().join("counted.sql");
         let text = "\\set id random(1, 100)\nupdate counted set n = n + 1 where id = :id;\n";
         std::fs::write(&script, text)?;

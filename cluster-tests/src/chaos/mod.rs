@@ -13,7 +13,7 @@ pub mod network;
 pub mod oracle;
 pub mod plan;
 pub mod relay;
-mod rest;
+pub mod rest;
 pub mod rig;
 pub mod run;
 

@@ -23,6 +23,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// Sessions that nodes may have at a target at once: three of the owner and one of the standby, and those of both sides
 /// while it changes hands.
 pub const SESSIONS: usize = 8;
+/// The same while every target stays where it is.
+pub const SESSIONS_AT_REST: usize = 4;
 
 /// What a rig is to be like.
 #[derive(Clone, Debug)]
@@ -79,6 +81,9 @@ pub struct Rig {
     sky: Sky,
     clocks: Option<Clocks>,
     pub(super) load: Option<Process>,
+    /// Statements of the load in a second, while there is one.
+    pub(super) load_rate: u32,
+    every: Every,
     /// The oracle at the database.
     pub database: Sampler,
     /// The receiver.
@@ -135,6 +140,8 @@ impl Rig {
             sky: Sky::new(Weather::CLEAR),
             clocks: wanted.clocks.then(|| Clocks::find(logs)).flatten(),
             load: None,
+            load_rate: 0,
+            every: wanted.every,
             database: Sampler::start(&server, &targets),
             sink,
             server,
@@ -153,6 +160,12 @@ impl Rig {
         }
         rig.settled().await?;
         Ok(rig)
+    }
+
+    /// Statements of the load in one interval of the statements of a target.
+    pub(super) fn calls_of_an_interval(&self) -> i64 {
+        let seconds: Option<i64> = self.every.statements.trim_end_matches('s').parse().ok();
+        i64::from(self.load_rate) * seconds.unwrap_or(0)
     }
 
     async fn outside(wanted: &Wanted, logs: &Path) -> Result<(Server, Sink)> {

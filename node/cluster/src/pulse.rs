@@ -1,6 +1,6 @@
 //! The pulse: whether this process has been running all the time, and whether it may act on what it knows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ pub struct Pulse {
     last: AtomicU64,
     pauses: AtomicU64,
     confirmed: AtomicU64,
+    /// It is not known of every frame that this node has who delivers it.
+    undecided: AtomicBool,
 }
 
 impl Default for Pulse {
@@ -30,6 +32,7 @@ impl Default for Pulse {
             last: AtomicU64::new(0),
             pauses: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
+            undecided: AtomicBool::new(false),
         }
     }
 }
@@ -52,6 +55,16 @@ impl Pulse {
     /// Whether what this node knows can be acted upon at this very moment.
     pub fn sure(&self) -> bool {
         self.silence() <= PAUSE && self.pauses() == self.confirmed.load(Ordering::SeqCst)
+    }
+
+    /// Whether this node knows as well which of the frames that it has are its own to deliver.
+    pub fn knows_its_own(&self) -> bool {
+        self.sure() && !self.undecided.load(Ordering::SeqCst)
+    }
+
+    /// Whether it is known of each frame who delivers it.
+    pub(crate) fn decide(&self, decided: bool) {
+        self.undecided.store(!decided, Ordering::SeqCst);
     }
 
     /// How many pauses there were.

@@ -74,6 +74,7 @@ pub use fault::{Fault, FaultKind};
 pub use fence::{Arbiter, FenceMode, Holder, NoArbiter};
 pub use guard::{Guard, NoGuard, ReadingEnd};
 pub use names::session_node;
+pub use outcome::outcomes;
 pub use ownership::{Late, NoSuccession, Ownership, Reach, Refusal, Sink, SoleOwner, Succession};
 
 pub use plan::{PlannedStream, ReceiverPlan, Wants, projections_of};

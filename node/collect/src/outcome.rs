@@ -32,7 +32,28 @@ pub(crate) enum Outcome {
     Superseded,
 }
 
+/// The words for what becomes of a tick: the values of the label `outcome` of `ringwatch_ticks_total`.
+pub fn outcomes() -> impl Iterator<Item = &'static str> {
+    Outcome::ALL.into_iter().map(Outcome::as_str)
+}
+
 impl Outcome {
+    /// All of them.
+    const ALL: [Self; 12] = [
+        Self::Collected,
+        Self::NotOwned,
+        Self::BreakerOpen,
+        Self::Budget,
+        Self::SwitchedOff,
+        Self::Timeout,
+        Self::Error,
+        Self::Late,
+        Self::Paused,
+        Self::Covered,
+        Self::Fenced,
+        Self::Superseded,
+    ];
+
     /// The label's value.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

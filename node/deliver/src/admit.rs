@@ -27,8 +27,9 @@ impl Admission {
         }
     }
 
-    /// The part of `batch` that can be exported.
-    pub(crate) fn admit(&self, batch: Batch) -> Batch {
+    /// The part of `batch` that can be exported and is this node's to deliver.
+    pub(crate) fn admit(&self, mut batch: Batch) -> Batch {
+        batch.drop_withdrawn();
         if batch
             .frames()
             .iter()

@@ -6,7 +6,8 @@
 //!
 //! This crate promises that
 //! - what a queue takes is delivered or counted, also when its consumer ends in the middle of it;
-//! - what was taken back before it was sent is not sent, nor is anything by a node that does not know what is its own;
+//! - what was taken back before it was sent is not sent; by `otlp` nothing is while the node does not know what is its own, for
+//!   half a minute at most, and not once it stops;
 //! - a backend that is away is waited for as long as `max_age` of the queue allows;
 //! - a backend that is away or asks for rest is asked by one consumer at a time, and not before its time;
 //! - a queue holds a bounded number of batches; how many bytes they may have is up to the processor `memory_limiter`;

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
-use ringwatch_cluster_tests::chaos::apart;
+use ringwatch_cluster_tests::chaos::{Kind, apart};
 
 /// Measures a node.
 #[derive(Debug, Parser)]
@@ -166,6 +166,9 @@ async fn main() -> Result<()> {
             Some(why) => {
                 let skipped = wanted.extract_if(.., |what| what.needs_networks());
                 skipped.for_each(|what| eprintln!("skipped: {what:?}: {why}"));
+                if wanted.contains(&What::Chaos) {
+                    eprintln!("skipped of chaos: {:?}, {:?}: {why}", Kind::APART, Kind::Storm);
+                }
             }
         }
     }

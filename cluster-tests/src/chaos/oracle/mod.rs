@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod database;
+pub mod owners;
 pub mod sockets;
 pub mod ticks;

@@ -11,7 +11,7 @@ mod unreachable;
 
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::oracle::audit;
-use ringwatch_cluster_tests::chaos::rig::SESSIONS;
+use ringwatch_cluster_tests::chaos::rig::{SESSIONS, SESSIONS_AT_REST};
 use ringwatch_cluster_tests::chaos::run::balanced_books;
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
 use ringwatch_cluster_tests::scene::Scene;
@@ -44,7 +44,10 @@ async fn covered(rig: &Rig) -> Result<u64> {
 /// once; never too many sessions, never two holders of a lock; all books balance.
 async fn verdict(rig: &mut Rig, requests: u64) -> Result<()> {
     rig.settled().await?;
+    rig.database.ensure_within(SESSIONS)?;
+    rig.database.forget_most();
     rig.more_ticks(3).await?;
+    rig.database.ensure_within(SESSIONS_AT_REST)?;
     let calls = rig.calls_lost_and_doubled().await?;
     let ticks = rig.ticks_after(SOON * 2).await;
     println!(
@@ -56,12 +59,11 @@ async fn verdict(rig: &mut Rig, requests: u64) -> Result<()> {
         ticks.repeats,
         ticks.repeated_requests
     );
-    rig.tell_of_missing(&ticks)?;
+    rig.tell_of_missing(&ticks);
     ensure!(ticks.complete(), "ticks are missing: {ticks:?}");
     ticks.ensure_single(requests)?;
     ensure!(calls == Some((0, 0)), "calls not told, and told twice: {calls:?}");
-    rig.database.ensure_within(SESSIONS)?;
-    let account = audit::balanced(rig.cluster.seat(0).ports().grpc, rig.minutes())?;
+    let account = audit::balanced(rig.cluster.seat(0).ports().grpc, rig.minutes(), &ticks)?;
     println!("  audit: {account}");
     balanced_books(rig).await?;
     rig.end().await

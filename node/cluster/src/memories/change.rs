@@ -83,7 +83,7 @@ impl Change {
 /// One message from a standby to the owner of a target.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Word {
-    /// The tick is in the shadow, and the standby will not read it.
+    /// The standby will not read this tick, and what was read counts.
     Taken {
         /// Of which target.
         target: TargetId,
@@ -91,6 +91,8 @@ pub enum Word {
         stream: StreamId,
         /// Which tick.
         tick: Tick,
+        /// The frame is in the shadow: there was one, and room for it.
+        kept: bool,
     },
     /// The standby has read a tick, or is reading it.
     Covered {
@@ -99,12 +101,14 @@ pub enum Word {
         /// What was covered.
         cover: CoverWord,
     },
-    /// All of a snapshot is in the shadow.
+    /// What was read until a snapshot counts.
     Synced {
         /// Of which target.
         target: TargetId,
         /// Which snapshot.
         serial: u64,
+        /// All frames of it are in the shadow.
+        kept: bool,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringwatch_frame::{FrameId, StreamId, StreamMemory, TargetId, Tick};
+use ringwatch_frame::{FrameId, StreamId, StreamMemory, TargetId, TargetMemory, Tick};
 use tokio::time::Instant;
 
 use super::{Clearance, CoverWord, Memories, Tie, Word};
@@ -60,6 +60,7 @@ impl Memories {
         let runs = self.runs();
         let passed = self.lock().pass(runs, Instant::now());
         self.told(passed);
+        self.tell_pulse();
     }
 
     /// Whether anything of a target of ours waits for a word of its standby.
@@ -67,9 +68,21 @@ impl Memories {
         self.lock().is_waiting(target, Instant::now())
     }
 
-    /// What waits of a target that this node lost may leave: who goes on with it has our memory of it.
-    pub(crate) fn clear(&self, target: &TargetId) {
-        self.lock().waits.decide_all(target, true);
+    /// Another node, or this one again, goes on with a target that this one had, after what is known here, which is
+    /// `memory`. What was read here is delivered from here, but for what is given: of that the other may know
+    /// better. The memory of such streams comes with it, and is not in `memory` any more.
+    pub(crate) fn surrender(&self, target: &TargetId, memory: &mut TargetMemory) -> TargetMemory {
+        let pauses = self.runs().pauses;
+        let surrendered = self.lock().surrender(target, memory, pauses);
+        self.tell_pulse();
+        self.told(surrendered)
+    }
+
+    /// Tells the pulse whether it is known of all frames that are here who delivers them.
+    pub(super) fn tell_pulse(&self) {
+        if let Some(pulse) = self.pulse.get() {
+            pulse.decide(self.lock().is_decided());
+        }
     }
 
     /// The heirs must be told everything anew: this node was paused.

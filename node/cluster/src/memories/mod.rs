@@ -47,6 +47,7 @@ use crate::member::{Incarnation, Member};
 use crate::peer::Refused;
 use crate::pulse::Pulse;
 
+use self::remembered::Entry;
 pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
 
 /// The reading of a standby lasts no longer than this, for the owner that waits for it.
@@ -125,16 +126,16 @@ impl Memories {
         };
         let runs = self.runs();
         let collected = self.lock().collected(frame, baseline, runs);
-        self.told(collected)?;
-        self.receipt(&meta.id)
+        let entry = self.told(collected)?;
+        Some(self.receipt_of(&meta.id, entry))
     }
 
     /// A receipt for a frame that a dead owner had read and that is pending here since its target was
     /// [owned](Self::own). Whoever delivers the frame gives it this receipt. `None`: the frame is not
     /// pending.
     pub fn receipt(self: &Arc<Self>, id: &FrameId) -> Option<Receipt> {
-        let (number, withdrawal) = self.lock().pending(id)?;
-        Some(self.receipt_of(id, number).withdrawn_by(withdrawal))
+        let entry = self.lock().pending(id)?;
+        Some(self.receipt_of(id, entry))
     }
 
     /// A tick of a target of ours was missed, for a reason that is counted. `unreachable`: because the target
@@ -184,7 +185,8 @@ impl Memories {
 
     /// As [`release`](Self::release), with what becomes of frames of the target that wait for a word.
     pub(crate) fn part(&self, target: &TargetId, parting: Parting) -> TargetMemory {
-        let released = self.lock().release(target, parting);
+        let released = self.lock().release(target, parting, Instant::now());
+        self.tell_pulse();
         self.told(released)
     }
 
@@ -284,12 +286,14 @@ impl Memories {
         drop(gone);
     }
 
-    fn receipt_of(self: &Arc<Self>, id: &FrameId, number: u64) -> Receipt {
+    fn receipt_of(self: &Arc<Self>, id: &FrameId, entry: Entry) -> Receipt {
         let (memories, id) = (Arc::clone(self), id.clone());
-        Receipt::new(move || {
+        let Entry { number, withdrawal } = entry;
+        let receipt = Receipt::new(move || {
             let settled = memories.lock().settled(&id.target, &id.stream, id.tick, number);
             memories.told(settled);
-        })
+        });
+        receipt.withdrawn_by(withdrawal)
     }
 
     /// Accounts for what was told, once the lock is free: what is not remembered any more is dropped here.

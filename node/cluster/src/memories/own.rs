@@ -1,21 +1,25 @@
 //! What is remembered of the targets of this node: pure but for the queues to the standbys.
 
 mod heard;
+mod parting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use ringwatch_frame::{FrameId, PendingFrame, StreamId, TargetId, TargetMemory, Tick, Withdrawal};
+use ringwatch_frame::{FrameId, PendingFrame, StreamId, TargetId, TargetMemory, Tick};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::heard::Heard;
+#[cfg(test)]
+pub(in crate::memories) use self::parting::LOST;
+pub(crate) use self::parting::Parting;
 use super::bounds::Bounds;
 use super::change::{Change, EndedTick};
 use super::links::{Due, Links, Stream, Synced};
-use super::remembered::{Ended, Gone, Remembered};
+use super::remembered::{Ended, Entry, Gone, Remembered};
 use super::waits::{Grounds, Heir, Wait, Waits};
 use crate::member::{Incarnation, Member};
 
@@ -31,6 +35,8 @@ pub(super) struct Own {
     targets: HashMap<TargetId, Owned>,
     pub(super) links: Links,
     pub(super) waits: Waits,
+    /// Targets that were lost, and since when: whoever goes on may deliver what it had taken of them.
+    undecided: BTreeMap<TargetId, Instant>,
     /// The number of the next pending frame.
     next: u64,
 }
@@ -64,18 +70,6 @@ pub(super) enum Missed {
     Unreachable,
     /// Another node may have read it.
     ReadElsewhere,
-}
-
-/// What becomes of frames that wait when their target goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// It was handed over, or is not watched any more: they are ours to deliver.
-    Handed,
-    /// Another took it while this node was away: it may have read them. Whoever goes on may need what the heir
-    /// knows.
-    Lost,
-    /// This node ends: their standby still answers, and goes on with what it knows.
-    Ends,
 }
 
 /// An answer, with what must be done when the lock is free.
@@ -114,6 +108,7 @@ impl Own {
             targets: HashMap::new(),
             links: Links::default(),
             waits: Waits::default(),
+            undecided: BTreeMap::new(),
             next: 0,
         }
     }
@@ -137,7 +132,7 @@ impl Own {
         frame: PendingFrame,
         baseline: Option<RecordBatch>,
         runs: Runs,
-    ) -> Told<Option<()>> {
+    ) -> Told<Option<Entry>> {
         let mut told = Told::default();
         let id = frame.meta.id.clone();
         let Some(owned) = self.targets.get_mut(&id.target).filter(|owned| owned.ours) else {
@@ -187,7 +182,7 @@ impl Own {
         let listens = change.is_some();
         let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
         told.overflow = change.is_some_and(tell);
-        told.value = Some(());
+        told.value = remembered.entry(&id.stream, id.tick);
         self.hold_back(&id, (number, grounds), listens, runs);
         told
     }
@@ -255,10 +250,9 @@ impl Own {
     }
 
     /// The number of a frame that is pending, and what takes it back.
-    pub(super) fn pending(&self, id: &FrameId) -> Option<(u64, Withdrawal)> {
+    pub(super) fn pending(&self, id: &FrameId) -> Option<Entry> {
         let remembered = &self.targets.get(&id.target)?.remembered;
-        let number = remembered.number(&id.stream, id.tick)?;
-        Some((number, remembered.withdrawal(&id.stream, id.tick)?))
+        remembered.entry(&id.stream, id.tick)
     }
 
     /// The frame with this number has ended, ours as its target may be or not.
@@ -273,23 +267,27 @@ impl Own {
         let Some(owned) = self.targets.get_mut(target) else {
             return told;
         };
+        let entry = owned.remembered.entry(stream, tick);
         let Some(gone) = owned.remembered.settled(stream, tick, Some(number)) else {
             return told;
         };
         told.drop_later(gone);
-        told.overflow = self.links.tell(target, &owned.synced, || Change::Settled {
-            target: target.clone(),
-            stream: stream.clone(),
-            tick,
-        });
+        // Whoever delivers what was taken back must not forget it.
+        if !entry.is_some_and(|entry| entry.withdrawal.is_withdrawn()) {
+            told.overflow = self.links.tell(target, &owned.synced, || Change::Settled {
+                target: target.clone(),
+                stream: stream.clone(),
+                tick,
+            });
+        }
         if !owned.ours && owned.remembered.is_settled() {
             self.targets.remove(target);
         }
         told
     }
 
-    /// A frame that was read for the owner of its target. Gives its number, if there is room for it.
-    pub(super) fn lodge(&mut self, frame: PendingFrame) -> Told<Option<u64>> {
+    /// A frame that was read for the owner of its target. `None`: there is no room for it.
+    pub(super) fn lodge(&mut self, frame: PendingFrame) -> Told<Option<Entry>> {
         let mut told = Told::default();
         let target = frame.meta.id.target.clone();
         if !self.targets.contains_key(&target) && self.targets.len() >= MAX_OWNED {
@@ -299,9 +297,9 @@ impl Own {
             .targets
             .entry(target)
             .or_insert_with(|| Owned::new(&self.bounds));
-        let (number, gone) = owned.remembered.lodge(frame, &mut self.next);
+        let (entry, gone) = owned.remembered.lodge(frame, &mut self.next);
         told.drop_later(gone);
-        told.value = number;
+        told.value = entry;
         told
     }
 
@@ -318,36 +316,11 @@ impl Own {
         told.drop_later(owned.remembered.renew(memory, &mut self.next));
         owned.ours = true;
         owned.heard.clear();
+        // What it has is ours again, and nobody has taken it.
+        owned.remembered.untake();
+        self.undecided.remove(target);
         self.links.renew(target, &mut owned.synced);
         told.value = true;
-        told
-    }
-
-    /// Gives the memory without pending frames.
-    pub(super) fn release(&mut self, target: &TargetId, parting: Parting) -> Told<TargetMemory> {
-        let mut told = Told::default();
-        let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) else {
-            return told;
-        };
-        match parting {
-            Parting::Handed => told.overflow = self.links.release(target, &mut owned.synced),
-            // Its heir still hears what is delivered.
-            Parting::Lost | Parting::Ends => self.links.leave(target),
-        }
-        if parting == Parting::Lost {
-            owned.remembered.withdraw();
-        }
-        owned.ours = false;
-        owned.heard.clear();
-        told.value = owned.remembered.retire();
-        if owned.remembered.is_settled() {
-            self.targets.remove(target);
-        }
-        match parting {
-            Parting::Handed => drop(self.waits.decide_all(target, true)),
-            Parting::Lost => self.waits.orphan(target, Instant::now()),
-            Parting::Ends => {}
-        }
         told
     }
 

@@ -44,6 +44,15 @@ struct Pending {
     frame: PendingFrame,
 }
 
+/// A frame that is pending.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Names it among all.
+    pub(super) number: u64,
+    /// Takes it back.
+    pub(super) withdrawal: Withdrawal,
+}
+
 /// What is not remembered any more, to be dropped when the lock is free again.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
@@ -145,15 +154,14 @@ impl Remembered {
         gone
     }
 
-    /// A frame that this node has read for the owner of the target. Gives its number; `None`: there is no
-    /// room, or it is there.
-    pub(super) fn lodge(&mut self, frame: PendingFrame, next: &mut u64) -> (Option<u64>, Gone) {
+    /// A frame that this node has read for the owner of the target. `None`: there is no room.
+    pub(super) fn lodge(&mut self, frame: PendingFrame, next: &mut u64) -> (Option<Entry>, Gone) {
         let mut gone = Gone::default();
         let id = frame.meta.id.clone();
         if self.stream(&id.stream).is_some() {
             self.push(frame, next, &mut gone);
         }
-        (self.number(&id.stream, id.tick), gone)
+        (self.entry(&id.stream, id.tick), gone)
     }
 
     /// The frames of `stream` after `after` up to and including `through` are no business of this memory.
@@ -282,11 +290,24 @@ impl Remembered {
         memory
     }
 
-    /// What takes the frame of `stream` at `tick` back, if it is pending.
-    pub(super) fn withdrawal(&self, stream: &StreamId, tick: Tick) -> Option<Withdrawal> {
+    /// The frame of `stream` at `tick`, if it is pending.
+    pub(super) fn frame(&self, stream: &StreamId, tick: Tick) -> Option<PendingFrame> {
+        Some(self.pending(stream, tick)?.frame.clone())
+    }
+
+    /// What names the frame of `stream` at `tick` and takes it back, if it is pending.
+    pub(super) fn entry(&self, stream: &StreamId, tick: Tick) -> Option<Entry> {
+        let pending = self.pending(stream, tick)?;
+        Some(Entry {
+            number: pending.number,
+            withdrawal: pending.withdrawal.clone(),
+        })
+    }
+
+    fn pending(&self, stream: &StreamId, tick: Tick) -> Option<&Pending> {
         let pending = &self.streams.get(stream)?.pending;
         let at = pending.binary_search_by_key(&tick, Pending::tick).ok()?;
-        Some(pending.get(at)?.withdrawal.clone())
+        pending.get(at)
     }
 
     /// Another node has the frame of `stream` at `tick` too.
@@ -314,6 +335,12 @@ impl Remembered {
         }
     }
 
+    /// Whether another node has frames of it too.
+    pub(super) fn is_taken(&self) -> bool {
+        let mut pending = self.streams.values().flat_map(|stream| &stream.pending);
+        pending.any(|pending| pending.taken)
+    }
+
     /// Takes back what another node has too: it delivers that now.
     pub(super) fn withdraw(&self) {
         let pending = self.streams.values().flat_map(|stream| &stream.pending);
@@ -322,11 +349,9 @@ impl Remembered {
             .for_each(|pending| pending.withdrawal.withdraw());
     }
 
-    /// The number of the frame of `stream` at `tick`, if it is pending.
-    pub(super) fn number(&self, stream: &StreamId, tick: Tick) -> Option<u64> {
-        let pending = &self.streams.get(stream)?.pending;
-        let at = pending.binary_search_by_key(&tick, Pending::tick).ok()?;
-        Some(pending.get(at)?.number)
+    /// How many frames are pending.
+    pub(super) fn count(&self) -> usize {
+        self.order.len()
     }
 
     /// Whether no frame is pending.

@@ -51,6 +51,8 @@ struct Shadow {
     epoch: u64,
     /// Somebody may be about to own the target: nothing is covered until then.
     recalled: Option<Instant>,
+    /// Until then another node may be the one: it has asked what is known here.
+    promised: Option<Instant>,
     streams: BTreeMap<StreamId, Cover>,
 }
 
@@ -228,6 +230,17 @@ impl Shadows {
             .iter()
             .filter(|(_, shadow)| shadow.hears)
             .map(|(target, shadow)| (target, &shadow.owner, shadow.epoch))
+    }
+
+    /// Whether another node has asked for what is known of a target, to own it, and may be about to.
+    pub(super) fn is_promised(&self, target: &TargetId, now: Instant) -> bool {
+        let shadow = self.by_target.get(target);
+        shadow.is_some_and(|shadow| shadow.promised.is_some_and(|until| now < until))
+    }
+
+    /// Who owned a target when it told of it last.
+    pub(super) fn owner(&self, target: &TargetId) -> Option<&Incarnation> {
+        self.by_target.get(target).map(|shadow| &shadow.owner)
     }
 
     /// Without pending frames.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ringwatch_frame::{Epoch, FrameMeta, PendingFrame, Receipt, StreamId, TargetId, TargetMemory, Tick};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{Change, Leave, Memories, Word};
 use crate::member::Incarnation;
@@ -72,8 +73,8 @@ impl Memories {
         drop(shadows);
         drop(gone);
         self.testify();
-        let number = self.told(lodged?);
-        Some(number.map_or_else(|| Receipt::new(|| {}), |number| self.receipt_of(id, number)))
+        let entry = self.told(lodged?);
+        Some(entry.map_or_else(|| Receipt::new(|| {}), |entry| self.receipt_of(id, entry)))
     }
 
     /// A claimed tick was not read.
@@ -123,6 +124,17 @@ impl Memories {
     pub(crate) fn set_covers(&self, covers: &BTreeSet<TargetId>) {
         self.shadows().set_covers(covers);
         self.testify();
+    }
+
+    /// Whether another node has asked for what is known of a target, to own it, and may be about to: who wants it here
+    /// asks first.
+    pub(crate) fn is_promised(&self, target: &TargetId) -> bool {
+        self.shadows().is_promised(target, Instant::now())
+    }
+
+    /// Who owned the target when it told of it last.
+    pub(crate) fn shadow_owner(&self, target: &TargetId) -> Option<Incarnation> {
+        self.shadows().owner(target).cloned()
     }
 
     /// Who owns the targets of which this node knows something, and under which epoch.

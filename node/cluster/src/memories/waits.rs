@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Nobody waits longer than this.
 const LONGEST: Duration = Duration::from_secs(30);
 /// What was read before the target was lost to another is that one's after this time.
-const ORPHANED: Duration = Duration::from_secs(5);
+pub(super) const ORPHANED: Duration = Duration::from_secs(5);
 /// How many superseded frames are kept until somebody asks for them.
 const MOST_SUPERSEDED: usize = 1024;
 
@@ -199,16 +199,23 @@ impl Waits {
         self.of(target).next().is_some()
     }
 
-    /// Decides on all frames of a target.
-    pub(super) fn decide_all(&mut self, target: &TargetId, go: bool) -> Vec<(StreamId, Tick, u64)> {
-        let all: Vec<_> = self
-            .of(target)
-            .map(|(stream, tick, wait)| (stream.clone(), tick, wait.number))
-            .collect();
-        for (stream, tick, _) in &all {
-            self.decide(target, stream, *tick, go);
+    /// All frames of a target may leave.
+    pub(super) fn clear(&mut self, target: &TargetId) {
+        let all = self.of(target);
+        let all: Vec<_> = all.map(|(stream, tick, _)| (stream.clone(), tick)).collect();
+        for (stream, tick) in all {
+            self.decide(target, &stream, tick, true);
         }
-        all
+    }
+
+    /// The frames of a target that wait and of which another node may know better: read before one of the
+    /// `pauses` of this node, since when its standby may have read the same, or on a base that may not count.
+    pub(super) fn doubtful(&mut self, target: &TargetId, pauses: u64) -> Vec<(StreamId, Tick, Grounds)> {
+        let doubtful = |wait: &Wait| wait.pauses != pauses || wait.grounds != Grounds::Sure;
+        let which = self.of(target).filter(|(_, _, wait)| doubtful(wait));
+        which
+            .map(|(stream, tick, wait)| (stream.clone(), tick, wait.grounds))
+            .collect()
     }
 
     /// The target was lost to another, which may have read what waits here.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringwatch_frame::{PendingFrame, TargetId, TargetMemory};
 use tokio::time::Instant;
 
-use super::claims::{SETTLED, merge};
+use super::claims::{Cleared, SETTLED};
 use super::effect::{Effect, Event};
 use super::events::{ClusterEvent, EventKind};
 use super::handoff::{Next, Running};
@@ -92,7 +92,7 @@ impl Steering {
     pub(super) fn claim(
         &mut self,
         wanted: BTreeSet<TargetId>,
-        mut cleared: BTreeMap<TargetId, TargetMemory>,
+        mut cleared: BTreeMap<TargetId, Cleared>,
         membership: &Membership,
         now: Instant,
     ) {
@@ -101,13 +101,14 @@ impl Steering {
         self.closing = false;
         self.bereft.retain(|target, _| wanted.contains(target));
         for target in wanted {
+            let free = !self.memories.is_promised(&target);
             if self.memories.has_shadow(&target, &alive) && self.is_covered_yet(&target, now) {
                 self.closing = true;
-            } else if let Some(memory) = self.memories.take_shadow(&target, &alive) {
+            } else if free && let Some(memory) = self.memories.take_shadow(&target, &alive) {
                 self.raise_epoch(self.memories.heard_epoch());
                 self.take(&target, memory, Move::TakeOver, now);
-            } else if let Some(memory) = cleared.remove(&target) {
-                let memory = self.best(&target, memory);
+            } else if let Some(known) = cleared.remove(&target) {
+                let memory = self.best(&target, known);
                 self.take(&target, memory, Move::Claim, now);
             } else {
                 unknown.insert(target);
@@ -128,8 +129,8 @@ impl Steering {
             return;
         }
         self.claims.answered(ask.number, Vec::new(), now);
-        for (target, memory) in self.claims.take_cleared() {
-            let memory = self.best(&target, memory);
+        for (target, known) in self.claims.take_cleared() {
+            let memory = self.best(&target, known);
             self.take(&target, memory, Move::Claim, now);
         }
         self.claims.want(&BTreeSet::new(), Vec::new(), settled, now);
@@ -146,16 +147,17 @@ impl Steering {
         now < since + COVERED || self.memories.closes(target)
     }
 
-    /// The best memory of a target that nobody owns: what the others told, or what we know from an owner
-    /// that lives and has let it go. That one delivers itself what it has read.
-    fn best(&mut self, target: &TargetId, mut told: TargetMemory) -> TargetMemory {
-        let mut mine = self.memories.take_shadow(target, &|_| false).unwrap_or_default();
-        mine.values_mut().for_each(|stream| stream.pending.clear());
-        merge(&mut told, mine);
-        if let Some((memory, _)) = self.relics.remove(target) {
-            merge(&mut told, memory);
+    /// The best memory of a target that nobody owns: what the others told, or what is known here of it, from its last
+    /// owner or as that.
+    fn best(&mut self, target: &TargetId, mut told: Cleared) -> TargetMemory {
+        let owner = self.memories.shadow_owner(target);
+        let mine = self.memories.take_shadow(target, &|_| false);
+        told.add_shadow(owner.as_ref(), mine.unwrap_or_default());
+        if let Some((mut memory, _)) = self.relics.remove(target) {
+            let doubtful = self.memories.surrender(target, &mut memory);
+            told.leave(memory, doubtful);
         }
-        told
+        told.settle()
     }
 
     /// Owns a target from now on, and goes on with it where `memory` ends.
@@ -228,7 +230,8 @@ impl Steering {
         membership: &Membership,
         now: Instant,
     ) {
-        let Some(member) = membership.member(to) else {
+        // Of what its standby did while this node was paused the new owner would not know.
+        let Some(member) = membership.member(to).filter(|_| !self.is_waking(target)) else {
             return;
         };
         let view = self.view.as_ref().map_or(0, View::number);

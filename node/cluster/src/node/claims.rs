@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ringwatch_frame::{TargetId, TargetMemory};
+use ringwatch_frame::{StreamId, StreamMemory, TargetId, TargetMemory, Tick};
 use tokio::time::Instant;
 
-use crate::member::{Member, NodeId};
+use crate::member::{Incarnation, Member, NodeId};
 use crate::peer::Recalled;
 
 /// A view this young may not be everyone's yet, so that a previous owner may still be handing over.
@@ -31,7 +31,19 @@ pub(crate) struct Claims {
     /// Since when a target is wanted; cleared when it is not any more.
     wanted: BTreeMap<TargetId, Instant>,
     /// Targets about which all is known: they may be owned in this very step.
-    cleared: BTreeMap<TargetId, TargetMemory>,
+    cleared: BTreeMap<TargetId, Cleared>,
+}
+
+/// What is known of a target that may be owned.
+#[derive(Debug, Default)]
+pub(crate) struct Cleared {
+    memory: TargetMemory,
+    /// The last tick of each stream at its last owner, which delivers what it has until then.
+    left: BTreeMap<StreamId, Tick>,
+    /// But for these frames, with the memory of their streams.
+    doubtful: TargetMemory,
+    /// Who has answered.
+    answered: BTreeSet<NodeId>,
 }
 
 #[derive(Debug)]
@@ -101,16 +113,18 @@ impl Claims {
         // With that view it may not be ours at all: however long it takes, we wait for it.
         let newer = answers.iter().any(|(_, answer)| matches!(answer, Told::Newer));
         let mut owned = BTreeSet::new();
-        let mut memories: BTreeMap<TargetId, TargetMemory> = BTreeMap::new();
-        let known = answers.into_iter().filter_map(|(_, answer)| match answer {
-            Told::Known(recalled) => Some(recalled),
-            Told::Newer | Told::Silent => None,
-        });
-        for recalled in known.flatten() {
-            if recalled.owned {
-                owned.insert(recalled.target);
-            } else if let Some(memory) = recalled.memory {
-                merge(memories.entry(recalled.target).or_default(), memory);
+        let mut known: BTreeMap<TargetId, Cleared> = BTreeMap::new();
+        for (node, answer) in answers {
+            let Told::Known(all) = answer else {
+                continue;
+            };
+            for recalled in all {
+                if recalled.owned {
+                    owned.insert(recalled.target);
+                } else {
+                    let known = known.entry(recalled.target.clone()).or_default();
+                    known.add(&node, recalled);
+                }
             }
         }
         for target in batch.targets {
@@ -119,8 +133,8 @@ impl Claims {
                 .get(&target)
                 .is_some_and(|since| now < *since + PATIENCE);
             if !newer && !owned.contains(&target) && (complete || !patient) {
-                let memory = memories.remove(&target).unwrap_or_default();
-                self.cleared.insert(target, memory);
+                let known = known.remove(&target).unwrap_or_default();
+                self.cleared.insert(target, known);
             } else {
                 self.rests = Some(now + REST);
             }
@@ -128,7 +142,7 @@ impl Claims {
     }
 
     /// Takes what the last answers have cleared. What is not owned with it now must be asked about anew.
-    pub(crate) fn take_cleared(&mut self) -> BTreeMap<TargetId, TargetMemory> {
+    pub(crate) fn take_cleared(&mut self) -> BTreeMap<TargetId, Cleared> {
         std::mem::take(&mut self.cleared)
     }
 
@@ -168,6 +182,66 @@ impl Claims {
         self.batch = None;
         self.wanted.clear();
         self.cleared.clear();
+    }
+}
+
+impl Cleared {
+    fn add(&mut self, node: &NodeId, recalled: Recalled) {
+        self.answered.insert(node.clone());
+        let memory = recalled.memory.unwrap_or_default();
+        if recalled.delivers {
+            self.leave(memory, recalled.doubtful);
+        } else {
+            merge(&mut self.memory, memory);
+        }
+    }
+
+    /// What is known here of the target from `owner`, which told of it last.
+    pub(crate) fn add_shadow(&mut self, owner: Option<&Incarnation>, mut memory: TargetMemory) {
+        if owner.is_some_and(|owner| self.answered.contains(&owner.node)) {
+            // It has let it go, and delivers itself what it has read, but for what it has told.
+            self.keep_pending(&mut memory, |_, _| false);
+        }
+        merge(&mut self.memory, memory);
+    }
+
+    /// The last owner has this memory, and delivers what it has read, but for the frames of `doubtful`.
+    pub(crate) fn leave(&mut self, memory: TargetMemory, doubtful: TargetMemory) {
+        let last = |(stream, known): (&StreamId, &StreamMemory)| Some((stream.clone(), known.last?));
+        self.left.extend(memory.iter().filter_map(last));
+        self.left.extend(doubtful.iter().filter_map(last));
+        self.doubtful.extend(doubtful);
+        merge(&mut self.memory, memory);
+    }
+
+    /// The memory to go on from. What is pending in it is this node's to deliver.
+    pub(crate) fn settle(mut self) -> TargetMemory {
+        let mut memory = std::mem::take(&mut self.memory);
+        self.keep_pending(&mut memory, |stream, tick| {
+            self.left.get(stream).is_none_or(|left| tick > *left)
+        });
+        for (stream, given) in self.doubtful {
+            let known = memory.get(&stream).and_then(|known| known.last);
+            let first = given.pending.front().map(|frame| frame.meta.id.tick);
+            if known < given.last && known < first {
+                memory.insert(stream, given);
+            }
+        }
+        memory
+    }
+
+    /// Of the pending frames those stay that are doubtful, or to be kept for another reason.
+    fn keep_pending(&self, memory: &mut TargetMemory, keep: impl Fn(&StreamId, Tick) -> bool) {
+        for (stream, known) in memory {
+            let given = self.doubtful.get(stream);
+            let doubtful = |tick| {
+                given.is_some_and(|given| given.pending.iter().any(|frame| frame.meta.id.tick == tick))
+            };
+            known.pending.retain(|frame| {
+                let tick = frame.meta.id.tick;
+                doubtful(tick) || keep(stream, tick)
+            });
+        }
     }
 }
 

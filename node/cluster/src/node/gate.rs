@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::member::{NodeId, TargetKey};
 use crate::pulse::Pulse;
 
-/// So long the sessions of a node that has handed a target over may take to close: less than the shortest interval of a
-/// stream, as its successor reads nothing before.
+/// So long the sessions of a node that has handed a target over may take to close, as long as it reaches the server. Its
+/// successor reads nothing meanwhile.
 const CLOSES: Duration = Duration::from_millis(300);
 
 /// Why a target must not be read.
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_older_session_is_ended_only_of_who_is_not_at_work() {
+    async fn an_older_session_is_ended_of_who_is_not_at_work_or_has_let_go() {
         let gate = Gate::new(Arc::default());
         let (t, b, c) = (target("a"), NodeId::new("b"), NodeId::new("c"));
         let others = |past: u64, view: u64, owned: &[TargetId]| Others {

@@ -1,6 +1,6 @@
 //! How the steering answers the questions of peers.
 
-use ringwatch_frame::TargetId;
+use ringwatch_frame::{TargetId, TargetMemory};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -182,21 +182,27 @@ impl Steering {
             () => self.memories.shadow(&target, &|_| false),
         };
         if !self.memories.has_shadow(&target, &alive) {
-            // Its owner lives, and may have let it go: then it delivers itself what it has read.
-            let streams = memory.iter_mut().flat_map(|memory| memory.values_mut());
-            streams.for_each(|stream| stream.pending.clear());
+            // Its owner lives, and may have let it go: then it delivers itself what it has read, but perhaps the last.
+            for stream in memory.iter_mut().flat_map(|memory| memory.values_mut()) {
+                let last = stream.last;
+                stream.pending.retain(|frame| Some(frame.meta.id.tick) == last);
+            }
         }
-        if let Some((relic, _)) = self.relics.get(&target).filter(|_| !owned) {
-            merge(memory.get_or_insert_default(), relic.clone());
+        let (mut delivers, mut doubtful) = (false, TargetMemory::new());
+        if let Some((relic, _)) = self.relics.get_mut(&target).filter(|_| !owned) {
             if claims {
                 // Whoever goes on does so after what was read here.
-                self.memories.clear(&target);
+                doubtful = self.memories.surrender(&target, relic);
+                delivers = true;
             }
+            merge(memory.get_or_insert_default(), relic.clone());
         }
         Recalled {
             target,
             owned,
             memory,
+            delivers,
+            doubtful,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ringwatch_frame::{StreamId, TargetId, Tick};
+use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
 use tokio::time::advance;
 
 use super::claims::Told;
@@ -29,6 +29,8 @@ fn last(scene: &Scene, target: &TargetId) -> Option<i64> {
 fn recalled(target: &TargetId, owned: bool, last: Option<i64>) -> Told {
     let memory = last.map(|last| memory(target, last, 0));
     Told::Known(vec![Recalled {
+        delivers: false,
+        doubtful: TargetMemory::new(),
         target: target.clone(),
         owned,
         memory,

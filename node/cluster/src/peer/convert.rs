@@ -320,12 +320,15 @@ pub(super) fn companion(bytes: Vec<u8>) -> Result<Vec<u8>, Malformed> {
 /// The message of what we know of targets. Memories for which there is no room are left out.
 pub(super) fn recalled_out(recalled: Vec<Recalled>, metrics: &PeerMetrics) -> wire::RecallResponse {
     let mut room = MAX_MEMORY;
-    let out = |recalled: Recalled| wire::Recalled {
-        target_id: recalled.target.to_string(),
-        owned: recalled.owned,
-        memory: recalled
-            .memory
-            .map(|memory| memory_out(&recalled.target, &memory, &mut room, metrics)),
+    let out = |recalled: Recalled| {
+        let mut out = |memory| memory_out(&recalled.target, memory, &mut room, metrics);
+        wire::Recalled {
+            target_id: recalled.target.to_string(),
+            owned: recalled.owned,
+            memory: recalled.memory.as_ref().map(&mut out),
+            delivers: recalled.delivers,
+            doubtful: (!recalled.doubtful.is_empty()).then(|| out(&recalled.doubtful)),
+        }
     };
     wire::RecallResponse {
         targets: recalled.into_iter().map(out).collect(),
@@ -339,13 +342,20 @@ pub(super) fn recalled_in(response: wire::RecallResponse) -> Result<Vec<Recalled
     let recalled = |recalled: wire::Recalled| {
         let name = target(&recalled.target_id)?;
         let memory = recalled.memory.map(memory_in).transpose()?;
-        if memory.as_ref().is_some_and(|(of, _)| *of != name) {
+        let doubtful = recalled.doubtful.map(memory_in).transpose()?;
+        if [&memory, &doubtful]
+            .into_iter()
+            .flatten()
+            .any(|(of, _)| *of != name)
+        {
             return Err(Malformed::Twice("target_id"));
         }
         Ok(Recalled {
             target: name,
             owned: recalled.owned,
             memory: memory.map(|(_, memory)| memory),
+            delivers: recalled.delivers,
+            doubtful: doubtful.map(|(_, memory)| memory).unwrap_or_default(),
         })
     };
     response.targets.into_iter().map(recalled).collect()

@@ -197,4 +197,10 @@ pub struct Recalled {
     pub owned: bool,
     /// What the peer remembers of it; `None`: nothing.
     pub memory: Option<TargetMemory>,
+    /// The peer was its last owner, and delivers what it has read of it, but for the frames of `doubtful`.
+    pub delivers: bool,
+    /// Frames of the peer that wait and of which another node may know better, with the memory of their streams: it
+    /// is used, frames and all, unless something as late is known. Without a last tick it is not used: then only the
+    /// copies of these frames count that others have taken.
+    pub doubtful: TargetMemory,
 }

@@ -96,11 +96,13 @@ fn answer(change: &Change) -> Option<Word> {
         Change::Snapshot { target, serial, .. } => Some(Word::Synced {
             target: target.clone(),
             serial: *serial,
+            kept: true,
         }),
         Change::Ended { target, ended } => Some(Word::Taken {
             target: target.clone(),
             stream: ended.stream.clone(),
             tick: ended.tick,
+            kept: true,
         }),
         _ => None,
     }

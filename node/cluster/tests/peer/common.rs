@@ -196,6 +196,8 @@ impl Answers for Desk {
         }
         let owned = self.owned.lock().unwrap();
         let known = |target: TargetId| Recalled {
+            delivers: false,
+            doubtful: TargetMemory::new(),
             owned: owned.contains_key(&target),
             memory: owned.get(&target).cloned(),
             target,

@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     /// Targets that were handed to this process and are not started yet.
     received: Mutex<BTreeSet<TargetId>>,
     delivering: TaskTracker,
+    /// Targets whose lock a newer owner had when it was tried last, and under which epoch that was.
+    outranked: Mutex<BTreeMap<TargetId, Epoch>>,
     /// When the session that had the lock of a target asked last, where it was ended from here.
     read_before: Mutex<BTreeMap<TargetId, Tick>>,
 }
@@ -91,6 +93,7 @@ impl SimCollector {
             group: Arc::clone(group),
             received: Mutex::default(),
             delivering: TaskTracker::new(),
+            outranked: Mutex::default(),
             read_before: Mutex::default(),
         }))
     }
@@ -315,9 +318,16 @@ impl Inner {
             return Ok(Some(true));
         }
         let outranks = |node: &NodeId, held| self.gate.outranks(target, node, Epoch(held));
+        if self.oracle.is_outranked(&self.me, target, epoch.0) {
+            self.outranked.lock().unwrap().insert(target.clone(), epoch);
+        }
         let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
             return Err(GateRefusal::Unsure);
         };
+        if self.outranked.lock().unwrap().remove(target) == Some(epoch) {
+            let now = self.clock.now();
+            self.read_before.lock().unwrap().insert(target.clone(), now);
+        }
         let read = {
             let mut read = self.read_before.lock().unwrap();
             let lives = stolen.filter(|_| !self.is_stuck(target, stolen));

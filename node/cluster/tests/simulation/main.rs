@@ -1,7 +1,7 @@
 //! Simulation of membership, ownership and replication: nodes in one process and one thread, in simulated
 //! time, through faults that a seed decides.
 //!
-//! All of the crate runs as it is but for the edges: gossip goes over chitchat's transport in memory, calls
+//! All of the crate runs as it is but for the edges: gossip goes through the air, calls
 //! between nodes over a table of links, views are numbered by what looks like a Raft group, and the collector
 //! reads a clock. A run has a phase of faults, then
 //! a calm one with a deadline, then the verdict of the invariants. A run in which no fault happened is
@@ -21,6 +21,7 @@
     reason = "helpers of tests"
 )]
 
+mod air;
 mod collector;
 mod cover;
 mod figures;

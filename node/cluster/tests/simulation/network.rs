@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chitchat::ChitchatEnvelope;
-use chitchat::transport::{ChannelTransport, RecvOutcome, SendOutcome, Socket, Transport};
+use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport};
 use futures::future::BoxFuture;
 use ringwatch_cluster::member::{Incarnation, Member, NodeId};
 use ringwatch_cluster::memories::{Change, Leave, Word};
@@ -16,6 +16,7 @@ use ringwatch_frame::TargetId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use crate::air::Air;
 use crate::switch::Switch;
 use crate::trace::{self, Trace};
 
@@ -23,7 +24,7 @@ use crate::trace::{self, Trace};
 const SILENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Network {
-    pub(crate) gossip: ChannelTransport,
+    air: Air,
     trace: Arc<Trace>,
     state: Mutex<State>,
 }
@@ -61,7 +62,7 @@ impl Network {
             lossy: 0,
         };
         Arc::new(Self {
-            gossip: ChannelTransport::default(),
+            air: Air::default(),
             trace: Arc::clone(trace),
             state: Mutex::new(state),
         })
@@ -80,14 +81,14 @@ impl Network {
             .insert(life.node.clone(), reachable);
     }
 
-    pub(crate) async fn cut(&self, a: usize, b: usize) {
-        self.gossip.remove_link(address(a), address(b)).await;
+    pub(crate) fn cut(&self, a: usize, b: usize) {
+        self.air.cut(address(a), address(b), true);
         let mut state = self.state.lock().unwrap();
         state.cut.extend([(name(a), name(b)), (name(b), name(a))]);
     }
 
-    pub(crate) async fn heal(&self, a: usize, b: usize) {
-        self.gossip.add_link(address(a), address(b)).await;
+    pub(crate) fn heal(&self, a: usize, b: usize) {
+        self.air.cut(address(a), address(b), false);
         let mut state = self.state.lock().unwrap();
         state
             .cut
@@ -359,7 +360,7 @@ struct SwitchedSocket {
 #[async_trait]
 impl Transport for SwitchedTransport {
     async fn open(&self, listen: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
-        let inner = self.network.gossip.open(listen).await?;
+        let inner = self.network.air.open(listen)?;
         Ok(Box::new(SwitchedSocket {
             inner,
             switch: self.switch.clone(),

@@ -135,6 +135,13 @@ impl Oracle {
         });
     }
 
+    /// Whether a session of another node has the lock of a target under a newer epoch.
+    pub(crate) fn is_outranked(&self, who: &Incarnation, target: &TargetId, epoch: u64) -> bool {
+        let books = &self.0.lock().unwrap();
+        let lock = books.locks.get(target);
+        lock.is_some_and(|(holder, held)| holder != who && *held > epoch)
+    }
+
     /// Tries the lock of a target, as its owner under this epoch. `outranks` says whether the session that has
     /// it may be ended; gives then when that one asked last.
     pub(crate) fn locks(

@@ -125,10 +125,12 @@ pub(crate) fn cover(cover: &CoverWord) -> String {
 
 pub(crate) fn word(word: &Word) -> String {
     match word {
-        Word::Taken { target, stream, tick } => {
+        Word::Taken {
+            target, stream, tick, ..
+        } => {
             format!("{target} {} taken {}", stream.name(), some(Some(*tick)))
         }
         Word::Covered { target, cover: known } => format!("{target} {}", cover(known)),
-        Word::Synced { target, serial } => format!("{target} synced {serial}"),
+        Word::Synced { target, serial, .. } => format!("{target} synced {serial}"),
     }
 }

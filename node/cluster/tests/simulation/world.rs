@@ -301,7 +301,7 @@ impl World {
             }
             Fault::Partition(_, time) => {
                 for other in (1..=7).filter(|other| *other != n) {
-                    self.network.cut(n, other).await;
+                    self.network.cut(n, other);
                 }
                 self.in_time(time, n, Later::Heal);
             }
@@ -374,7 +374,7 @@ impl World {
                 self.oracle
                     .note(|books| books.blind.retain(|node| *node != name(n)));
                 for other in (1..=7).filter(|other| *other != n) {
-                    self.network.heal(n, other).await;
+                    self.network.heal(n, other);
                 }
             }
         }

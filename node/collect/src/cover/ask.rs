@@ -135,20 +135,23 @@ impl<C: Connector> Covering<C> {
         let now = Instant::now();
         self.unread.hear(told, now);
         let due = self.unread.due(now).is_some_and(|due| due <= now);
-        if !due || !self.may_ask() {
+        if !due {
             return;
         }
-        let activity = self.ask().await;
-        if activity.as_ref().is_ok_and(|activity| activity.active) {
+        // Where it does not answer, it may in a moment.
+        let idle = |activity: Activity| !activity.active;
+        if !self.may_ask() || !self.ask().await.is_ok_and(idle) {
             self.unread.put_off(now);
             return;
         }
-        let unread = self.unread.take();
-        tracing::debug!(target = %self.post.spec.id, node = self.owner, ?unread, "the owner could not read these");
-        for (id, tick) in unread {
-            if activity.is_ok() && self.may_ask() && !self.post.cancel.is_cancelled() {
-                Box::pin(self.cover(&id, tick)).await;
-            }
+        let word = Instant::now();
+        while word.elapsed() <= WORD
+            && self.may_ask()
+            && !self.post.cancel.is_cancelled()
+            && let Some((id, tick)) = self.unread.take()
+        {
+            tracing::debug!(target = %self.post.spec.id, node = self.owner, stream = %id, %tick, "the owner could not read this");
+            Box::pin(self.cover(&id, tick)).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Ticks that the owner could not read, until the database says that it is not at them: pure.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ringwatch_frame::{StreamId, Tick};
@@ -13,7 +14,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// What the owner could not read.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
-    ticks: Vec<(StreamId, Tick, Instant)>,
+    ticks: VecDeque<(StreamId, Tick, Instant)>,
     again: Option<Instant>,
 }
 
@@ -35,11 +36,10 @@ impl Unread {
         self.again = Some(now + AGAIN);
     }
 
-    /// All of them, to be read or given up now.
-    pub(super) fn take(&mut self) -> Vec<(StreamId, Tick)> {
+    /// The next one, which is read now. The oldest is the first.
+    pub(super) fn take(&mut self) -> Option<(StreamId, Tick)> {
         self.again = None;
-        let all = std::mem::take(&mut self.ticks);
-        all.into_iter().map(|(id, tick, _)| (id, tick)).collect()
+        self.ticks.pop_front().map(|(id, tick, _)| (id, tick))
     }
 }
 
@@ -61,11 +61,8 @@ mod tests {
         unread.hear(told(2), start + AGAIN / 2);
         assert_eq!(unread.due(start + AGAIN / 2), Some(start + AGAIN));
         unread.hear(Vec::new(), start + KEPT);
-        assert_eq!(
-            unread.take(),
-            told(2),
-            "the first one has been kept for long enough"
-        );
+        let next = unread.take();
+        assert_eq!(next, told(2).pop(), "the first one has been kept for long enough");
         assert_eq!(unread.due(start + KEPT), None);
         unread.hear(told(3), start + KEPT);
         assert_eq!(

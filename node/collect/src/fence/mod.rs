@@ -37,8 +37,8 @@ pub struct Holder {
 
 /// Says whose session may be ended.
 pub trait Arbiter: Send + Sync {
-    /// Whether this node owns the target under a newer view than the holder's, and the holder is not heard of any
-    /// more: dead, or no member.
+    /// Whether this node owns the target under a newer view than the holder's, and the holder is not at work: not heard
+    /// of any more, or it knows that view and says that it has let the target go.
     fn outranks(&self, target: &TargetId, holder: &Holder) -> bool;
 
     /// The epoch under which this node owns the target, if it does.

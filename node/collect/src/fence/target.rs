@@ -1,5 +1,6 @@
 //! The fence of one target, as its lanes share it.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +21,11 @@ pub(crate) struct TargetFence {
     arbiter: Arc<dyn Arbiter>,
     meters: Arc<FenceMeters>,
     machine: Mutex<Machine>,
-    /// Up to when another node has read, whose session was ended from here.
+    /// Up to when another node has read and delivered that: its session was ended from here, or it owned the target under
+    /// a newer epoch than ours.
     read_until: Mutex<Option<Tick>>,
+    /// Our epoch when a session of a newer one had the lock: 0 for none.
+    outranked: AtomicU64,
     changed: Notify,
 }
 
@@ -47,11 +51,12 @@ impl TargetFence {
             meters: Arc::clone(meters),
             machine: Mutex::new(machine),
             read_until: Mutex::default(),
+            outranked: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
 
-    /// Up to when another node has read the target and delivered that, if its session was ended from here.
+    /// Up to when another node has read the target and delivered that, which cannot be heard.
     pub(crate) fn read_until(&self) -> Option<Tick> {
         *self.read_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +95,11 @@ impl TargetFence {
             // Whoever waits looks again in any case.
             let _ = tokio::time::timeout(moment, changed).await;
         }
+    }
+
+    fn was_read_until(&self, until: Option<Tick>) {
+        let mut known = self.read_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = (*known).max(until);
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
@@ -140,6 +150,11 @@ impl Attempt {
     pub(crate) fn answered(&self, locked: &Locked) -> Verdict {
         let fence = &self.fence;
         let own = (fence.node.as_str(), self.lock.epoch);
+        if let Locked::Elsewhere(Some(other)) = locked
+            && other.epoch.is_some_and(|its| its > self.lock.epoch)
+        {
+            fence.outranked.store(self.lock.epoch.0, Relaxed);
+        }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
             Locked::Elsewhere(Some(other)) => {
@@ -192,12 +207,15 @@ impl Attempt {
     /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
     pub(crate) fn ended_other(&self, read_until: Option<Tick>) {
         self.fence.meters.ended(&self.fence.target);
-        let mut known = self
-            .fence
-            .read_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *known = (*known).max(read_until);
+        self.fence.was_read_until(read_until);
+    }
+
+    /// The lock is held since `now`. What was due while a newer owner had it is that one's, unless the target came back from
+    /// there: then our epoch is higher.
+    pub(crate) fn took(&self, now: Tick) {
+        if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
+            self.fence.was_read_until(Some(now));
+        }
     }
 }
 

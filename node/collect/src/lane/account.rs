@@ -33,7 +33,7 @@ impl<C: Connector> Lane<C> {
             let paused = self.unsure.is_some_and(|unsure| before <= unsure);
             let reason = if paused { Outcome::Paused } else { Outcome::Late };
             let reason = self.health.down().unwrap_or(reason);
-            let reach = self.health.reach();
+            let reach = told(reason, self.health.reach());
             self.count(&id, reason, (before, skipped), None);
             self.env.succession.missed(&self.spec.id, &id, before, reach);
         }
@@ -67,13 +67,8 @@ impl<C: Connector> Lane<C> {
                     return;
                 }
                 self.count(&id, outcome, one, None);
-                // In doubt nothing was sent: the standby, if it has none, may read it.
-                let told = if outcome == Outcome::Paused {
-                    Reach::Unreachable
-                } else {
-                    reach
-                };
                 if outcome != Outcome::NotOwned {
+                    let told = told(outcome, reach);
                     self.env.succession.missed(&self.spec.id, &id, tick, told);
                 }
                 if reach == Reach::Unreachable && self.health.is_out_of_reach(Instant::now()) {
@@ -93,5 +88,14 @@ impl<C: Connector> Lane<C> {
             interval: track.map_or(Duration::ZERO, |track| track.planned.interval()),
             epoch,
         });
+    }
+}
+
+/// What the standby is told of a missed tick. In doubt nothing was sent: the standby, if it has none, may read it.
+fn told(outcome: Outcome, reach: Reach) -> Reach {
+    if outcome == Outcome::Paused {
+        Reach::Unreachable
+    } else {
+        reach
     }
 }

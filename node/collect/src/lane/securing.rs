@@ -182,6 +182,7 @@ async fn take<S: Session>(
         let locked = session.try_lock(attempt.lock()).await?;
         match attempt.answered(&locked) {
             Verdict::Held(held) => {
+                attempt.took(holders.clock.now());
                 session.hold(held);
                 return Ok(());
             }

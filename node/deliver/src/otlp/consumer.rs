@@ -14,7 +14,7 @@ use super::circuit::Outcome;
 use super::client::{Client, Reply};
 use super::connect::chain;
 use super::encode::{Encoded, encode};
-use super::gate::Gate;
+use super::gate::{Gate, Pass};
 use super::rate_limit;
 use super::verdict::{Verdict, judge};
 use crate::Signal;
@@ -66,6 +66,9 @@ pub(super) struct Logs {
     partial: Throttle,
 }
 
+/// What this node does not know will not be known in time.
+struct TooLong;
+
 /// How a batch ended, or what is to be done with it.
 enum End {
     Taken(Reply),
@@ -110,7 +113,6 @@ impl Sender {
             self.discard_poison(lease);
             return None;
         }
-        self.be_sure().await;
         lease.drop_withdrawn();
         let (lease, encoded, bytes) = self.encoded(lease).await?;
         let signal = lease.signal();
@@ -136,12 +138,39 @@ impl Sender {
         None
     }
 
+    /// Waits until an attempt may be made: this node knows what is its own, none of the batch was taken back, and the
+    /// circuit lets it pass.
+    async fn may_send<L: Lease>(&self, lease: &L) -> Result<Pass<'_>, End> {
+        loop {
+            let waited_long = self.be_sure().await.is_err();
+            if lease.batch().has_withdrawn() {
+                return Err(End::Withdrawn);
+            }
+            let too_old = || End::Lost(DropReason::QueueAge);
+            if lease.is_expired() {
+                return Err(too_old());
+            }
+            let pass = self.gate.pass(lease.time_left()).await.ok_or_else(too_old)?;
+            // A pass that is dropped was not made use of.
+            if waited_long || (self.standing.is_sure() && !lease.batch().has_withdrawn()) {
+                return Ok(pass);
+            }
+        }
+    }
+
     /// Waits while this node was paused and does not know yet which frames others deliver by now.
-    async fn be_sure(&self) {
+    ///
+    /// # Errors
+    /// When that takes longer than anybody can wait.
+    async fn be_sure(&self) -> Result<(), TooLong> {
         let until = Instant::now() + DOUBT;
-        while !self.standing.is_sure() && !self.stopping.is_cancelled() && Instant::now() < until {
+        while !self.standing.is_sure() {
+            if self.stopping.is_cancelled() || Instant::now() >= until {
+                return Err(TooLong);
+            }
             tokio::time::sleep(LOOK).await;
         }
+        Ok(())
     }
 
     /// Puts two halves in place of the batch. What cannot be halved is lost.
@@ -184,13 +213,10 @@ impl Sender {
     async fn send_until_answered<L: Lease>(&self, signal: Signal, body: Bytes, lease: &L) -> End {
         let mut backoff = Backoff::new(&self.retry, Instant::now());
         loop {
-            let Some(pass) = self.gate.pass(lease.time_left()).await else {
-                return End::Lost(DropReason::QueueAge);
+            let pass = match self.may_send(lease).await {
+                Ok(pass) => pass,
+                Err(end) => return end,
             };
-            self.be_sure().await;
-            if lease.batch().has_withdrawn() {
-                return End::Withdrawn;
-            }
             let status = match self.attempt(signal, body.clone()).await {
                 Ok(reply) => {
                     pass.ended(Outcome::Alive);

@@ -1,8 +1,7 @@
 //! A state in a file: replaced as a whole, synced, checked when it is read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::replace::{Replacement, beside};
 use super::{StateStore, StoreError};
 
 /// The version of the envelope that this release writes.
@@ -111,34 +111,10 @@ impl FileStore {
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let directory = match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
         self.is_file_or_nothing()?;
-        DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
-        let beside = self.beside("tmp");
-        // Whatever lies there, a link too, is not followed but replaced.
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        File::open(directory)?.sync_all()
-    }
-
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".");
-        name.push(suffix);
-        name.into()
+        let mut fresh = Replacement::begin(&self.path)?;
+        fresh.write_all(bytes)?;
+        fresh.finish()
     }
 }
 
@@ -182,7 +158,7 @@ impl StateStore for FileStore {
 
     fn set_aside(&self) -> Option<String> {
         let seconds = self.clock.now().unix_nanos().div_euclid(1_000_000_000);
-        let aside = self.beside(&format!("damaged-{seconds}"));
+        let aside = beside(&self.path, &format!("damaged-{seconds}"));
         match fs::rename(&self.path, &aside) {
             Ok(()) => Some(aside.display().to_string()),
             Err(error) => {

@@ -129,10 +129,10 @@ async fn a_write_that_fails_leaves_what_was_there() {
     let directory = TempDir::new().unwrap();
     let file = store(&directory, "c");
     file.save(b"1").unwrap();
-    fs::create_dir(file.beside("tmp")).unwrap();
+    fs::create_dir(beside(file.path(), "tmp")).unwrap();
     assert!(matches!(file.save(b"2"), Err(StoreError::Write { .. })));
     assert_eq!(file.load().unwrap().unwrap(), b"1");
-    fs::remove_dir(file.beside("tmp")).unwrap();
+    fs::remove_dir(beside(file.path(), "tmp")).unwrap();
     file.save(b"3").unwrap();
     assert_eq!(file.load().unwrap().unwrap(), b"3");
 }
@@ -144,7 +144,7 @@ async fn a_link_that_lies_beside_is_not_followed() {
     file.save(b"1").unwrap();
     let victim = directory.path().join("victim");
     fs::write(&victim, "untouched").unwrap();
-    std::os::unix::fs::symlink(&victim, file.beside("tmp")).unwrap();
+    std::os::unix::fs::symlink(&victim, beside(file.path(), "tmp")).unwrap();
     file.save(b"2").unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
     assert_eq!(file.load().unwrap().unwrap(), b"2");

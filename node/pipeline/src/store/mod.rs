@@ -6,6 +6,7 @@
 
 mod file;
 mod keeper;
+mod replace;
 
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use file::FileStore;
 pub use keeper::{Keeper, KeeperHandle, KeeperStatus, recall, start_keeper};
+pub use replace::Replacement;
 
 /// Where a component keeps its state: one text of JSON, replaced as a whole. Both calls may block; they are
 /// made on threads that may.

@@ -1,9 +1,10 @@
 //! The file of the books: read once, replaced as a whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use ringwatch_pipeline::store::Replacement;
 
 use super::record::{Pen, Sheet, Unfit, read};
 
@@ -17,7 +18,7 @@ const MAX_BYTES: u64 = 2 * super::LIMIT as u64;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BookFileError {
     /// The file cannot be read.
-    #[error("`{}` cannot be read: {source}; let the node's user read it, or remove it", path.display())]
+    #[error("`{}` could not be read, and was set aside as `.damaged`: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     /// The file cannot be written. What was there before is there still.
     #[error(
@@ -38,7 +39,7 @@ pub(super) struct BookFile {
 }
 
 /// A file that is being written, beside the one that it takes the place of.
-pub(super) type Fresh = Pen<BufWriter<File>>;
+pub(super) type Fresh = Pen<BufWriter<Replacement>>;
 
 impl BookFile {
     /// Of `node`, in its data directory. Nothing is touched yet.
@@ -61,7 +62,11 @@ impl BookFile {
         let found = match self.found() {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(BookFileError::Read { path, source }),
+            Err(source) => {
+                // It is not the next one's to replace unseen.
+                self.set_aside();
+                return Err(BookFileError::Read { path, source });
+            }
         };
         match found {
             Ok(sheet) => Ok(Some(sheet)),
@@ -78,33 +83,29 @@ impl BookFile {
     /// Begins a new one. Blocks, as what follows does.
     pub(super) fn begin(&self) -> Result<Fresh, BookFileError> {
         self.written(|| {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o750)
-                .create(&self.folder)?;
-            let beside = self.beside();
-            // Whatever lies there, a link too, is not followed but replaced.
-            match fs::remove_file(&beside) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&beside)?;
-            Pen::begin(BufWriter::new(file), &self.node)
+            let fresh = Replacement::begin(&self.path())?;
+            Pen::begin(BufWriter::new(fresh), &self.node)
         })
     }
 
     /// Puts the new one in place of the old one.
-    pub(super) fn replace(&self, fresh: BufWriter<File>) -> Result<(), BookFileError> {
+    pub(super) fn replace(&self, fresh: BufWriter<Replacement>) -> Result<(), BookFileError> {
         self.written(|| {
-            let file = fresh.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.sync_all()?;
-            fs::rename(self.beside(), self.path())?;
-            File::open(&self.folder)?.sync_all()
+            let fresh = fresh.into_inner().map_err(io::IntoInnerError::into_error)?;
+            fresh.finish()
         })
+    }
+
+    /// There are no books of an earlier life: what is in the file is not true any more, and cannot be replaced. Blocks.
+    pub(super) fn remove(&self) {
+        match fs::remove_file(self.path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::error!(file = %self.path().display(), %error,
+                    "the file of the books of ticks is out of date and can be neither replaced nor removed: remove it, or \
+                     `ringwatch cluster audit` would believe after a restart that it is whole");
+            }
+            _ => {}
+        }
     }
 
     /// What a write came to.
@@ -139,10 +140,6 @@ impl BookFile {
                 None
             }
         }
-    }
-
-    fn beside(&self) -> PathBuf {
-        self.folder.join(format!("{FILE}.tmp"))
     }
 }
 

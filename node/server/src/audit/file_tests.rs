@@ -44,8 +44,9 @@ fn it_is_replaced_as_a_whole_and_is_for_its_user_alone() {
     // A link that lies there is not followed.
     let victim = folder.path().join("victim");
     fs::write(&victim, "untouched").unwrap();
-    fs::remove_file(file.beside()).unwrap();
-    std::os::unix::fs::symlink(&victim, file.beside()).unwrap();
+    let beside = file.path().with_extension("tmp");
+    fs::remove_file(&beside).unwrap();
+    std::os::unix::fs::symlink(&victim, &beside).unwrap();
     save(&file).unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
     assert_eq!(names(&folder), ["ticks"]);
@@ -83,7 +84,7 @@ fn one_that_is_too_large_is_not_read() {
     let file = BookFile::new(&folder.path().join("data"), "n1");
     save(&file).unwrap();
     // All of it but the first bytes is a hole.
-    let opened = OpenOptions::new().write(true).open(file.path()).unwrap();
+    let opened = fs::OpenOptions::new().write(true).open(file.path()).unwrap();
     opened.set_len(MAX_BYTES + 1).unwrap();
     assert_eq!(file.found().unwrap(), Err(Unfit::Large(MAX_BYTES + 1)));
     assert!(file.load().unwrap().is_none());
@@ -98,10 +99,11 @@ fn a_place_that_cannot_be_used_says_what_to_do() {
     let error = file.load().unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "books/ticks` cannot be read: it is no regular file; let the node's user read it, or remove it"
+            "books/ticks` could not be read, and was set aside as `.damaged`: it is no regular file"
         ),
         "{error}"
     );
+    assert_eq!(names(&folder), ["ticks.damaged"]);
     fs::remove_dir_all(folder.path().join("data")).unwrap();
     fs::write(folder.path().join("data"), "no folder").unwrap();
     let error = save(&file).unwrap_err().to_string();

@@ -61,13 +61,20 @@ impl KeptBooks {
         let ledger = reading.await.unwrap_or_else(|_| TickBooks::resumed(None, now));
         let books = TickBooks::with(ledger, clock, registry)?;
         let stop = CancellationToken::new();
-        let writer = Writer {
+        let mut writer = Writer {
             books: Arc::clone(&books),
             file,
             failures,
             changes: None,
             is_failing: false,
         };
+        // At once, so that nobody takes the end of the last life for the end of this one.
+        writer.save(false).await;
+        if writer.is_failing {
+            let file = Arc::clone(&writer.file);
+            // It panics nowhere; that it was removed is not waited for in vain.
+            let _ = tokio::task::spawn_blocking(move || file.remove()).await;
+        }
         let task = AbortOnDropHandle::new(tokio::spawn(writer.run(stop.clone())));
         Ok(Self {
             books,
@@ -101,8 +108,7 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, stop: CancellationToken) {
-        // At once, so that nobody takes the end of the last life for the end of this one.
-        let mut wait = Duration::ZERO;
+        let mut wait = pause(Duration::ZERO, self.is_failing);
         loop {
             tokio::select! {
                 biased;

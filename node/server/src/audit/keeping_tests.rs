@@ -97,12 +97,12 @@ async fn a_life_that_ends_in_good_order_leaves_whole_books() {
     let second = lives.open().await;
     assert_eq!(ends(&second), [(What::Collected, End::Delivered)]);
     assert_eq!(all(&second).since, START, "nothing is missing since");
-    drop(reads(&second, 61));
+    drop(reads(&second, 70));
     second.stop(soon()).await;
     sleep(Duration::from_secs(3600)).await;
 
     let third = lives.open().await;
-    assert_eq!(all(&third).accounts[0].runs[0].first, START + 61 * SECOND);
+    assert_eq!(all(&third).accounts[0].runs[0].first, START + 70 * SECOND);
     sleep(Duration::from_secs(100)).await;
     third.stop(soon()).await;
     let fourth = lives.open().await;
@@ -167,4 +167,21 @@ fn writing_takes_a_twentieth_of_the_time_at_most() {
     assert_eq!(pause(ms(3), false), EVERY);
     assert_eq!(pause(ms(3), true), RETRY);
     assert_eq!(pause(ms(700), false), ms(14_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_this_life_cannot_be_written_nobody_believes_the_end_of_the_last_one() {
+    let lives = Lives::new();
+    lives
+        .open()
+        .await
+        .stop(Instant::now() + Duration::from_secs(60))
+        .await;
+    let file = BookFile::new(lives.folder.path(), "n1");
+    assert!(file.load().unwrap().unwrap().edges.ended);
+    // A folder lies where the new file is to be written.
+    let beside = file.path().with_extension("tmp");
+    std::fs::create_dir(&beside).unwrap();
+    drop(lives.open().await);
+    assert!(file.load().unwrap().is_none());
 }

@@ -81,6 +81,7 @@ impl TickBooks {
             bytes,
             forgot,
         };
+        books.forgot.inc_by(books.lock().forgot);
         books.told(&books.lock(), false);
         Ok(Arc::new(books))
     }

@@ -79,7 +79,7 @@ struct ByPulse(Arc<Pulse>);
 
 impl Standing for ByPulse {
     fn is_sure(&self) -> bool {
-        self.0.sure()
+        self.0.knows_its_own()
     }
 }
 

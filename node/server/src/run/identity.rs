@@ -1,6 +1,5 @@
 //! Who this node is: its name, and which of its lives this is.
 
-use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use anyhow::{Context as _, bail};
 use ringwatch_cluster::member::{Incarnation, NodeId};
 use ringwatch_config::settings::Cluster;
 use ringwatch_frame::Clock;
+use ringwatch_pipeline::store::Replacement;
 
 /// The number of the last life of this node, in `cluster.data_dir`.
 const FILE: &str = "generation";
@@ -38,7 +38,6 @@ pub(super) fn identity(cluster: &Cluster, clock: &Clock) -> anyhow::Result<Incar
 /// `now`, or more where the clock was set back since the last life. What it gives has been written to the
 /// disk.
 fn next_life(folder: &Path, now: u64) -> anyhow::Result<u64> {
-    std::fs::create_dir_all(folder)?;
     let path = folder.join(FILE);
     let last: u64 = match std::fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().unwrap_or_else(|_| {
@@ -50,12 +49,9 @@ fn next_life(folder: &Path, now: u64) -> anyhow::Result<u64> {
     };
     let generation = now.max(last.saturating_add(1));
     // A half-written number must never be read.
-    let fresh = folder.join(format!("{FILE}.new"));
-    let mut file = File::create(&fresh)?;
-    writeln!(file, "{generation}")?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, &path)?;
-    File::open(folder)?.sync_all()?;
+    let mut fresh = Replacement::begin(&path)?;
+    writeln!(fresh, "{generation}")?;
+    fresh.finish()?;
     Ok(generation)
 }
 

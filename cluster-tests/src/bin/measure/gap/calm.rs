@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::{Options, Report, close, outcome, start, wanted};
+use super::{Bearable, Options, Report, close, outcome, start, wanted};
 
 pub(crate) async fn measure(options: Options) -> Result<()> {
     let (mut rig, folder) = start(&wanted(3)).await?;
@@ -30,7 +30,6 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
     for (name, before) in outcomes.into_iter().zip(before) {
         report.set(&format!("{name}_ticks"), outcome(&rig, name).await? - before);
     }
-    close(rig, folder, &mut report).await?;
-    report.print(options.json);
-    Ok(())
+    let bearable = Bearable::default();
+    close(rig, folder, report, bearable, options.json).await
 }

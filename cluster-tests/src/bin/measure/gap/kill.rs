@@ -10,7 +10,7 @@ use ringwatch_cluster_tests::cluster::ticks::SECOND;
 use ringwatch_cluster_tests::postgres::questions;
 use tokio::time::sleep;
 
-use super::{Options, Report, ask_about_missing, close, outcome, start, wanted};
+use super::{Bearable, Options, Report, ask_about_missing, close, outcome, start, wanted};
 
 /// Ticks that were due within this time after a kill, in nanoseconds, were to be covered or taken over.
 const AFTERMATH: u64 = 2 * SECOND;
@@ -40,7 +40,7 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
         let covered_before = by_others(&rig, n).await?;
         rig.cluster.seat_mut(n).kill_at_once().await?;
         rig.settled().await?;
-        missing = ask_about_missing(&rig, missing)?;
+        missing = ask_about_missing(&rig, missing);
         covered += outcome(&rig, "covered").await?.saturating_sub(covered_before);
         rig.cluster.launch(n)?;
         kills.push(Kill { at, targets });
@@ -63,9 +63,11 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
         kills.iter().flat_map(of_kill).map(Duration::from_nanos).collect()
     });
     report.times("arrival_after_tick_in_2s_after_kill", &late);
-    close(rig, folder, &mut report).await?;
-    report.print(options.json);
-    Ok(())
+    let bearable = Bearable {
+        requests: rounds,
+        ..Bearable::default()
+    };
+    close(rig, folder, report, bearable, options.json).await
 }
 
 /// Ticks covered by all nodes but the one that is about to go.

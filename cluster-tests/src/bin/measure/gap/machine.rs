@@ -6,7 +6,7 @@ use anyhow::Result;
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
-use super::{Options, Report, close, outcome, start, wanted};
+use super::{Bearable, Options, Report, close, outcome, start, wanted};
 
 /// How long the receiver is down.
 const DOWN: Duration = Duration::from_secs(120);
@@ -49,7 +49,9 @@ pub(crate) async fn measure(options: Options) -> Result<()> {
     report.times("receiver_up_until_every_tick_is_there", &times);
     rig.settled().await?;
     report.set("covered_ticks", outcome(&rig, "covered").await?);
-    close(rig, folder, &mut report).await?;
-    report.print(options.json);
-    Ok(())
+    let bearable = Bearable {
+        requests: rounds,
+        ..Bearable::default()
+    };
+    close(rig, folder, report, bearable, options.json).await
 }

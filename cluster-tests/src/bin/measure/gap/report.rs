@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 
 /// The figures of one measurement.
@@ -9,6 +10,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Report {
     name: &'static str,
     figures: Map<String, Value>,
+    /// The promises that were not kept.
+    broken: Vec<String>,
 }
 
 impl Report {
@@ -16,12 +19,30 @@ impl Report {
         Self {
             name,
             figures: Map::new(),
+            broken: Vec::new(),
         }
     }
 
     /// Sets one figure.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.figures.insert(name.to_owned(), value.into());
+    }
+
+    /// Sets one figure, which must not be higher than `most`.
+    pub(crate) fn set_at_most(&mut self, name: &str, value: impl Into<Value>, most: f64) {
+        let value = value.into();
+        if value.as_f64().is_none_or(|value| value > most) {
+            self.broken
+                .push(format!("{name} is {value}, and must be {most} at most"));
+        }
+        self.set(name, value);
+    }
+
+    /// A promise, and whether it was kept.
+    pub(crate) fn expect(&mut self, promise: &str, kept: bool) {
+        if !kept {
+            self.broken.push(promise.to_owned());
+        }
     }
 
     /// Sets the figures of a JSON object.
@@ -43,6 +64,21 @@ impl Report {
             name,
             json!({ "p50_ms": at(50), "p99_ms": at(99), "max_ms": at(100), "of": times.len() }),
         );
+    }
+
+    /// Prints all.
+    ///
+    /// # Errors
+    /// A promise was not kept.
+    pub(crate) fn close(&self, json: bool) -> Result<()> {
+        self.print(json);
+        ensure!(
+            self.broken.is_empty(),
+            "{}: {}",
+            self.name,
+            self.broken.join("; ")
+        );
+        Ok(())
     }
 
     /// Prints all.
@@ -74,6 +110,17 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_promise_that_is_not_kept_fails() {
+        let mut report = Report::new("x");
+        report.set_at_most("missing", 0, 0.0);
+        report.expect("never", true);
+        assert!(report.close(false).is_ok());
+        report.set_at_most("missing", 1, 0.0);
+        let said = report.close(false).unwrap_err().to_string();
+        assert_eq!(said, "x: missing is 1, and must be 0 at most");
+    }
 
     #[test]
     fn ranks_and_words() {

@@ -158,11 +158,18 @@ impl Own {
             return Told::default();
         }
         match word {
-            Word::Taken { target, stream, tick } => {
+            Word::Taken {
+                target,
+                stream,
+                tick,
+                kept,
+            } => {
                 self.waits.decide(&target, &stream, tick, true);
                 let owned = self.targets.get_mut(&target);
                 if let Some(owned) = owned {
-                    owned.remembered.take(&stream, tick);
+                    if kept {
+                        owned.remembered.take(&stream, tick);
+                    }
                     if let Some(heard) = owned.heard.get_mut(&stream) {
                         heard.taken(tick);
                     }
@@ -170,21 +177,23 @@ impl Own {
                 Told::default()
             }
             Word::Covered { target, cover } => self.covered(peer, &target, cover, now),
-            Word::Synced { target, serial } => {
-                self.synced(peer, &target, serial);
+            Word::Synced { target, serial, kept } => {
+                self.synced(peer, &target, (serial, kept));
                 Told::default()
             }
         }
     }
 
-    fn synced(&mut self, peer: &Incarnation, target: &TargetId, serial: u64) {
+    fn synced(&mut self, peer: &Incarnation, target: &TargetId, (serial, kept): (u64, bool)) {
         let Some(owned) = self.targets.get_mut(target) else {
             return;
         };
         let Some(mark) = owned.synced.answered(serial) else {
             return;
         };
-        owned.remembered.take_before(mark);
+        if kept {
+            owned.remembered.take_before(mark);
+        }
         // What it has read before it said so.
         owned.heard.values_mut().for_each(|heard| heard.unreached = None);
         let mine = |told: Option<&Incarnation>| told == Some(peer);
@@ -280,6 +289,7 @@ impl Own {
     /// What time decides about frames that wait.
     pub(in crate::memories) fn pass(&mut self, runs: Runs, now: Instant) -> Told<()> {
         let mut told = Told::default();
+        self.withdraw_lost(now);
         if self.waits.is_empty() {
             return told;
         }

@@ -104,6 +104,7 @@ impl Shadows {
             target: target.clone(),
             stream: ended.stream.clone(),
             tick: ended.tick,
+            kept: false,
         };
         let lost = self.lost(target, from);
         let Some(shadow) = self.by_target.get_mut(target).filter(|_| !lost) else {
@@ -320,6 +321,9 @@ impl Shadows {
             // It owns the target now, and has not told of it yet: what is read here for its owner before does not
             // count.
             self.give_up_all(target);
+            if let Some(shadow) = self.by_target.get_mut(target) {
+                shadow.recalled = Some(Instant::now() + RECALLED);
+            }
             return yes;
         }
         let Some(shadow) = self.by_target.get_mut(target) else {
@@ -360,7 +364,8 @@ impl Shadows {
     pub(in crate::memories) fn recall(&mut self, target: &TargetId) -> Option<ringwatch_frame::TargetMemory> {
         self.give_up_all(target);
         let shadow = self.by_target.get_mut(target)?;
-        shadow.recalled = Some(Instant::now() + RECALLED);
+        let until = Some(Instant::now() + RECALLED);
+        (shadow.recalled, shadow.promised) = (until, until);
         Some(shadow.remembered.memory(true))
     }
 
@@ -433,7 +438,12 @@ impl Shadow {
         if anew {
             drop(self.remembered.drop_baseline(&stream));
         }
-        let target = target.clone();
-        (Word::Taken { target, stream, tick }, gone)
+        let word = Word::Taken {
+            target: target.clone(),
+            kept: self.remembered.entry(&stream, tick).is_some(),
+            stream,
+            tick,
+        };
+        (word, gone)
     }
 }

@@ -28,13 +28,19 @@ impl Shadows {
         }
         if before.is_none() && self.by_target.len() >= MAX_SHADOWS {
             // It is not covered, so what its owner reads counts.
-            Self::say(&mut self.voices, from, Word::Synced { target, serial });
+            let word = Word::Synced {
+                target,
+                serial,
+                kept: false,
+            };
+            Self::say(&mut self.voices, from, word);
             return Some(Box::new(memory));
         }
         self.former.remove(&target);
         // What takes its place must not be measured against what it replaces.
         let mut before = self.by_target.remove(&target);
         let unburdened = before.as_mut().map(|before| before.remembered.unburden());
+        let frames: usize = memory.values().map(|stream| stream.pending.len()).sum();
         let mut shadow = Shadow {
             owner: from.clone(),
             remembered: Remembered::new(memory, &mut self.next, &self.bounds),
@@ -42,8 +48,10 @@ impl Shadows {
             hears: serial > 0,
             epoch,
             recalled: None,
+            promised: None,
             streams: BTreeMap::new(),
         };
+        let kept = shadow.remembered.count() == frames;
         let mut words = Vec::new();
         if let Some(before) = before.as_mut().filter(|before| before.owner == *from) {
             shadow.recalled = before.recalled;
@@ -63,7 +71,8 @@ impl Shadows {
             Self::say(&mut self.voices, from, word);
         }
         if serial > 0 {
-            Self::say(&mut self.voices, from, Word::Synced { target, serial });
+            let word = Word::Synced { target, serial, kept };
+            Self::say(&mut self.voices, from, word);
         }
         Some(Box::new((before, unburdened)))
     }

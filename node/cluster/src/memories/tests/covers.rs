@@ -22,7 +22,7 @@ pub(super) fn cover(standby: &Arc<Memories>, of: &TargetId, stream: &StreamId, n
 }
 
 /// What is decided of a frame by now: it may leave, or not, or that is not known.
-fn fate(owner: &Memories, of: &TargetId, stream: &StreamId, n: i64) -> Option<bool> {
+pub(super) fn fate(owner: &Memories, of: &TargetId, stream: &StreamId, n: i64) -> Option<bool> {
     match owner.clearance(&meta(of, stream, n).id) {
         Clearance::Clear => Some(true),
         Clearance::Wait(mut decided) => decided.try_recv().ok(),
@@ -163,32 +163,6 @@ async fn a_tick_that_the_owner_could_not_read_is_tried_by_the_standby() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_standby_has_is_taken_back_when_the_target_is_lost() {
-    let (db, activity) = (target(1), stream(1));
-    let (owner, standby) = pair(&db);
-    let mut line = Line::new(&owner, &standby);
-    let taken = collect(&owner, &db, &activity, 1).unwrap();
-    line.settle();
-    let untold = collect(&owner, &db, &activity, 2).unwrap();
-    let of = |receipt: &Receipt| receipt.withdrawal().is_withdrawn();
-    assert!(!of(&taken));
-    owner.part(&db, Parting::Lost);
-    assert_eq!((of(&taken), of(&untold)), (true, false));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_only_a_former_standby_has_is_kept_when_the_target_is_lost() {
-    let (db, activity) = (target(1), stream(1));
-    let (owner, standby) = pair(&db);
-    let mut line = Line::new(&owner, &standby);
-    let taken = collect(&owner, &db, &activity, 1).unwrap();
-    line.settle();
-    owner.set_heirs(&heirs([db.clone()], &member("another", 1)));
-    owner.part(&db, Parting::Lost);
-    assert!(!taken.withdrawal().is_withdrawn());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_standby_that_was_paused_covers_nothing_it_claimed_before() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);
@@ -305,31 +279,6 @@ async fn who_was_taken_over_hears_so() {
     assert!(standby.shadowed(&line.from, snapshot).is_err());
     assert!(standby.recall(&db).contains_key(&activity));
     drop((first, zombie));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_read_before_the_target_was_lost_is_the_others_unless_they_ask_for_it() {
-    for asked in [false, true] {
-        let (db, activity) = (target(1), stream(1));
-        let (owner, standby) = pair(&db);
-        let mut line = Line::new(&owner, &standby);
-        line.settle();
-        line.cut();
-        let unsent = collect(&owner, &db, &activity, 1);
-        owner.part(&db, Parting::Lost);
-        owner.set_heirs(&BTreeMap::new());
-        owner.pass();
-        assert_eq!(fate(&owner, &db, &activity, 1), None);
-        if asked {
-            owner.clear(&db);
-        } else {
-            advance(Duration::from_secs(5)).await;
-            owner.pass();
-        }
-        assert_eq!(fate(&owner, &db, &activity, 1), Some(asked));
-        drop(unsent);
-        assert_eq!(ticks(&owner.whole(&db), &activity), [0; 0]);
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod covers;
 mod exactly_once;
 mod model;
 mod owner;
+mod partings;
 mod promises;
 mod standby;
 

@@ -56,6 +56,8 @@ async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
             .is_none(),
         "what was read for the owner before does not count"
     );
+    let again = standby.claim(&db, &activity, tick(2));
+    assert_eq!(again, None, "the new owner reads it");
     owner.release(&db);
     line.settle();
     assert!(may(0), "the one before has let go");

@@ -37,7 +37,11 @@ fn sync(scene: &Scene, heir: &str) {
     {}
     while let Ok(change) = stream.changes.try_recv() {
         if let Change::Snapshot { target, serial, .. } = change {
-            let word = Word::Synced { target, serial };
+            let word = Word::Synced {
+                target,
+                serial,
+                kept: true,
+            };
             scene.memories.hear(&peer, stream.number, word);
         }
     }

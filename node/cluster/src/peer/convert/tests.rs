@@ -167,6 +167,8 @@ proptest! {
         memories in prop::collection::vec(prop::option::of(memory()), 0..3),
     ) {
         let known = |(n, memory): (usize, Option<TargetMemory>)| Recalled {
+            delivers: n % 2 == 1,
+            doubtful: memory.clone().filter(|_| n % 3 == 0).unwrap_or_default(),
             target: db(),
             owned: n % 2 == 0,
             memory,

@@ -46,15 +46,22 @@ pub(super) fn covers_in(memory: &wire::TargetMemory) -> Result<BTreeMap<StreamId
 /// The message of a word.
 pub(in crate::peer) fn word_out(word: Word, metrics: &PeerMetrics) -> wire::ReplicateResponse {
     let word = match word {
-        Word::Taken { target, stream, tick } => Said::Taken(wire::Taken {
+        Word::Taken {
+            target,
+            stream,
+            tick,
+            kept,
+        } => Said::Taken(wire::Taken {
             target_id: target.to_string(),
             stream: Some(stream_out(&stream)),
             tick: tick.unix_nanos(),
+            kept,
         }),
         Word::Covered { target, cover } => Said::Covered(cover_out(&target, cover, metrics)),
-        Word::Synced { target, serial } => Said::Synced(wire::Synced {
+        Word::Synced { target, serial, kept } => Said::Synced(wire::Synced {
             target_id: target.to_string(),
             serial,
+            kept,
         }),
     };
     wire::ReplicateResponse {
@@ -73,6 +80,7 @@ pub(in crate::peer) fn word_in(response: wire::ReplicateResponse) -> Result<Opti
             target: target(&taken.target_id)?,
             stream: stream_in(taken.stream)?,
             tick: tick_in(taken.tick)?,
+            kept: taken.kept,
         },
         Said::Covered(covered) => {
             let (target, cover) = cover_in(covered)?;
@@ -81,6 +89,7 @@ pub(in crate::peer) fn word_in(response: wire::ReplicateResponse) -> Result<Opti
         Said::Synced(synced) => Word::Synced {
             target: target(&synced.target_id)?,
             serial: synced.serial,
+            kept: synced.kept,
         },
     }))
 }

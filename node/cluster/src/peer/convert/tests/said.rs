@@ -23,13 +23,18 @@ fn cover() -> impl Strategy<Value = CoverWord> {
 
 fn any_word() -> impl Strategy<Value = Word> {
     prop_oneof![
-        (stream_id(), 1..FIRST).prop_map(|(stream, tick)| Word::Taken {
+        (stream_id(), 1..FIRST, any::<bool>()).prop_map(|(stream, tick, kept)| Word::Taken {
             target: db(),
             stream,
             tick: Tick::from_unix_nanos(tick),
+            kept,
         }),
         cover().prop_map(|cover| Word::Covered { target: db(), cover }),
-        any::<u64>().prop_map(|serial| Word::Synced { target: db(), serial }),
+        any::<(u64, bool)>().prop_map(|(serial, kept)| Word::Synced {
+            target: db(),
+            serial,
+            kept
+        }),
     ]
 }
 
