@@ -150,9 +150,9 @@ impl Track {
         }
     }
 
-    /// Another node has read until then, and nobody here knows from where to go on.
+    /// Another node has read until then, and nobody here knows from where to go on, unless nothing of this stream was due.
     pub(crate) fn was_read_elsewhere(&mut self, until: Tick) {
-        if self.done.is_none_or(|done| done < until) {
+        if self.done.is_none_or(|done| self.timeline.after(done) <= until) {
             self.memory.baseline = None;
         }
     }

@@ -11,11 +11,16 @@ use super::gate::{Others, Past, Words};
 use super::steer::Steering;
 use crate::member::{Incarnation, NodeId, Stage, State, TargetKey};
 use crate::memories::Tie;
+use crate::view::View;
 
 /// So long after a pause a target without a link to its standby is not read.
 const ALONE: Duration = Duration::from_secs(1);
 /// So long a standby that can be reached may take to say what it did meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So long after a view has made another node the standby of a target, the one before it covers on where the owner has
+/// not told it yet: it may not come to that.
+const LINGERS: Duration = Duration::from_secs(1);
 
 /// So long after it was claimed the session of its former owner may be in the way.
 const LATELY: Duration = Duration::from_secs(60);
@@ -119,7 +124,10 @@ impl Steering {
                     .member(node)
                     .is_some_and(|member| member.state != State::Dead)
         };
-        view.walk(TargetKey::from(target)).find(fit) == Some(me)
+        let stands_by = |view: &View| view.walk(TargetKey::from(target)).find(fit) == Some(me);
+        let lingers = Instant::now() < self.view_since + LINGERS;
+        let before = self.view_before.as_ref().filter(|_| lingers);
+        stands_by(view) || before.is_some_and(stands_by)
     }
 
     /// The targets of ours that are here by the present view, each with its past. The highest epoch of the past is the

@@ -56,6 +56,8 @@ pub(crate) struct Steering {
     pub(super) view: Option<View>,
     /// Since when targets are where they are by the view.
     pub(super) view_since: Instant,
+    /// Where they were before.
+    pub(super) view_before: Option<View>,
     pub(super) numbers: Numbers,
     /// The configured targets; and a hash of their names.
     pub(super) targets: BTreeMap<TargetKey, TargetId>,
@@ -120,6 +122,7 @@ impl Steering {
             membership: None,
             view: None,
             view_since: now,
+            view_before: None,
             numbers: Numbers::default(),
             targets: BTreeMap::new(),
             targets_hash: 0,
@@ -354,8 +357,8 @@ impl Steering {
                 ),
                 ..ClusterEvent::new(EventKind::View)
             });
-            if !before.is_some_and(|before| before.places_like(&next)) {
-                self.view_since = now;
+            if !before.as_ref().is_some_and(|before| before.places_like(&next)) {
+                (self.view_since, self.view_before) = (now, before);
             }
             self.view = Some(next);
         }

@@ -342,7 +342,12 @@ impl Inner {
             *baseline = None;
             return Ok(Some(false));
         }
-        if read.is_some_and(|read| self.last_of(target, stream).is_none_or(|last| last < read)) {
+        let schedule = schedule(target, stream);
+        let was_due = |read| {
+            let last = self.last_of(target, stream);
+            last.is_none_or(|last| schedule.after(last) <= read)
+        };
+        if read.is_some_and(was_due) {
             *baseline = None;
         }
         Ok(None)

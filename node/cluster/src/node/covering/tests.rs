@@ -10,7 +10,7 @@ use super::*;
 use crate::memories::{Change, CoverWord, Word};
 use crate::node::effect::Event;
 use crate::node::gate::GateRefusal;
-use crate::node::testing::{Scene, life, memory, target_of};
+use crate::node::testing::{Scene, life, memory, seated, target_of};
 use crate::pulse::PAUSE;
 
 fn snapshot(target: &TargetId, serial: u64) -> Change {
@@ -93,6 +93,30 @@ async fn it_stands_by_for_what_its_owner_tells_it_as_the_view_has_it() {
     scene.pass(50).await;
     assert_eq!(covers(&scene), [], "it owns the target now");
     assert!(scene.gate.ask(&mine).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_the_standby_covers_a_moment_longer_unless_the_owner_has_told_it() {
+    let target = target_of(&["a", "b", "c"], "b", "c");
+    for told in [false, true] {
+        let mut scene = Scene::new(&["b", "c"], &[&target]);
+        scene.group.committed = Some(Arc::new(seated(2, &["a", "b"])));
+        scene.owns("b", std::slice::from_ref(&target));
+        scene.step();
+        scene.memories.shadowed(&life("b"), snapshot(&target, 1)).unwrap();
+        scene.pass(2_000).await;
+        assert_eq!(covers(&scene).len(), 1);
+        scene.group.committed = Some(Arc::new(seated(3, &["a", "b", "c"])));
+        scene.step();
+        if told {
+            let release = Change::Release(target.clone());
+            scene.memories.shadowed(&life("b"), release).unwrap();
+            scene.step();
+        }
+        assert_eq!(covers(&scene).len(), usize::from(!told));
+        scene.pass(1_000).await;
+        assert_eq!(covers(&scene), []);
+    }
 }
 
 #[tokio::test(start_paused = true)]
