@@ -23,8 +23,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// Sessions that nodes may have at a target at once: three of the owner and one of the standby, and those of both sides
 /// while it changes hands.
 pub const SESSIONS: usize = 8;
-/// The same while every target stays where it is.
-pub const SESSIONS_AT_REST: usize = 4;
+/// The same while every target stays where it is: a standby connects to a further database for a tick that is late.
+pub const SESSIONS_AT_REST: usize = 5;
 
 /// What a rig is to be like.
 #[derive(Clone, Debug)]

@@ -44,7 +44,7 @@ use story::{Kind, Story};
 use world::World;
 
 /// Seeds of an ordinary run of the tests.
-const SEEDS: u64 = 32;
+const SEEDS: u64 = 256;
 /// The calm phase is settled by then: the hold-down, the longest wait of a handoff that failed, and time
 /// for the moves.
 const CALM: Duration = Duration::from_secs(60);

@@ -123,6 +123,8 @@ pub(crate) async fn close(
         ),
     ] {
         report.set_at_most(name, seen.most_sessions(), most);
+        let busiest = seen.most.values().max_by_key(|names| names.len());
+        eprintln!("{name}: {busiest:?}");
     }
     report.set("locks_seen", at_rest.holders.len());
     report.set_at_most("locks_with_two_holders", at_rest.shared.len(), 0.0);
