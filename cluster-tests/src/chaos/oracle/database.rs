@@ -51,9 +51,20 @@ pub struct Seen {
     pub holders: BTreeMap<Key, String>,
     /// Locks that came to another holder: when, in milliseconds since 1970, which, from whom, to whom.
     pub changes: Vec<(i64, Key, String, String)>,
-    /// The target of each server process that was seen.
-    pub places: HashMap<u32, String>,
+    /// At which targets each server process was seen, as the numbers of processes come again.
+    places: HashMap<u32, Vec<Place>>,
 }
+
+/// A time in which a server process was seen at a target, in milliseconds since 1970.
+#[derive(Clone, Debug)]
+struct Place {
+    target: String,
+    from: i64,
+    until: i64,
+}
+
+/// A session that begins or ends is seen so much later or earlier at most, in milliseconds.
+const UNSEEN: i64 = 1_000;
 
 impl Seen {
     /// The most sessions that any target had at once.
@@ -69,13 +80,33 @@ impl Seen {
             .collect()
     }
 
+    /// The target at which a server process was at this time.
+    pub fn place(&self, backend: u32, at: i64) -> Option<&String> {
+        let places = self.places.get(&backend)?;
+        let holds = |place: &&Place| (place.from - UNSEEN..=place.until + UNSEEN).contains(&at);
+        places.iter().find(holds).map(|place| &place.target)
+    }
+
+    /// A server process is at a target now.
+    pub(super) fn note_place(&mut self, backend: u32, target: &str, now: i64) {
+        let places = self.places.entry(backend).or_default();
+        match places.last_mut() {
+            Some(last) if last.target == target => last.until = now,
+            _ => places.push(Place {
+                target: target.to_owned(),
+                from: now,
+                until: now,
+            }),
+        }
+    }
+
     /// Readings of each target in its busiest second, by the server's log. What opens a session, asks for locks or for
     /// the owner's life is no reading.
     pub fn busiest_second(&self, log: &str) -> BTreeMap<String, usize> {
         let mut by_second: BTreeMap<(&String, i64), usize> = BTreeMap::new();
         let readings = questions::read(log);
         for question in readings.iter().filter(|q| is_reading(q)) {
-            if let Some(target) = self.places.get(&question.backend) {
+            if let Some(target) = self.place(question.backend, question.at) {
                 *by_second.entry((target, question.at / 1_000)).or_default() += 1;
             }
         }
@@ -222,8 +253,10 @@ impl Look {
             holders.entry(key).or_default().insert(holder);
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.places
-            .extend(places.into_iter().map(|(pid, target)| (pid, target.clone())));
+        let now = questions::now();
+        for (pid, target) in places {
+            seen.note_place(pid, target, now);
+        }
         for (target, names) in at_once {
             if seen.most.get(target).is_none_or(|most| most.len() < names.len()) {
                 seen.most.insert(target.clone(), names);
@@ -320,7 +353,9 @@ mod tests {
         ]
         .concat();
         let mut seen = Seen::default();
-        seen.places.insert(7, "x:1".into());
+        seen.note_place(7, "x:1", 1_500);
+        seen.note_place(7, "x:1", 2_500);
+        seen.note_place(7, "y:1", 9_000);
         assert_eq!(seen.busiest_second(&log), [("x:1".to_owned(), 3)].into());
         let owners = questions::read(&log)
             .iter()

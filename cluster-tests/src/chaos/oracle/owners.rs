@@ -15,7 +15,7 @@ pub fn at_once(seen: &Seen, log: &str) -> Vec<String> {
     let mut last: HashMap<&str, HashMap<&str, i64>> = HashMap::new();
     let mut found = Vec::new();
     for reading in readings.iter().filter(|question| is_owners_reading(question)) {
-        let Some(target) = seen.places.get(&reading.backend) else {
+        let Some(target) = seen.place(reading.backend, reading.at) else {
             continue;
         };
         let Some(node) = node_of(&reading.application) else {
@@ -49,8 +49,9 @@ mod tests {
             )
         };
         let mut seen = Seen::default();
-        seen.places.insert(7, "x:1".into());
-        seen.places.insert(8, "x:1".into());
+        for (backend, at) in [(7, 1_000), (8, 2_000), (7, 5_000)] {
+            seen.note_place(backend, "x:1", at);
+        }
         let moved = [line(1, "a", 7), line(2, "b", 8), line(5, "a", 7)].concat();
         assert_eq!(at_once(&seen, &moved), [String::new(); 0]);
         let turns = [line(1, "a", 7), line(2, "b", 8), line(2, "a", 7)].concat();
