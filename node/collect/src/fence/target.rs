@@ -24,7 +24,7 @@ pub(crate) struct TargetFence {
     /// Up to when another node has read and delivered that: its session was ended from here, or it owned the target under
     /// a newer epoch than ours.
     read_until: Mutex<Option<Tick>>,
-    /// Our epoch when a session of a newer one had the lock: 0 for none.
+    /// Our epoch, where a session of a newer one had the lock when it was tried last; else 0.
     outranked: AtomicU64,
     changed: Notify,
 }
@@ -150,10 +150,10 @@ impl Attempt {
     pub(crate) fn answered(&self, locked: &Locked) -> Verdict {
         let fence = &self.fence;
         let own = (fence.node.as_str(), self.lock.epoch);
-        if let Locked::Elsewhere(Some(other)) = locked
-            && other.epoch.is_some_and(|its| its > self.lock.epoch)
-        {
-            fence.outranked.store(self.lock.epoch.0, Relaxed);
+        if let Locked::Elsewhere(Some(other)) = locked {
+            let ours = self.lock.epoch;
+            let newer = other.epoch.is_some_and(|its| its > ours);
+            fence.outranked.store(if newer { ours.0 } else { 0 }, Relaxed);
         }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
