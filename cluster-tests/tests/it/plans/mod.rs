@@ -82,7 +82,13 @@ async fn record(sink: &Sink, event: &str, what: &str, fits: impl Fn(&Record) -> 
         })
     };
     wait::until(what, SOON, async || {
-        let seen = || sink.look(|ledger| format!("events so far: {:?}", ledger.events));
+        let seen = || {
+            sink.look(|ledger| {
+                let same = ledger.last_records.iter().filter(|record| record.event == event);
+                let texts: Vec<_> = same.filter_map(|record| record.text("db.query.text")).collect();
+                format!("events so far: {:?}; {event} of {texts:?}", ledger.events)
+            })
+        };
         wait::when(found().is_some(), seen)
     })
     .await?;

@@ -125,7 +125,9 @@ impl Round<'_> {
         texts: &Arc<str>,
     ) -> Result<Option<Fault>, Fault> {
         let began = Instant::now();
-        let due = self.states.due(ran, last, &self.rules, self.aids.tick);
+        let due = self
+            .states
+            .due(ran, last, &self.rules, (self.aids.role, self.aids.tick));
         if due.is_empty() {
             return Ok(None);
         }

@@ -127,8 +127,15 @@ impl States {
         self.looks = Some(looks);
     }
 
-    /// The statements whose plans are to be asked for, those first that took the most time.
-    pub(crate) fn due(&self, ran: &[Counted], last: &[Sum], rules: &Rules, now: Tick) -> Vec<Due> {
+    /// The statements whose plans are to be asked for, those first that took the most time. What `our_role` executes comes
+    /// last: most of it is ours, has no plan, and would take the place of what has one.
+    pub(crate) fn due(
+        &self,
+        ran: &[Counted],
+        last: &[Sum],
+        rules: &Rules,
+        (our_role, now): (&str, Tick),
+    ) -> Vec<Due> {
         let due = ran.iter().zip(last).filter(|(counted, last)| {
             last.calls > 0
                 && self
@@ -137,9 +144,11 @@ impl States {
                     .is_none_or(|state| state.is_due(**last, rules, now))
         });
         let mut due: Vec<_> = due.collect();
+        let is_ours = |counted: &Counted| counted.rolname.as_deref() == Some(our_role);
         due.sort_by(|(a, a_last), (b, b_last)| {
+            let ours = is_ours(a).cmp(&is_ours(b));
             let time = b_last.time.total_cmp(&a_last.time);
-            time.then_with(|| a.key.cmp(&b.key))
+            ours.then(time).then_with(|| a.key.cmp(&b.key))
         });
         due.truncate(rules.sample);
         let due = due.into_iter().map(|(counted, last)| Due {

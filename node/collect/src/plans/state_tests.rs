@@ -32,7 +32,7 @@ fn keys(due: &[Due]) -> Vec<&str> {
 /// One reading; all plans that are due are `hash`.
 fn reading(states: &mut States, ran: &[Counted], now: Tick, hash: u64) -> Vec<String> {
     let last = states.advance(ran, now);
-    let due = states.due(ran, &last, &RULES, now);
+    let due = states.due(ran, &last, &RULES, ("monitor", now));
     for due in &due {
         states.planned(due, hash, &RULES, now);
     }
@@ -50,7 +50,7 @@ fn those_that_took_the_most_time_since_the_last_reading_come_first() {
         counted("e", 0, 0.0),
     ];
     let last = states.advance(&ran, at(0));
-    let due = states.due(&ran, &last, &RULES, at(0));
+    let due = states.due(&ran, &last, &RULES, ("monitor", at(0)));
     assert_eq!(keys(&due), ["b", "c", "d"], "by all that was counted, at first");
     let ran = [
         counted("a", 2, 9.0),
@@ -59,12 +59,25 @@ fn those_that_took_the_most_time_since_the_last_reading_come_first() {
         counted("d", 1, 3.0),
     ];
     let last = states.advance(&ran, at(1));
-    let due = states.due(&ran, &last, &RULES, at(1));
+    let due = states.due(&ran, &last, &RULES, ("monitor", at(1)));
     assert_eq!(
         keys(&due),
         ["a", "d", "b"],
         "`c` did not run, `d` began to count anew"
     );
+}
+
+#[test]
+fn what_our_role_executes_takes_nobodys_place() {
+    let mut states = States::default();
+    let mut ran = ["a", "b", "c", "d"].map(|key| counted(key, 1, 1.0));
+    for ours in &mut ran[..2] {
+        ours.rolname = Some("monitor".into());
+        ours.sum.time = 100.0;
+    }
+    let last = states.advance(&ran, at(0));
+    let due = states.due(&ran, &last, &RULES, ("monitor", at(0)));
+    assert_eq!(keys(&due), ["c", "d", "a"]);
 }
 
 #[test]
@@ -99,7 +112,7 @@ fn a_failure_is_news_once_and_is_remembered() {
     let due_at = |states: &mut States, minute: i64| {
         let ran = [counted("a", minute + 10, 1.0)];
         let last = states.advance(&ran, at(minute));
-        states.due(&ran, &last, &RULES, at(minute)).len()
+        states.due(&ran, &last, &RULES, ("monitor", at(minute))).len()
     };
     assert_eq!(due_at(&mut states, 0), 1);
     assert!(states.failed(&key, Reason::Syntax, &RULES, at(0)));
@@ -114,7 +127,11 @@ fn a_failure_is_news_once_and_is_remembered() {
     let locked: Arc<str> = "b".into();
     assert!(states.failed(&locked, Reason::Locked, &RULES, at(0)));
     let ran = [counted("b", 1, 1.0)];
-    let due = |states: &States, minute| states.due(&ran, &[ran[0].sum], &RULES, at(minute)).len();
+    let due = |states: &States, minute| {
+        states
+            .due(&ran, &[ran[0].sum], &RULES, ("monitor", at(minute)))
+            .len()
+    };
     assert_eq!((due(&states, 4), due(&states, 5)), (0, 1), "a lock is soon gone");
 }
 
