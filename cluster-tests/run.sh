@@ -47,34 +47,25 @@ choose_servers() {
     fi
 }
 
+# Installs packages with apt-get: packages, what for.
+apt_install() {
+    local packages=$1 why=$2 root=()
+    echo "   installing $packages with apt-get ($why)"
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    # shellcheck disable=SC2086 # a list of packages
+    "${root[@]}" apt-get update -qq &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+}
+
 has_compiler() {
-    command -v cc >/dev/null && return
-    echo "   installing a C compiler with apt-get (zstd and ring need one)"
-    local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null
+    command -v cc >/dev/null || apt_install "gcc libc6-dev" "zstd and ring need a C compiler"
 }
 
-# For scenarios in a network of their own. Where it cannot be had, they say that they are skipped.
-has_ip() {
-    command -v ip >/dev/null && return
-    echo "   installing iproute2 with apt-get"
-    local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 >/dev/null
-    return 0
-}
-
-# For power cuts of a file system in a file. Where it cannot be had, they say that they are skipped.
-has_ext4() {
-    command -v mkfs.ext4 >/dev/null && return
-    echo "   installing e2fsprogs with apt-get"
-    local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends e2fsprogs >/dev/null
+# What some scenarios need. Where it cannot be had, they say that they are skipped.
+has_tools() {
+    command -v ip >/dev/null || apt_install iproute2 "networks of their own for nodes"
+    command -v mkfs.ext4 >/dev/null || apt_install e2fsprogs "power cuts of a file system in a file"
+    compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || apt_install libfaketime "clocks that jump"
     return 0
 }
 
@@ -113,13 +104,7 @@ deny() {
 }
 
 install_fuzz() {
-    if ! command -v c++ >/dev/null; then
-        echo "   installing a C++ compiler with apt-get (libFuzzer needs one)"
-        local root=()
-        [ "$(id -u)" = 0 ] || root=(sudo)
-        "${root[@]}" apt-get update -qq &&
-            "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null || return 1
-    fi
+    command -v c++ >/dev/null || apt_install g++ "libFuzzer needs a C++ compiler" || return 1
     [ "$(target/tools/bin/cargo-fuzz --version 2>/dev/null)" = "cargo-fuzz $fuzz_version" ] && return
     echo "   building cargo-fuzz $fuzz_version into target/tools (a minute, once)"
     cargo install cargo-fuzz --locked --debug --version "$fuzz_version" --root target/tools \
@@ -195,8 +180,7 @@ count() { grep '^test result' "$logs/tests.log" 2>/dev/null | grep -o "[0-9]* $1
 
 step "PostgreSQL" deploy/install-postgresql.sh || exit 1
 step "compiler" has_compiler || exit 1
-step "iproute2" has_ip
-step "ext4" has_ext4
+step "tools" has_tools
 step "rustfmt and clippy" has_format_and_lints || exit 1
 choose_servers
 if [ "$quick" != yes ]; then

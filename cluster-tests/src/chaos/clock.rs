@@ -2,7 +2,6 @@
 //! the monotonic one as it is.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -14,6 +13,12 @@ pub struct Clocks {
 }
 
 impl Clocks {
+    /// Why nodes cannot have clocks of their own here; `None`: they can.
+    pub fn missing() -> Option<&'static str> {
+        let there = Self::find(Path::new("")).is_some();
+        (!there).then_some("libfaketime is not installed")
+    }
+
     /// The clocks, whose files are in `folder`; nothing where the library is not installed.
     pub fn find(folder: &Path) -> Option<Self> {
         let named = std::env::var_os("RINGWATCH_FAKETIME").map(PathBuf::from);
@@ -37,14 +42,13 @@ impl Clocks {
         .into()
     }
 
-    /// Sets how far the clock of a seat is ahead; a second later its node sees it.
+    /// Sets how many seconds the clock of a seat is ahead; a second later its node sees it.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn set(&self, n: usize, ahead: Duration) -> Result<()> {
+    pub fn set(&self, n: usize, ahead: i64) -> Result<()> {
         let file = self.file(n);
-        std::fs::write(&file, format!("+{}\n", ahead.as_secs()))
-            .with_context(|| format!("write {}", file.display()))
+        std::fs::write(&file, format!("{ahead:+}\n")).with_context(|| format!("write {}", file.display()))
     }
 
     fn file(&self, n: usize) -> PathBuf {

@@ -41,7 +41,7 @@ pub enum Kind {
     Database,
     /// The receiver is down.
     Receiver,
-    /// A node's wall clock is ten minutes ahead.
+    /// A node's wall clock jumps: minutes or an hour ahead, or a day back.
     Clock,
 }
 
@@ -101,8 +101,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How far a wrong clock is ahead.
-const AHEAD: Duration = Duration::from_secs(600);
+/// How many seconds a wrong clock is ahead: one of these.
+const AHEAD: [i64; 3] = [600, 3_600, -86_400];
 /// How long a flapping node stands still, and goes on, each time.
 const FLAP: Duration = Duration::from_millis(700);
 /// What is left of a narrow way, in kilobits a second: a few times what a node needs.
@@ -118,6 +118,12 @@ struct Begun {
     cuts: Vec<Cut>,
     strait: Option<Strait>,
     since: i64,
+}
+
+/// How many seconds ahead a wrong clock is.
+fn ahead(fault: &Fault) -> i64 {
+    let any = fault.lasts.as_millis() % 3;
+    AHEAD[usize::try_from(any).unwrap_or(0)]
 }
 
 impl Rig {
@@ -168,7 +174,7 @@ impl Rig {
             Kind::Storm => self.weather(Weather::STORM),
             Kind::Database => self.server.crash().await?,
             Kind::Receiver => self.sink.down(),
-            Kind::Clock => self.clocks()?.set(n, AHEAD)?,
+            Kind::Clock => self.clocks()?.set(n, ahead(fault))?,
         }
         Ok(begun)
     }
@@ -186,7 +192,7 @@ impl Rig {
                 self.excuse(begun.since, AROUND);
             }
             Kind::Receiver => self.sink.up().await?,
-            Kind::Clock => self.clocks()?.set(n, Duration::ZERO)?,
+            Kind::Clock => self.clocks()?.set(n, 0)?,
             Kind::Flap | Kind::Part | Kind::OneWay | Kind::NoDatabase | Kind::Narrow => {}
         }
         Ok(())

@@ -232,7 +232,7 @@ impl Rig {
         let Some(clocks) = &self.clocks else {
             return Ok(());
         };
-        clocks.set(n, Duration::ZERO)?;
+        clocks.set(n, 0)?;
         self.cluster.seat_mut(n).place.environment = clocks.environment(n);
         Ok(())
     }

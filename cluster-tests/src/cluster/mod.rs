@@ -174,12 +174,13 @@ impl Cluster {
     /// # Errors
     /// They do not after `limit`; the message holds what they disagree on.
     pub async fn agree(&self, limit: Duration) -> Result<Agreement> {
-        let ready: Vec<String> = self
-            .awake()
-            .iter()
-            .map(|n| self.seats[*n].id().to_owned())
-            .collect();
-        self.agree_on(&ready, limit).await
+        self.agree_on(&self.ready(), limit).await
+    }
+
+    /// The nodes that are awake.
+    fn ready(&self) -> Vec<String> {
+        let awake = self.awake().into_iter();
+        awake.map(|n| self.seats[n].id().to_owned()).collect()
     }
 
     /// The same where only the nodes `ready` are to be in the ring.
@@ -194,25 +195,33 @@ impl Cluster {
         .await
     }
 
-    /// The same where targets that have moved often lately may stay where they are: the owners are the same for
-    /// `at_rest`, and alive.
+    /// The same where targets may stay where the ring has them not, because they have moved often lately or are pinned: the
+    /// owners are the same for `at_rest`, and alive.
     ///
     /// # Errors
     /// They are not after `limit`; the message holds what they disagree on.
     pub async fn agree_at_rest(&self, at_rest: Duration, limit: Duration) -> Result<Agreement> {
-        let ready: Vec<String> = self
-            .awake()
-            .iter()
-            .map(|n| self.seats[*n].id().to_owned())
-            .collect();
+        self.agree_at_rest_on(&self.ready(), at_rest, limit).await
+    }
+
+    /// The same where only the nodes `ready` are to be in the ring.
+    ///
+    /// # Errors
+    /// They do not after `limit`; the message holds what they disagree on.
+    pub async fn agree_at_rest_on(
+        &self,
+        ready: &[String],
+        at_rest: Duration,
+        limit: Duration,
+    ) -> Result<Agreement> {
         let mut before: Option<(Instant, Agreement)> = None;
         wait::until("nodes at rest that agree", limit, async || {
             let words = self.words().await.map_err(|e| format!("{e:#}"))?;
             let endpoints = &self.shape.endpoints;
-            if let Ok(agreed) = agreement::reached(&words, &ready, endpoints, Place::OfTheRing) {
+            if let Ok(agreed) = agreement::reached(&words, ready, endpoints, Place::OfTheRing) {
                 return Ok(agreed);
             }
-            let reached = agreement::reached(&words, &ready, endpoints, Place::Any);
+            let reached = agreement::reached(&words, ready, endpoints, Place::Any);
             let here = reached.inspect_err(|_| before = None)?;
             let since = match &before {
                 Some((since, same)) if *same == here => *since,

@@ -31,5 +31,6 @@ pub mod pulse;
 pub mod replicate;
 pub mod ring;
 pub mod roster;
+mod timekeeping;
 pub mod view;
 pub mod views;

@@ -12,6 +12,7 @@ use ringwatch_frame::TargetId;
 use tokio::sync::watch;
 
 use crate::member::{Incarnation, NodeId, SaidRaft};
+use crate::ring::RingMember;
 
 /// A view as the group has committed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,14 @@ impl Seat {
         Incarnation {
             node: self.node.clone(),
             generation: self.generation,
+        }
+    }
+
+    /// Its place on a ring.
+    pub(crate) fn on_ring(&self) -> RingMember {
+        RingMember {
+            node: self.node.clone(),
+            points: self.points,
         }
     }
 }

@@ -5,11 +5,15 @@
 //! stops, only whom the ring names claims, and it waits as long as anybody alive says that the target is
 //! still its own.
 
+use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ringwatch_frame::TargetId;
 
 use crate::member::{NodeId, State, TargetKey};
+use crate::numbering::Seat;
+use crate::ring::Ring;
 use crate::roster::Membership;
 use crate::view::View;
 
@@ -118,8 +122,23 @@ pub fn heirs(
         .collect()
 }
 
-/// What the other members that are not dead say they own of our targets, sorted.
-struct Owners<'a>(Vec<(TargetKey, &'a NodeId, State)>);
+/// A member that says that it owns a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Owner<'a> {
+    key: TargetKey,
+    node: &'a NodeId,
+    state: State,
+    /// The number of its view.
+    view: u64,
+}
+
+/// What the other members that are not dead say they own of our targets.
+struct Owners<'a> {
+    /// Sorted.
+    all: Vec<Owner<'a>>,
+    /// The ring of all that the view has seats for, whoever this node misses: it is the same for all who know the view.
+    seated: OnceCell<Ring>,
+}
 
 impl<'a> Owners<'a> {
     fn of(situation: &Situation<'a>) -> Self {
@@ -132,16 +151,37 @@ impl<'a> Owners<'a> {
                 .owned
                 .iter()
                 .filter(|key| situation.targets.contains_key(key));
-            owners.extend(known.map(|key| (*key, &member.who.node, member.state)));
+            owners.extend(known.map(|key| Owner {
+                key: *key,
+                node: &member.who.node,
+                state: member.state,
+                view: member.said.view,
+            }));
         }
         owners.sort_unstable();
-        Self(owners)
+        Self {
+            all: owners,
+            seated: OnceCell::new(),
+        }
     }
 
-    fn of_target(&self, key: TargetKey) -> &[(TargetKey, &'a NodeId, State)] {
-        let from = self.0.partition_point(|(other, ..)| *other < key);
-        let rest = self.0.get(from..).unwrap_or_default();
-        rest.get(..rest.partition_point(|(other, ..)| *other == key))
+    /// The place of a node in the order in which the target is the members' by the view; behind them come the others, by
+    /// name.
+    fn rank(&self, view: &View, target: &TargetId, node: &NodeId) -> (usize, NodeId) {
+        let committed = view.committed();
+        let seated = self
+            .seated
+            .get_or_init(|| Ring::new(committed.seats.iter().map(Seat::on_ring)));
+        let pinned = committed.pins.get(target).is_some_and(|pin| pin.to == *node);
+        let mut walk = seated.walk(TargetKey::from(target));
+        let place = walk.position(|seated| seated == node).unwrap_or(usize::MAX);
+        (if pinned { 0 } else { place.saturating_add(1) }, node.clone())
+    }
+
+    fn of_target(&self, key: TargetKey) -> &[Owner<'a>] {
+        let from = self.all.partition_point(|owner| owner.key < key);
+        let rest = self.all.get(from..).unwrap_or_default();
+        rest.get(..rest.partition_point(|owner| owner.key == key))
             .unwrap_or_default()
     }
 }
@@ -158,17 +198,14 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
     let membership = situation.membership;
     let view = situation.view?;
     let owner = view.place(key).map(|place| place.owner);
-    if owner == Some(&membership.me) {
-        return None;
-    }
-    if let Some(other) = better_owner(view, &membership.me, key, owners.of_target(key)) {
+    if let Some(other) = better_owner(view, &membership.me, target, owners) {
         return Some(Action::Stop {
             target: target.clone(),
             why: Why::OwnedByOther(other.clone()),
         });
     }
     let to = membership
-        .member(owner?)
+        .member(owner.filter(|owner| **owner != membership.me)?)
         .filter(|owner| owner.state == State::Ready)?;
     Some(Action::HandOver {
         target: target.clone(),
@@ -176,32 +213,16 @@ fn for_ours(situation: &Situation<'_>, owners: &Owners<'_>, target: &TargetId) -
     })
 }
 
-/// Of the others that own the target too, the first one that comes before us in the order of the view; after
-/// the ring come those that are not in it, by name. So of several owners exactly one goes on. A suspect is
-/// not believed: what it said may be long ago.
-fn better_owner<'a>(
-    view: &View,
-    me: &NodeId,
-    key: TargetKey,
-    owners: &[(TargetKey, &'a NodeId, State)],
-) -> Option<&'a NodeId> {
-    let alive = || {
-        owners
-            .iter()
-            .filter(|(_, _, state)| *state != State::Suspect)
-            .map(|(_, node, _)| *node)
-    };
-    // Nearly always nobody else owns it, and there is no need to walk.
-    alive().next()?;
-    for member in view.walk(key) {
-        if member == me {
-            return None;
-        }
-        if let Some(owner) = alive().find(|node| *node == member) {
-            return Some(owner);
-        }
-    }
-    alive().filter(|node| *node < me).min()
+/// Of the others that own the target too, the one with the best right to it, where that is better than ours: the newer
+/// view, then its order. So of several owners exactly one goes on, though they learn of views and of each other at
+/// different times: who stops has seen a view of the other that is no older than its own, and of two nodes that both
+/// stopped each would have had the newer one. A suspect is not believed: what it said may be long ago.
+fn better_owner<'a>(view: &View, me: &NodeId, target: &TargetId, owners: &Owners<'a>) -> Option<&'a NodeId> {
+    let others = owners.of_target(TargetKey::from(target)).iter();
+    let right = |number: u64, node: &NodeId| (number, Reverse(owners.rank(view, target, node)));
+    let alive = others.filter(|owner| owner.state != State::Suspect);
+    let best = alive.max_by_key(|owner| right(owner.view, owner.node))?;
+    (right(best.view, best.node) > right(view.number(), me)).then_some(best.node)
 }
 
 /// Whether this node may take what nobody has: it is at work, sees most of the others, and knows what they

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::member::{Incarnation, NodeId, State, TargetKey};
 use crate::numbering::{Committed, Seat};
-use crate::ring::{MAX_POINTS, Place, Ring, RingMember};
+use crate::ring::{Place, Ring};
 use crate::roster::Membership;
 
 /// A committed view, and what of it is in force.
@@ -61,10 +61,7 @@ impl View {
         if same && previous.is_some_and(|view| view.lives == lives) {
             return None;
         }
-        let points = seats.iter().map(|seat| RingMember {
-            node: seat.node.clone(),
-            points: seat.points.clamp(1, MAX_POINTS),
-        });
+        let points = seats.iter().map(|seat| seat.on_ring());
         let pins = committed.pins.iter();
         let pins = pins.filter(|(_, pin)| lives.contains_key(&pin.to));
         Some(Self {

@@ -25,7 +25,7 @@ mod tick;
 
 pub use batch::Batch;
 pub use books::{Books, BooksSnapshot, DropReason};
-pub use clock::Clock;
+pub use clock::{Clock, Correction};
 pub use columns::{Cell, ColumnType, Columns, ColumnsError, ROLE_KEY, Role, is_attribute, role_of};
 pub use frame::{Frame, FrameMeta};
 pub use identity::{Epoch, FrameId, StreamId, TargetId};

@@ -3,6 +3,7 @@
 //!
 //! Poolers between a node and its database are left out: there is none among the programs that these scenarios have.
 
+mod clocks;
 mod fence;
 mod frozen;
 mod killed;

@@ -31,6 +31,7 @@ use crate::peer::{Answers, Peers};
 use crate::pulse::Pulse;
 use crate::replicate::start_replication;
 use crate::roster::{Me, Roster, Timing};
+use crate::timekeeping::Timekeeper;
 
 /// Questions of peers that wait for the loop. It answers within milliseconds, so more than these are a flood.
 const QUESTIONS: usize = 256;
@@ -111,6 +112,7 @@ pub fn prepare_cluster(parts: ClusterParts) -> Result<Prepared, ClusterError> {
         questions: asks,
         memories: Arc::clone(&memories),
         metrics: metrics.clone(),
+        clock: parts.clock.clone(),
     });
     let nothing = Knowledge::nothing(&parts.cluster, &parts.me.node);
     let me = Me {
@@ -200,6 +202,10 @@ impl Prepared {
             events: self.steering.events.clone(),
             clock: self.parts.clock.clone(),
         };
+        let comparing = self.parts.gossip.is_some().then(|| {
+            let (clock, knowledge) = (self.parts.clock.clone(), self.knowledge.subscribe());
+            Timekeeper::start(clock, knowledge, Arc::clone(&self.parts.peers))
+        });
         let inner = run::Inner {
             steering: self.steering,
             questions: self.questions,
@@ -221,6 +227,7 @@ impl Prepared {
             peers: self.parts.peers,
             collecting,
             memories: self.memories,
+            _timekeeper: comparing,
         };
         let task = AbortOnDropHandle::new(spawn(run::run(inner, stop.clone()).boxed()));
         ClusterNode::new(control, stop, task)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ringwatch_frame::TargetId;
+use ringwatch_frame::{Clock, TargetId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -65,6 +65,7 @@ pub(crate) struct Door {
     pub(crate) questions: mpsc::Sender<Question>,
     pub(crate) memories: Arc<Memories>,
     pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
 }
 
 impl Door {
@@ -148,6 +149,10 @@ impl Answers for Door {
             reply,
         });
         answer.await.unwrap_or_else(|| Err(no_answer()))
+    }
+
+    fn time(&self) -> i64 {
+        self.clock.uncorrected()
     }
 
     fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {

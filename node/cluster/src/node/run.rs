@@ -25,6 +25,7 @@ use crate::peer::Peers;
 use crate::pulse::{BEAT, Pulse};
 use crate::replicate::Replicator;
 use crate::roster::Moment;
+use crate::timekeeping::Timekeeper;
 
 /// The next step while something waits for time to pass.
 const SOON: Duration = Duration::from_millis(50);
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) collecting: Arc<dyn Collecting>,
     pub(crate) memories: Arc<Memories>,
     pub(crate) _replicator: Replicator,
+    pub(crate) _timekeeper: Option<Timekeeper>,
 }
 
 /// Where the group is looked at.

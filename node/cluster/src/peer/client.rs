@@ -30,6 +30,7 @@ const PREPARE: Duration = Duration::from_secs(10);
 const COMMIT: Duration = Duration::from_secs(2);
 const MAY: Duration = Duration::from_millis(200);
 const OFFER: Duration = Duration::from_secs(6);
+const TIME: Duration = Duration::from_millis(500);
 /// How many messages are written ahead of what the connection takes.
 const AHEAD: usize = 4;
 
@@ -193,6 +194,12 @@ impl Peers for GrpcPeers {
         );
         let answer = within(OFFER, client.offer(request)).await?;
         yes(answer.refused.is_empty(), &answer.refused, 0)
+    }
+
+    async fn time(&self, to: &Member) -> Result<i64, PeerError> {
+        let mut client = self.client(to)?;
+        let request = self.passport.sign(&to.who, wire::TimeRequest {});
+        Ok(within(TIME, client.time(request)).await?.system)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Calls between nodes: confirm, prepare, commit, recall, replicate, may, offer.
+//! Calls between nodes: confirm, prepare, commit, recall, replicate, may, offer, time.
 //!
 //! [`GrpcPeers`] calls, [`peer_service`] answers. Every call says who calls and proves it with a token of the
 //! cluster's key; that is checked before a byte of the message is read. What a message holds is checked when
@@ -104,6 +104,9 @@ pub trait Peers: Send + Sync + 'static {
 
     /// Offers a target that we cannot reach to `heir`; `to` leads the group.
     async fn offer(&self, to: &Member, target: &TargetId, heir: &NodeId) -> Result<(), PeerError>;
+
+    /// What the system's clock of `to` says, in nanoseconds since the Unix epoch.
+    async fn time(&self, to: &Member) -> Result<i64, PeerError>;
 }
 
 /// Answers other nodes. What comes in is well-formed, but may be untrue.
@@ -143,6 +146,9 @@ pub trait Answers: Send + Sync + 'static {
 
     /// `from` cannot reach a target of its own, and offers it to `heir`.
     async fn offer(&self, from: Incarnation, target: TargetId, heir: NodeId) -> Result<(), Refused>;
+
+    /// What our system's clock says, in nanoseconds since the Unix epoch.
+    fn time(&self) -> i64;
 }
 
 /// Why a peer is refused what it asked for.

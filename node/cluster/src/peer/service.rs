@@ -164,6 +164,16 @@ pub(super) fn refuse(
 
 #[tonic::async_trait]
 impl Peer for Desk {
+    async fn time(
+        &self,
+        request: Request<wire::TimeRequest>,
+    ) -> Result<Response<wire::TimeResponse>, Status> {
+        let _visitor = Self::open(request)?;
+        Ok(Response::new(wire::TimeResponse {
+            system: self.answers.time(),
+        }))
+    }
+
     async fn confirm(
         &self,
         request: Request<wire::ConfirmRequest>,

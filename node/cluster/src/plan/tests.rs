@@ -27,6 +27,8 @@ struct Row {
     can_claim: bool,
     quorum: bool,
     unheard: &'static str,
+    /// Who knows a view of another number than 1, which is ours.
+    views: &'static [(&'static str, u64)],
     /// Targets that are pinned, each with the node.
     pins: &'static [(&'static str, &'static str)],
 }
@@ -49,6 +51,7 @@ const ROW: Row = Row {
     can_claim: true,
     quorum: true,
     unheard: "",
+    views: &[],
     pins: &[],
 };
 
@@ -123,7 +126,7 @@ fn member(text: &str, owned: &[TargetKey]) -> Member {
             grpc_address: String::new(),
             version: String::new(),
             points: 256,
-            view: 0,
+            view: 1,
             targets: 0,
             owned: owned.into(),
             excluded: Arc::default(),
@@ -166,6 +169,13 @@ impl Row {
                 .map(|text| member(text, &self.owned_by(&text[..1])))
                 .collect(),
         );
+        for (node, view) in self.views {
+            let other = all
+                .members
+                .iter_mut()
+                .find(|member| member.who.node.as_str() == *node);
+            other.unwrap().said.view = *view;
+        }
         all.quorum = self.quorum;
         all.unheard = self.unheard.split_whitespace().map(NodeId::new).collect();
         all
@@ -376,6 +386,13 @@ table! {
     } => "stop ab: 0 | ab at c";
     who_wakes_up_excluded_stops_what_another_took {
         members: "a:J b:R c:R", targets: &["ab"], mine: &[("ab", Steady)], theirs: "b:ab"
+    } => "stop ab: b | ab at b";
+    whoever_has_the_newer_view_goes_on { mine: &[("ab", Steady)], theirs: "c:ab", views: &[("c", 2)] } => "stop ab: c | ab at b";
+    whoever_has_the_older_view_stops_nobody {
+        targets: &["bc"], mine: &[("bc", Steady)], theirs: "b:bc", views: &[("b", 0)]
+    } => "bc to b | bc at b";
+    of_several_the_newest_view_counts {
+        mine: &[("ab", Steady)], theirs: "b:ab c:ab", views: &[("b", 3), ("c", 2)]
     } => "stop ab: b | ab at b";
     a_suspect_that_said_it_is_the_owner_stops_nobody {
         members: "a:R b:S c:R", view: InView::Of("a b c"),

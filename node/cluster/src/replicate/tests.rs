@@ -68,6 +68,10 @@ impl Peers for Standby {
         Err(PeerError::Timeout)
     }
 
+    async fn time(&self, _: &Member) -> Result<i64, PeerError> {
+        Err(PeerError::Timeout)
+    }
+
     async fn replicate(
         &self,
         _: &Member,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::member::{Member, Said, Stage};
 use crate::numbering::{By, Pin};
+use crate::ring::MAX_POINTS;
 use ringwatch_frame::{TargetId, Tick};
 
 /// What node `me` sees. A member is its name, life and state: `b1R` is ready, `J` joins, `D` drains, `S` is

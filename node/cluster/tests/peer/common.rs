@@ -221,6 +221,12 @@ impl Answers for Desk {
         self.note(format!("offer {} {target} {heir}", from.node))
     }
 
+    fn time(&self) -> i64 {
+        self.view
+            .lock()
+            .map_or(0, |view| i64::try_from(*view).unwrap_or(0))
+    }
+
     fn replicated(&self, from: &Incarnation, change: Change) -> Result<(), Refused> {
         if let Change::Snapshot { view, .. } = &change {
             self.fits((*view).max(1))?;

@@ -292,6 +292,11 @@ impl Peers for SimPeers {
         };
         self.call(to, ask).await?.map_err(PeerError::from)
     }
+
+    async fn time(&self, to: &Member) -> Result<i64, PeerError> {
+        self.call(to, |answers| Box::pin(async move { answers.time() }))
+            .await
+    }
 }
 
 impl SimPeers {

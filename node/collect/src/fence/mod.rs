@@ -14,7 +14,7 @@ use ringwatch_frame::{Epoch, TargetId};
 pub(crate) use self::key::{LockKey, hash_of};
 pub(crate) use self::meters::FenceMeters;
 pub(crate) use self::state::AGAIN;
-pub(crate) use self::target::{Attempt, Held, TargetFence, Verdict};
+pub(crate) use self::target::{Attempt, Held, Proof, TargetFence, Verdict};
 
 /// Whether targets are fenced by a lock of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,12 @@ pub trait Arbiter: Send + Sync {
 
     /// The epoch under which this node owns the target, if it does.
     fn epoch(&self, target: &TargetId) -> Option<Epoch>;
+
+    /// Whether another node vouches for it that this node owns the target, or there is no other. If not, another one may
+    /// have ended the session that has the lock, so that it is looked at before each reading.
+    fn is_vouched_for(&self, _: &TargetId) -> bool {
+        true
+    }
 
     /// A target that this node owns has been out of its reach for a while: another node may have more luck.
     fn unreachable(&self, _: &TargetId) {}

@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use super::{Holder, Locked, Other};
 
-/// How often the lock is tried while it is another session's.
+/// How often the lock is tried while it is another session's; and once it has been so for [`AWHILE`].
 pub(crate) const AGAIN: Duration = Duration::from_millis(50);
+const SELDOM: Duration = Duration::from_millis(500);
+const AWHILE: Duration = Duration::from_secs(3);
 /// How long a session of an earlier life of this node may take to go by itself.
 const LEFTOVER: Duration = Duration::from_millis(500);
 /// How long a session that does not say whose it is may hold the lock before that is taken for an answer.
@@ -53,6 +55,8 @@ enum State {
 pub(super) struct Machine {
     state: State,
     count: u64,
+    /// Since when the lock is another session's.
+    elsewhere: Option<Instant>,
     /// The session that holds the lock without saying under which epoch, or in our own name, and since when.
     odd: Option<(i64, Instant)>,
 }
@@ -63,6 +67,7 @@ impl Machine {
         Self {
             state: State::Epoch,
             count: 0,
+            elsewhere: None,
             odd: None,
         }
     }
@@ -78,6 +83,11 @@ impl Machine {
     /// Whether questions may be sent.
     pub(super) const fn lets_pass(&self) -> bool {
         matches!(self.state, State::Epoch | State::Held(_))
+    }
+
+    /// Whether the lock is ours as far as is known.
+    pub(super) const fn is_held(&self) -> bool {
+        matches!(self.state, State::Held(_))
     }
 
     /// What is shown of it.
@@ -128,9 +138,40 @@ impl Machine {
             Step::FallBack(_) => State::Epoch,
             // The lane that tries goes on trying.
             Step::End(_) => State::Trying,
-            Step::Wait => State::Free(now + AGAIN),
+            Step::Wait => State::Free(self.next_try(now)),
         };
+        if step != Step::Wait {
+            self.elsewhere = None;
+        }
         step
+    }
+
+    /// When the lock is tried again that is another session's now.
+    fn next_try(&mut self, now: Instant) -> Instant {
+        let since = *self.elsewhere.get_or_insert(now);
+        now + if now < since + AWHILE { AGAIN } else { SELDOM }
+    }
+
+    /// Another lane's session has the lock as far as is known here, and the server was asked whether it does. Where it is
+    /// ours now, the number of this time.
+    pub(super) fn proved(&mut self, locked: &Locked, own: &str, now: Instant) -> Option<u64> {
+        if !matches!(self.state, State::Held(_)) {
+            return None;
+        }
+        match locked {
+            // The session that had it is gone, and nobody has seen that yet.
+            Locked::Taken => {
+                self.count += 1;
+                self.state = State::Held(self.count);
+                return Some(self.count);
+            }
+            Locked::Elsewhere(Some(other)) if other.node.as_deref() != Some(own) => {
+                self.state = State::Free(now + AGAIN);
+            }
+            Locked::Elsewhere(None) => self.state = State::Free(now),
+            Locked::Elsewhere(Some(_)) | Locked::Unfit(_) => {}
+        }
+        None
     }
 
     /// What to do about the session that holds the lock.
@@ -188,7 +229,7 @@ impl Machine {
     /// The try broke off.
     pub(super) fn broke_off(&mut self, now: Instant) {
         if self.state == State::Trying {
-            self.state = State::Free(now + AGAIN);
+            self.state = State::Free(self.next_try(now));
         }
     }
 

@@ -101,3 +101,48 @@ async fn another_session_begins_its_patience_anew() {
     assert_eq!(try_at(&mut machine, 2, now + LEFTOVER), Step::Wait);
     assert_eq!(try_at(&mut machine, 2, now + LEFTOVER * 2), Step::End(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_lock_that_is_held_says_whose_it_is() {
+    let now = Instant::now();
+    // What the server says, whether questions pass then, and the number of the time that begins.
+    let table = [
+        (other(Some("me"), Some(9)), true, None),
+        (other(Some("me"), None), true, None),
+        (other(Some("a"), Some(10)), false, None),
+        (other(None, None), false, None),
+        (Locked::Elsewhere(None), false, None),
+        (Locked::Taken, true, Some(2)),
+    ];
+    for (locked, passes, number) in table {
+        let mut machine = Machine::of_lock(now);
+        assert_eq!(machine.proved(&locked, "me", now), None, "nothing is held yet");
+        assert!(machine.begin(now));
+        machine.answered(&Locked::Taken, OWN, NEVER, now);
+        assert_eq!(machine.proved(&locked, "me", now), number, "{locked:?}");
+        assert_eq!(machine.lets_pass(), passes, "{locked:?}");
+        machine.lost(1, now);
+        assert_eq!(machine.lets_pass(), passes && number.is_some(), "{locked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_anothers_for_long_is_tried_less_often() {
+    let now = Instant::now();
+    let mut machine = Machine::of_lock(now);
+    let again = |machine: &mut Machine, at: Instant| {
+        assert!(machine.begin(at));
+        machine.answered(&other(Some("a"), Some(9)), OWN, NEVER, at);
+        machine.again().unwrap() - at
+    };
+    assert_eq!(again(&mut machine, now), AGAIN);
+    assert_eq!(again(&mut machine, now + AWHILE), SELDOM);
+    assert!(machine.begin(now + AWHILE * 2));
+    machine.answered(&Locked::Taken, OWN, NEVER, now + AWHILE * 2);
+    machine.lost(1, now + AWHILE * 2);
+    assert_eq!(
+        again(&mut machine, now + AWHILE * 2),
+        AGAIN,
+        "it was ours meanwhile"
+    );
+}

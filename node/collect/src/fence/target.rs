@@ -86,6 +86,16 @@ impl TargetFence {
         })
     }
 
+    /// The lock is ours as far as is known, but nobody vouches for it: whoever reads looks first.
+    pub(crate) fn proof(self: &Arc<Self>) -> Option<Proof> {
+        let doubted = self.with(|machine| machine.is_held()) && !self.arbiter.is_vouched_for(&self.target);
+        let epoch = self.epoch().filter(|_| doubted)?;
+        Some(Proof {
+            fence: Arc::clone(self),
+            lock: Lock { key: self.key, epoch },
+        })
+    }
+
     /// Waits until questions may be sent, or a moment.
     pub(crate) async fn wait(&self, moment: Duration) {
         let changed = self.changed.notified();
@@ -204,6 +214,12 @@ impl Attempt {
         tell_fallback(&self.fence.target, &reason);
     }
 
+    /// Whether the holder came to the target under the epoch of this try: then its node may only be cut off, and its
+    /// session is not ended while it is at work.
+    pub(crate) fn is_of_its_epoch(&self, locked: &Locked) -> bool {
+        matches!(locked, Locked::Elsewhere(Some(other)) if other.epoch >= Some(self.lock.epoch))
+    }
+
     /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
     pub(crate) fn ended_other(&self, read_until: Option<Tick>) {
         self.fence.meters.ended(&self.fence.target);
@@ -216,6 +232,30 @@ impl Attempt {
         if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
             self.fence.was_read_until(Some(now));
         }
+    }
+}
+
+/// A look at the lock, which another lane's session has had.
+pub(crate) struct Proof {
+    fence: Arc<TargetFence>,
+    lock: Lock,
+}
+
+impl Proof {
+    /// What is tried.
+    pub(crate) fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// The server's answer. Where the session of before is gone and nobody else's has the lock, it is this one's.
+    pub(crate) fn answered(&self, locked: &Locked) -> Option<Held> {
+        let fence = &self.fence;
+        let number = fence.change(|machine| machine.proved(locked, &fence.node, Instant::now()))?;
+        Some(Held {
+            fence: Arc::clone(fence),
+            number,
+            epoch: self.lock.epoch,
+        })
     }
 }
 

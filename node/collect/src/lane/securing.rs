@@ -10,7 +10,7 @@ use super::attempt::Passed;
 use super::entry::enter;
 use crate::cover::{grace, sign_of};
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{AGAIN, Attempt, LockKey, Verdict};
+use crate::fence::{AGAIN, Attempt, LockKey, Proof, Verdict};
 use crate::guarded::GuardedSession;
 use crate::meters::Outcome;
 use crate::ownership::Reach;
@@ -54,7 +54,7 @@ impl<C: Connector> Lane<C> {
     /// Sees to it that the target's lock is held, by this lane or another one, where it must be.
     pub(super) async fn secure(&mut self) -> Result<(), Fault> {
         if self.fence.lets_pass() {
-            return Ok(());
+            return self.prove().await;
         }
         let attempt = self.takes_lock.then(|| self.fence.attempt()).flatten();
         let Some(attempt) = attempt else {
@@ -69,6 +69,44 @@ impl<C: Connector> Lane<C> {
         }
         let open = self.connect(&home).await?;
         self.secure_with(open, &attempt).await
+    }
+
+    /// Where the lock is that of another lane's session, and nobody vouches for it that the target is ours: whether it is
+    /// there still. Else this lane would go on until that one reads, and learns that its session was ended.
+    async fn prove(&mut self) -> Result<(), Fault> {
+        if !self.takes_lock || self.sessions.has_pinned() {
+            return Ok(());
+        }
+        let Some(proof) = self.fence.proof() else {
+            return Ok(());
+        };
+        let home = self.home();
+        if let Some(open) = self.sessions.take(&home) {
+            match self.prove_with(open, &proof).await {
+                Err(fault) if fault.kind.is_of_old_connection() => {}
+                result => return result,
+            }
+        }
+        let open = self.connect(&home).await?;
+        self.prove_with(open, &proof).await
+    }
+
+    async fn prove_with(
+        &mut self,
+        mut open: Open<GuardedSession<C::Session>>,
+        proof: &Proof,
+    ) -> Result<(), Fault> {
+        let locked = open.session.try_lock(proof.lock()).await?;
+        if let Some(held) = proof.answered(&locked) {
+            open.session.hold(held);
+        }
+        let home = self.home();
+        self.sessions.put(&home, open);
+        if self.fence.lets_pass() {
+            Ok(())
+        } else {
+            Err(fenced())
+        }
     }
 
     /// The same, and waits a little where another lane is about to take it.
@@ -193,6 +231,9 @@ async fn take<S: Session>(
                     Some(node) => holders.read_until(session, node).await?,
                     None => None,
                 };
+                if read_until.is_some() && attempt.is_of_its_epoch(&locked) {
+                    return Err(fenced());
+                }
                 match session.end_other(other).await {
                     Err(fault) if fault.kind == FaultKind::Grant => {
                         attempt.may_not_end(&fault);

@@ -65,9 +65,15 @@ impl Collector for ProcessMetrics {
             ),
             of_node(
                 "ringwatch_clock_offset_seconds",
-                "How far the system's wall clock is ahead of the node's disciplined one",
+                "How far the system's wall clock, corrected, is ahead of the node's disciplined one",
                 MetricType::GAUGE,
                 self.clock.offset_seconds(),
+            ),
+            of_node(
+                "ringwatch_clock_correction_seconds",
+                "What is added to the system's wall clock, because the clocks of most nodes say so",
+                MetricType::GAUGE,
+                self.clock.correction_seconds(),
             ),
             of_node(
                 "ringwatch_clock_steps_total",

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use ringwatch_cluster::member::{NodeId, State, TargetKey};
+use ringwatch_cluster::memories::Memories;
 use ringwatch_cluster::node::{ClusterControl, Gate, Knowledge, Known};
 use ringwatch_collect::{Arbiter, EndedTicks, Holder, TickBook, session_node};
 use ringwatch_frame::{Epoch, TargetId};
@@ -16,6 +17,7 @@ pub(super) struct ByView {
     /// The name of the cluster, which is part of what sessions are called.
     pub(super) cluster: String,
     pub(super) gate: Arc<Gate>,
+    pub(super) memories: Arc<Memories>,
     pub(super) knowledge: watch::Receiver<Arc<Knowledge>>,
     /// There when the cluster has started.
     pub(super) control: Arc<OnceLock<ClusterControl>>,
@@ -30,6 +32,11 @@ impl Arbiter for ByView {
 
     fn epoch(&self, target: &TargetId) -> Option<Epoch> {
         self.gate.epoch(target)
+    }
+
+    fn is_vouched_for(&self, target: &TargetId) -> bool {
+        let alone = self.knowledge.borrow().members.len() < 2;
+        alone || self.memories.is_vouched_for(target)
     }
 
     fn unreachable(&self, target: &TargetId) {

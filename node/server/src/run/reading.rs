@@ -138,7 +138,7 @@ pub(super) fn start_reading(
         }),
         standby: Arc::new(InShadows {
             gate: Arc::clone(&gate),
-            memories,
+            memories: Arc::clone(&memories),
             books: Arc::clone(&ticks),
             incidents: Arc::clone(&incidents),
         }),
@@ -148,6 +148,7 @@ pub(super) fn start_reading(
         arbiter: Arc::new(ByView {
             cluster: settings.name.clone(),
             gate,
+            memories,
             knowledge: cluster.knowledge(),
             control: Arc::clone(&control),
         }),

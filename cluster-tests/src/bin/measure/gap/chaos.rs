@@ -1,6 +1,7 @@
 //! Faults of every kind by a seeded plan, for as long as is wanted.
 
 use anyhow::Result;
+use ringwatch_cluster_tests::chaos::clock::Clocks;
 use ringwatch_cluster_tests::chaos::{Kind, Plan, Rig, Run, Wanted};
 
 use super::{Options, Report, start};
@@ -15,8 +16,13 @@ pub(crate) async fn measure(options: Options, apart: bool) -> Result<()> {
         kinds.extend(Kind::APART);
         kinds.push(Kind::Storm);
     }
+    match Clocks::missing() {
+        None => kinds.insert(0, Kind::Clock),
+        Some(why) => eprintln!("skipped of chaos: {:?}: {why}", Kind::Clock),
+    }
     let wanted = Wanted {
         apart,
+        clocks: true,
         relays: None,
         ..Wanted::new(3, NAMES)
     };

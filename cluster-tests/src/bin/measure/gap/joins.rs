@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::rest::REST;
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
-use ringwatch_cluster_tests::cluster::{AGREE, Agreement, ask, client};
+use ringwatch_cluster_tests::cluster::{Agreement, ask, client};
 use tokio::time::Instant;
 
 use super::{Bearable, Options, Report, close, start, wanted};
@@ -57,7 +57,7 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
             let others: Vec<String> = (0..n).map(|m| rig.cluster.seat(m).id().to_owned()).collect();
             let since = Instant::now();
             ask::drain(witness, &id, false).await?;
-            let after = rig.cluster.agree_on(&others, SETTLED).await?;
+            let after = rig.cluster.agree_at_rest_on(&others, REST, SETTLED).await?;
             drains.times.push(since.elapsed());
             let lost = before.owned_by(&id);
             let moved = after.moved_since(&before);
@@ -75,7 +75,7 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
     report.times("join_until_agreed_and_at_rest", &joins.times);
     report.set("moved_on_drains", drains.moved);
     report.set("moved_on_drains_of_others", drains.elsewhere);
-    report.times("drain_until_agreed", &drains.times);
+    report.times("drain_until_agreed_and_at_rest", &drains.times);
     report.set_at_most(
         "worst_load_to_mean",
         (joins.worst_load * 100.0).round() / 100.0,
@@ -96,7 +96,7 @@ pub(crate) async fn rolling(options: Options) -> Result<()> {
             let since = Instant::now();
             rig.cluster.terminate(n).await?;
             times.push(since.elapsed());
-            rig.cluster.agree(AGREE).await?;
+            rig.cluster.agree_at_rest(REST, SETTLED).await?;
             rig.cluster.launch(n)?;
         }
         eprintln!("{} of {rounds} rounds", round + 1);

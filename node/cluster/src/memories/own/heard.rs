@@ -27,8 +27,17 @@ pub(super) struct Heard {
     reading: Option<Instant>,
     /// The tick of the last reading of ours that counts.
     read: Option<Tick>,
-    /// A tick that could not be read here, and when that was told: the standby tries it.
-    unreached: Option<(Tick, Instant)>,
+    /// A tick that could not be read here: the standby tries it.
+    unreached: Option<Unreached>,
+}
+
+/// A tick that could not be read, and that the standby was told of.
+#[derive(Clone, Copy, Debug)]
+struct Unreached {
+    tick: Tick,
+    told: Instant,
+    /// Its number among the frames: a snapshot that ends before it knows nothing of it.
+    number: u64,
 }
 
 impl Heard {
@@ -87,7 +96,7 @@ impl Heard {
     /// The standby has taken this tick: it does not try any before it.
     fn taken(&mut self, tick: Tick) {
         self.reading = None;
-        self.unreached = self.unreached.filter(|(unreached, _)| *unreached >= tick);
+        self.unreached = self.unreached.filter(|unreached| unreached.tick >= tick);
     }
 
     /// The last reading of ours was superseded by nobody knows what: the stream begins anew after it.
@@ -101,8 +110,12 @@ impl Heard {
     }
 
     /// A tick could not be read here, and the standby was told.
-    pub(super) fn unreached(&mut self, tick: Tick) {
-        self.unreached = Some((tick, Instant::now()));
+    pub(super) fn unreached(&mut self, tick: Tick, number: u64) {
+        self.unreached = Some(Unreached {
+            tick,
+            told: Instant::now(),
+            number,
+        });
     }
 }
 
@@ -144,7 +157,9 @@ impl Own {
     /// Whether anything of the target waits for a word of its standby.
     pub(in crate::memories) fn is_waiting(&mut self, target: &TargetId, now: Instant) -> bool {
         let busy = |heard: &Heard| {
-            let tries = heard.unreached.is_some_and(|(_, told)| now < told + TRIES);
+            let tries = heard
+                .unreached
+                .is_some_and(|unreached| now < unreached.told + TRIES);
             tries || heard.reading.is_some_and(|until| now < until)
         };
         let owned = self.targets.get(target).filter(|owned| owned.ours);
@@ -195,7 +210,9 @@ impl Own {
             owned.remembered.take_before(mark);
         }
         // What it has read before it said so.
-        owned.heard.values_mut().for_each(|heard| heard.unreached = None);
+        for heard in owned.heard.values_mut() {
+            heard.unreached = heard.unreached.filter(|unreached| unreached.number >= mark);
+        }
         let mine = |told: Option<&Incarnation>| told == Some(peer);
         let waits = self.waits.of(target);
         let clear = waits.filter(|(_, _, wait)| wait.number < mark && mine(wait.told.as_ref()));
@@ -256,7 +273,7 @@ impl Own {
         }
         let heard = owned.heard.entry(stream.clone()).or_default();
         heard.reading = None;
-        heard.unreached = heard.unreached.filter(|(unreached, _)| *unreached > last);
+        heard.unreached = heard.unreached.filter(|unreached| unreached.tick > last);
         let superseded = |read: Tick| numbers.iter().any(|(tick, _)| *tick == read);
         heard.read = heard.read.filter(|read| !superseded(*read));
         if heard.covered.is_some_and(|covered| last < covered) {
@@ -338,6 +355,13 @@ impl Own {
             Some(since) => Tie::Down(now.saturating_duration_since(since)),
             None => Tie::Waits,
         }
+    }
+
+    /// Whether the heir of a target of ours has lately taken what it was told, and so has not taken the target.
+    pub(in crate::memories) fn is_vouched_for(&mut self, target: &TargetId, now: Instant) -> bool {
+        self.tie(target, now) == Tie::Synced
+            && !self.is_waiting(target, now)
+            && self.links.heard_lately(target, now)
     }
 
     /// The heir of a target, if the link to it is up.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringwatch_proto::v1;
 use ringwatch_proto::v1::{FrameEnd, TickOutcome};
 
+use super::findings::{FINDINGS, Finding, What};
 use crate::grpc::nanos;
 
 const SECOND: i64 = 1_000_000_000;
@@ -82,6 +83,8 @@ impl Totals {
 pub(super) struct Account {
     pub(super) totals: Totals,
     pub(super) targets: BTreeMap<String, Totals>,
+    /// What does not balance, no more than [`FINDINGS`] of it.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// Settles the `books` of nodes for the ticks before `to`. Of targets that are not `configured` any more nothing
@@ -96,13 +99,23 @@ pub(super) fn settle(books: &[v1::AuditResponse], to: i64, configured: &BTreeSet
     let clocks = books.iter().filter_map(|book| nanos(book.now.as_ref()?));
     let until = clocks.min().map_or(to, |now| now.min(to));
     let mut account = Account::default();
-    for ((target, _, _), parts) in streams {
+    for ((target, name, database), parts) in streams {
         let closed = parts.iter().filter_map(|part| nanos(part.closed.as_ref()?));
         let until = match closed.max() {
             Some(_) => None,
             None => Some(until).filter(|_| configured.contains(target)),
         };
-        let totals = stream(&parts, until);
+        let (totals, found) = stream(&parts, until);
+        let room = FINDINGS.saturating_sub(account.findings.len());
+        let found = found.into_iter().take(room).map(|(what, tick, count)| Finding {
+            target: target.to_owned(),
+            stream: name.to_owned(),
+            database: database.to_owned(),
+            what,
+            tick,
+            count,
+        });
+        account.findings.extend(found);
         account.totals.add(&totals);
         account.targets.entry(target.to_owned()).or_default().add(&totals);
     }
@@ -118,9 +131,12 @@ struct Note<'a> {
     run: &'a v1::TickRun,
 }
 
+/// What does not balance, from which tick on, and how many ticks of it.
+type Found = (What, i64, u64);
+
 /// One stream. `until`: ticks are due up to there; `None`: up to the last one that is known.
-fn stream(parts: &[&v1::StreamAccount], until: Option<i64>) -> Totals {
-    let mut totals = Totals::default();
+fn stream(parts: &[&v1::StreamAccount], until: Option<i64>) -> (Totals, Vec<Found>) {
+    let (mut totals, mut found) = (Totals::default(), Vec::new());
     let mut notes: Vec<Note<'_>> = parts.iter().flat_map(|part| notes_of(part)).collect();
     notes.sort_by_key(|note| note.tick);
     let interval = parts.iter().map(|part| part.interval).max().unwrap_or(0);
@@ -132,19 +148,34 @@ fn stream(parts: &[&v1::StreamAccount], until: Option<i64>) -> Totals {
     for of in notes.chunk_by(|a, b| a.tick == b.tick) {
         let (tick, step) = (of.first().map_or(0, |note| note.tick), step_of(of));
         if let Some((last, last_step)) = before {
-            totals.unknown += between(tick.saturating_sub(last), step.max(last_step));
+            let step = step.max(last_step);
+            let unknown = between(tick.saturating_sub(last), step);
+            nobodys(last.saturating_add(step), unknown, &mut totals, &mut found);
         }
         before = Some((tick, step));
-        one(of, &mut totals);
+        one(of, &mut totals, &mut found);
     }
     if let (Some((last, step)), Some(until)) = (before, until) {
         let silent = until.saturating_sub(last);
         if silent > UNDER_WAY.max(step.saturating_mul(2)) {
-            totals.unknown += between(silent, step);
+            nobodys(
+                last.saturating_add(step),
+                between(silent, step),
+                &mut totals,
+                &mut found,
+            );
         }
     }
     totals.due = totals.collected + totals.covered + totals.missed() + totals.unknown;
-    totals
+    (totals, found)
+}
+
+/// From `first` on, `count` ticks are in nobody's books.
+fn nobodys(first: i64, count: u64, totals: &mut Totals, found: &mut Vec<Found>) {
+    totals.unknown += count;
+    if count > 0 {
+        found.push((What::Unaccounted, first, count));
+    }
 }
 
 fn notes_of(part: &v1::StreamAccount) -> impl Iterator<Item = Note<'_>> {
@@ -169,7 +200,7 @@ fn between(distance: i64, step: i64) -> u64 {
 }
 
 /// Counts one tick, of which these notes were made.
-fn one(notes: &[Note<'_>], totals: &mut Totals) {
+fn one(notes: &[Note<'_>], totals: &mut Totals, found: &mut Vec<Found>) {
     let deliveries: u32 = notes
         .iter()
         .map(|note| match note.run.end() {
@@ -178,15 +209,18 @@ fn one(notes: &[Note<'_>], totals: &mut Totals) {
             _ => 0,
         })
         .sum();
-    totals.double += u64::from(deliveries > 1);
-    let Some(run) = notes.iter().map(|note| note.run).max_by_key(|run| weight(run)) else {
+    let Some(note) = notes.iter().max_by_key(|note| weight(note.run)) else {
         return;
     };
+    let (run, tick) = (note.run, note.tick);
+    if deliveries > 1 {
+        totals.double += 1;
+        found.push((What::Double, tick, 1));
+    }
     match run.outcome() {
         _ if is_superseded(run) => {
             // The reading that took its place is in nobody's books.
-            totals.unknown += 1;
-            return;
+            return nobodys(tick, 1, totals, found);
         }
         TickOutcome::Covered => totals.covered += 1,
         TickOutcome::Missed => return count(&mut totals.missed, &run.missed),

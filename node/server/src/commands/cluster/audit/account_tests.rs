@@ -149,3 +149,25 @@ fn what_was_on_its_way_when_its_node_ended_is_nowhere_on_its_way() {
         (4, 2, 1, 1)
     );
 }
+
+#[test]
+fn what_does_not_balance_is_found() {
+    use FrameEnd::{Delivered, DeliveredTwice};
+    use TickOutcome::Collected;
+    let books = [book(
+        110,
+        vec![
+            run(100, 2, Collected, Delivered),
+            run(104, 1, Collected, DeliveredTwice),
+            run(105, 5, Collected, Delivered),
+        ],
+    )];
+    let account = settle(&books, 1000 * SECOND, &[TARGET.to_owned()].into());
+    let found: Vec<_> = account
+        .findings
+        .iter()
+        .map(|found| (found.what, found.tick / SECOND, found.count))
+        .collect();
+    assert_eq!(found, [(What::Unaccounted, 102, 2), (What::Double, 104, 1)]);
+    assert_eq!((account.totals.unknown, account.totals.double), (2, 1));
+}

@@ -6,6 +6,7 @@ use ringwatch_frame::Tick;
 use serde::Serialize;
 
 use super::account::Totals;
+use super::findings::Finding;
 use super::{Asked, Report};
 use crate::telemetry::rfc3339;
 
@@ -18,6 +19,18 @@ pub(super) struct Audit<'a> {
     totals: Counts<'a>,
     nodes: Vec<NodeBook<'a>>,
     targets: Vec<TargetBook<'a>>,
+    /// What does not balance, the first fifty.
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    target_id: &'a str,
+    stream: &'a str,
+    database: &'a str,
+    what: &'static str,
+    tick: String,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +75,18 @@ pub(super) fn report(report: &Report) -> Audit<'_> {
         totals: counts(&report.account.totals),
         nodes: report.nodes.iter().map(node).collect(),
         targets: targets.collect(),
+        findings: report.account.findings.iter().map(found).collect(),
+    }
+}
+
+fn found(finding: &Finding) -> Found<'_> {
+    Found {
+        target_id: &finding.target,
+        stream: &finding.stream,
+        database: &finding.database,
+        what: finding.what.as_str(),
+        tick: time(finding.tick),
+        count: finding.count,
     }
 }
 

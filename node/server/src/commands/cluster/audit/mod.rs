@@ -1,6 +1,7 @@
 //! `ringwatch cluster audit`: asks all nodes what became of ticks, and whether all of them are accounted for.
 
 mod account;
+mod findings;
 mod json;
 mod table;
 
@@ -60,7 +61,7 @@ pub(super) async fn audit(client: &Client, range: Range, targets: bool) -> anyho
     }
     bail!(
         "the books do not balance: of {} due ticks {} are not accounted for, and {} were delivered more than once; \
-         `--targets` shows of which targets",
+         `--targets` shows of which targets, and the findings which ticks",
         totals.due,
         totals.unknown,
         totals.double

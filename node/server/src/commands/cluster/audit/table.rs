@@ -7,6 +7,7 @@ use ringwatch_frame::Tick;
 
 use super::Report;
 use super::account::Totals;
+use super::findings::Finding;
 use crate::commands::text::{aligned, plain};
 use crate::telemetry::rfc3339;
 
@@ -39,6 +40,9 @@ pub(super) fn report(report: &Report, targets: bool) -> String {
     }
     if !notes.is_empty() {
         let _ = write!(text, "\n{notes}");
+    }
+    if !report.account.findings.is_empty() {
+        let _ = write!(text, "\n{}", findings(&report.account.findings));
     }
     if report.account.totals.balance() {
         text.push_str("\nthe books balance\n");
@@ -109,9 +113,25 @@ fn of_targets(targets: &BTreeMap<String, Totals>) -> String {
     aligned(head, &rows.collect::<Vec<_>>())
 }
 
+fn findings(findings: &[Finding]) -> String {
+    let rows = findings.iter().map(|finding| {
+        [
+            finding.what.as_str().to_owned(),
+            plain(&finding.target),
+            plain(&finding.stream),
+            plain(&finding.database),
+            rfc3339(Tick::from_unix_nanos(finding.tick)),
+            finding.count.to_string(),
+        ]
+    });
+    let head = ["WHAT", "TARGET", "STREAM", "DATABASE", "FIRST TICK", "TICKS"];
+    aligned(head, &rows.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::account::Account;
+    use super::super::findings::What;
     use super::super::{Asked, json};
     use super::*;
 
@@ -142,8 +162,36 @@ mod tests {
             account: Account {
                 targets: [("postgresql://a:1".to_owned(), totals.clone())].into(),
                 totals,
+                findings: Vec::new(),
             },
         }
+    }
+
+    #[test]
+    fn what_does_not_balance_is_named() {
+        let mut example = example();
+        example.account.totals.double = 1;
+        example.account.findings = vec![Finding {
+            target: "postgresql://a:1".into(),
+            stream: "activity".into(),
+            database: String::new(),
+            what: What::Double,
+            tick: 1_700_000_001_000_000_000,
+            count: 1,
+        }];
+        let text = report(&example, false);
+        assert!(
+            text.ends_with(
+                "
+WHAT    TARGET            STREAM    DATABASE  FIRST TICK                TICKS
+double  postgresql://a:1  activity            2023-11-14T22:13:21.000Z  1
+"
+            ),
+            "{text}"
+        );
+        let json = serde_json::to_value(json::report(&example)).unwrap();
+        assert_eq!(json["findings"][0]["what"], "double");
+        assert_eq!(json["findings"][0]["tick"], "2023-11-14T22:13:21.000Z");
     }
 
     #[test]
@@ -187,7 +235,8 @@ the books balance
                 "{{\"from\":\"2023-11-14T22:13:20.000Z\",\"to\":\"2023-11-14T22:23:20.000Z\",\"balanced\":true,\
                  \"totals\":{{{counts}}},\"nodes\":[{{\"node_id\":\"n1\",\"since\":\"2023-11-14T22:18:20.000Z\",\
                  \"error\":null}},{{\"node_id\":\"n2\",\"since\":null,\"error\":\"it is dead, and its books are \
-                 gone\"}}],\"targets\":[{{\"target_id\":\"postgresql://a:1\",\"balanced\":true,{counts}}}]}}"
+                 gone\"}}],\"targets\":[{{\"target_id\":\"postgresql://a:1\",\"balanced\":true,{counts}}}],\
+                 \"findings\":[]}}"
             )
         );
     }
