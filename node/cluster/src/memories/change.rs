@@ -136,4 +136,6 @@ pub struct Leave {
     pub yes: bool,
     /// What was covered and the owner does not know yet.
     pub covered: Option<CoverWord>,
+    /// The standby has not heard yet that the caller is the owner, and stands by for another one: it is asked again.
+    pub later: bool,
 }

@@ -217,8 +217,7 @@ impl Own {
             let heard = owned.heard.entry(stream.clone()).or_default();
             let based = heard.based();
             if unreachable && self.links.listens(target, &owned.synced) {
-                heard.unreached(tick, self.next);
-                self.next += 1;
+                heard.unreached(tick);
             }
             told.overflow = self.links.tell(target, &owned.synced, || Change::Ended {
                 target: target.clone(),

@@ -164,13 +164,13 @@ impl Remembered {
         (self.entry(&id.stream, id.tick), gone)
     }
 
-    /// The frames of `stream` after `after` up to and including `through` are no business of this memory.
-    pub(super) fn cut(&mut self, stream: &StreamId, after: Option<Tick>, through: Tick) -> Gone {
+    /// The frames of `stream` of these ticks are no business of this memory.
+    pub(super) fn cut(&mut self, stream: &StreamId, which: impl Fn(Tick) -> bool) -> Gone {
         let mut gone = Gone::default();
         let Some(kept) = self.streams.get_mut(stream) else {
             return gone;
         };
-        let out = |pending: &Pending| Some(pending.tick()) > after && pending.tick() <= through;
+        let out = |pending: &Pending| which(pending.tick());
         let (out, stays): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut kept.pending).into_iter().partition(out);
         kept.pending = stays;

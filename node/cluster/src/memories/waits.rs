@@ -280,7 +280,12 @@ impl Wait {
             _ if elsewhere => self.left.filter(|since| now >= *since + LEFT).and(go),
             None => go,
             Some(heir) if heir.mute => go,
-            Some(heir) if never_paused && heir.is_away(now) => go,
+            // It may have taken what it was told, and count from it.
+            Some(heir)
+                if never_paused && heir.is_away(now) && !(self.told.is_some() && go == Some(false)) =>
+            {
+                go
+            }
             Some(_) if never_paused && now >= self.at + PATIENCE => go,
             Some(_) if now >= self.at + LONGEST => go,
             Some(_) => None,

@@ -15,6 +15,8 @@ use crate::peer::{Late, Peers};
 const ANSWER: Duration = Duration::from_millis(200);
 /// So long the reading of an earlier tick by the standby is waited for.
 const READING: Duration = Duration::from_secs(1);
+/// So soon a standby is asked again that has not heard yet who the owner is.
+const AGAIN: Duration = Duration::from_millis(25);
 /// How often it is looked at whether that has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -62,6 +64,11 @@ impl May {
             let Ok(Ok(leave)) = timeout(ANSWER, self.peers.may(&heir, late)).await else {
                 return true;
             };
+            if leave.later && Instant::now() < until {
+                // A lane that waits too long for that goes on: it has the target's lock, or nobody has one.
+                sleep(AGAIN).await;
+                continue;
+            }
             let reads = leave.covered.as_ref().filter(|cover| cover.reading);
             let earlier = reads.is_some_and(|cover| cover.last < tick);
             if let Some(cover) = leave.covered {

@@ -27,17 +27,8 @@ pub(super) struct Heard {
     reading: Option<Instant>,
     /// The tick of the last reading of ours that counts.
     read: Option<Tick>,
-    /// A tick that could not be read here: the standby tries it.
-    unreached: Option<Unreached>,
-}
-
-/// A tick that could not be read, and that the standby was told of.
-#[derive(Clone, Copy, Debug)]
-struct Unreached {
-    tick: Tick,
-    told: Instant,
-    /// Its number among the frames: a snapshot that ends before it knows nothing of it.
-    number: u64,
+    /// A tick that could not be read here, and when that was told: the standby tries it, until it has taken a later one.
+    unreached: Option<(Tick, Instant)>,
 }
 
 impl Heard {
@@ -96,7 +87,7 @@ impl Heard {
     /// The standby has taken this tick: it does not try any before it.
     fn taken(&mut self, tick: Tick) {
         self.reading = None;
-        self.unreached = self.unreached.filter(|unreached| unreached.tick >= tick);
+        self.unreached = self.unreached.filter(|(unreached, _)| *unreached >= tick);
     }
 
     /// The last reading of ours was superseded by nobody knows what: the stream begins anew after it.
@@ -110,12 +101,8 @@ impl Heard {
     }
 
     /// A tick could not be read here, and the standby was told.
-    pub(super) fn unreached(&mut self, tick: Tick, number: u64) {
-        self.unreached = Some(Unreached {
-            tick,
-            told: Instant::now(),
-            number,
-        });
+    pub(super) fn unreached(&mut self, tick: Tick) {
+        self.unreached = Some((tick, Instant::now()));
     }
 }
 
@@ -129,11 +116,12 @@ impl Own {
         let owned = self.targets.get_mut(target).filter(|owned| owned.ours)?;
         let heard = owned.heard.get_mut(stream)?;
         let fresh = heard.fresh;
-        // The standby may have read what could not be read here, and its word is lost: to count from the
-        // baseline before might count twice.
-        let unheard = heard.unreached.is_some() && !self.links.listens(target, &owned.synced);
+        // The standby may have read what could not be read here, or what it said that it reads, and its word is lost: to
+        // count from the baseline before might count twice.
+        let open = heard.unreached.is_some() || heard.reading.is_some();
+        let unheard = open && !self.links.listens(target, &owned.synced);
         if unheard {
-            heard.unreached = None;
+            (heard.unreached, heard.reading) = (None, None);
             drop(owned.remembered.drop_baseline(stream));
         }
         if fresh {
@@ -157,9 +145,7 @@ impl Own {
     /// Whether anything of the target waits for a word of its standby.
     pub(in crate::memories) fn is_waiting(&mut self, target: &TargetId, now: Instant) -> bool {
         let busy = |heard: &Heard| {
-            let tries = heard
-                .unreached
-                .is_some_and(|unreached| now < unreached.told + TRIES);
+            let tries = heard.unreached.is_some_and(|(_, told)| now < told + TRIES);
             tries || heard.reading.is_some_and(|until| now < until)
         };
         let owned = self.targets.get(target).filter(|owned| owned.ours);
@@ -208,10 +194,6 @@ impl Own {
         };
         if kept {
             owned.remembered.take_before(mark);
-        }
-        // What it has read before it said so.
-        for heard in owned.heard.values_mut() {
-            heard.unreached = heard.unreached.filter(|unreached| unreached.number >= mark);
         }
         let mine = |told: Option<&Incarnation>| told == Some(peer);
         let waits = self.waits.of(target);
@@ -273,7 +255,7 @@ impl Own {
         }
         let heard = owned.heard.entry(stream.clone()).or_default();
         heard.reading = None;
-        heard.unreached = heard.unreached.filter(|unreached| unreached.tick > last);
+        heard.unreached = heard.unreached.filter(|(unreached, _)| *unreached > last);
         let superseded = |read: Tick| numbers.iter().any(|(tick, _)| *tick == read);
         heard.read = heard.read.filter(|read| !superseded(*read));
         if heard.covered.is_some_and(|covered| last < covered) {

@@ -37,6 +37,9 @@ pub(super) struct Cover {
     /// Ticks that the owner could not read, and nobody here was told yet; and those that may be claimed.
     due: BTreeSet<Tick>,
     granted: BTreeSet<Tick>,
+    /// Ticks that its owner read without knowing of the cover before them: they do not count, though it has told of later
+    /// ones.
+    pub(super) refused: BTreeSet<Tick>,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,13 @@ impl Claim {
 }
 
 impl Cover {
+    /// The last tick of its owner that may count.
+    pub(super) fn taken(&self) -> Option<Tick> {
+        let before = |tick: &Tick| Tick::from_unix_nanos(tick.unix_nanos().saturating_sub(1));
+        let least = self.refused.first().map(before);
+        least.map_or(self.told, |least| self.told.map(|told| told.min(least)))
+    }
+
     /// What its owner said while a tick is read here.
     pub(super) fn held(self) -> Vec<EndedTick> {
         self.claim.map(|claim| claim.held).unwrap_or_default()
@@ -128,11 +138,12 @@ impl Shadows {
             return Some(Box::new(ended));
         }
         let cover = shadow.streams.entry(ended.stream.clone()).or_default();
+        let counts = cover.taken();
         if let Some(claim) = &mut cover.claim {
             let word = CoverWord {
                 stream: ended.stream.clone(),
                 tick: Some(ended.tick),
-                taken: cover.told,
+                taken: counts,
                 last: claim.tell(),
                 baseline: None,
                 reading: true,
@@ -210,7 +221,7 @@ impl Shadows {
         let held = cover.claim.take().map(|claim| claim.held).unwrap_or_default();
         cover.covered = cover.covered.max(Some(tick));
         cover.granted.remove(&tick);
-        let taken = cover.told;
+        let taken = cover.taken();
         let gone = shadow.remembered.covered(stream, tick, baseline.clone());
         let (owner, word) = (
             shadow.owner.clone(),
@@ -305,7 +316,7 @@ impl Shadows {
         };
         let yes = Leave {
             yes: true,
-            covered: None,
+            ..Leave::default()
         };
         let taken = |(who, taken): &(Incarnation, u64)| who == from && epoch <= *taken;
         if self.former.get(target).is_some_and(taken) {
@@ -316,7 +327,10 @@ impl Shadows {
         };
         if shadow.owner != *from {
             if shadow.hears && epoch <= shadow.epoch {
-                return Leave::default();
+                return Leave {
+                    later: true,
+                    ..Leave::default()
+                };
             }
             // It owns the target now, and has not told of it yet: what is read here for its owner before does not
             // count.
@@ -330,10 +344,12 @@ impl Shadows {
             return yes;
         };
         let cover = shadow.streams.entry(stream.clone()).or_default();
+        let counts = cover.taken();
         if let Some(claim) = &mut cover.claim {
             return Leave {
                 yes: false,
-                covered: Some(word(cover.told, claim.tell(), None, true)),
+                covered: Some(word(counts, claim.tell(), None, true)),
+                later: false,
             };
         }
         let yes = cover.covered < Some(tick);
@@ -341,10 +357,11 @@ impl Shadows {
             cover.promised = Some((tick, Instant::now() + PROMISE));
         }
         let unknown = cover.covered.filter(|covered| known < Some(*covered));
-        let (taken, baseline) = (cover.told, shadow.remembered.baseline(stream));
+        let (taken, baseline) = (cover.taken(), shadow.remembered.baseline(stream));
         Leave {
             yes,
             covered: unknown.map(|covered| word(taken, covered, baseline, false)),
+            later: false,
         }
     }
 
@@ -405,10 +422,14 @@ impl Shadow {
             // Read on another base than what was covered: it is read again here, on that.
             if tick > covered {
                 cover.due.insert(tick);
+                cover.refused.insert(tick);
+                while cover.refused.len() > MOST_HELD {
+                    cover.refused.pop_first();
+                }
             }
             let word = CoverWord {
                 tick: Some(tick),
-                taken: cover.told,
+                taken: cover.taken(),
                 last: covered,
                 baseline: self.remembered.baseline(&stream),
                 reading: false,
@@ -428,6 +449,7 @@ impl Shadow {
         if read {
             cover.due = cover.due.split_off(&tick);
             cover.granted.clear();
+            cover.refused.clear();
         } else if unreachable && cover.due.len() < MOST_DUE {
             cover.due.insert(tick);
         }

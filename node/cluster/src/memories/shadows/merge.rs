@@ -91,7 +91,7 @@ impl Shadow {
         let mut told = self.remembered.last(&stream);
         let mut words = Vec::new();
         let StreamMemory { last, baseline, .. } = own;
-        let taken = cover.told;
+        let taken = cover.taken();
         let word = |tick, last, baseline, reading| CoverWord {
             stream: stream.clone(),
             tick,
@@ -108,7 +108,8 @@ impl Shadow {
                 // What its owner read meanwhile, not knowing of the cover, does not count unless it has left.
                 // It says so then, by another snapshot.
                 let through = told.map_or(covered, |told| told.max(covered));
-                drop(self.remembered.cut(&stream, cover.told, through));
+                let unknowing = |tick| Some(tick) > taken && tick <= through;
+                drop(self.remembered.cut(&stream, unknowing));
                 // What it missed meanwhile and has told has ended all the same.
                 let ended = last.min(told).max(Some(covered)).unwrap_or(covered);
                 drop(self.remembered.rewind(&stream, ended, baseline.clone()));
@@ -119,6 +120,8 @@ impl Shadow {
                     false,
                 ));
                 told = Some(covered);
+            } else {
+                cover.refused.clear();
             }
         }
         let known = cover.told;

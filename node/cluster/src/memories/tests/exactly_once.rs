@@ -97,7 +97,7 @@ struct World<'a> {
     /// What has left, and from where: false is the owner.
     left: Vec<(usize, Reading, bool)>,
     receipts: Vec<Receipt>,
-    /// Streams that the owner began anew, as it may not have heard what the standby read.
+    /// Streams that an owner began anew, as it may not have heard what the standby read.
     anew: [bool; STREAMS],
 }
 
@@ -230,6 +230,8 @@ impl World<'_> {
             let known = memory.get(&stream(s)).cloned().unwrap_or_default();
             self.lanes[1][s].base = number(known.baseline.as_ref());
             self.lanes[1][s].last = known.last.map_or(0, Tick::unix_nanos);
+            // The owner had thrown a reading away of which nobody knows whether it counts, and said so.
+            self.anew[s] |= known.baseline.is_none();
         }
     }
 

@@ -171,6 +171,7 @@ pub(in crate::peer) fn leave_out(
     wire::MayResponse {
         yes: leave.yes,
         covered: leave.covered.map(|cover| cover_out(target, cover, metrics)),
+        later: leave.later,
     }
 }
 
@@ -190,6 +191,7 @@ pub(in crate::peer) fn leave_in(
     Ok(Leave {
         yes: response.yes,
         covered: covered.map(|(_, cover)| cover),
+        later: response.later,
     })
 }
 

@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(word_in(message).unwrap(), Some(said.clone()));
         if let Word::Covered { cover, .. } = said {
             let stream = cover.stream.clone();
-            let leave = Leave { yes, covered: Some(cover) };
+            let leave = Leave { yes, covered: Some(cover), later: !yes };
             let message = leave_out(&db(), leave.clone(), &metrics());
             prop_assert_eq!(leave_in(&db(), &stream, message).unwrap(), leave);
         }

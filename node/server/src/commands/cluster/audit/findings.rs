@@ -1,7 +1,9 @@
 //! What does not balance, tick by tick.
 
-/// The most findings that are told singly.
-pub(super) const FINDINGS: usize = 50;
+/// The most findings that are kept, and told to programs.
+pub(super) const FINDINGS: usize = 1_000;
+/// The most that are told to people.
+pub(super) const SHOWN: usize = 50;
 
 /// A place in time of one stream that does not balance.
 #[derive(Clone, Debug, PartialEq, Eq)]

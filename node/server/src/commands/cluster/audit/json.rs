@@ -19,7 +19,7 @@ pub(super) struct Audit<'a> {
     totals: Counts<'a>,
     nodes: Vec<NodeBook<'a>>,
     targets: Vec<TargetBook<'a>>,
-    /// What does not balance, the first fifty.
+    /// What does not balance, the first thousand places.
     findings: Vec<Found<'a>>,
 }
 

@@ -7,7 +7,7 @@ use ringwatch_frame::Tick;
 
 use super::Report;
 use super::account::Totals;
-use super::findings::Finding;
+use super::findings::{Finding, SHOWN};
 use crate::commands::text::{aligned, plain};
 use crate::telemetry::rfc3339;
 
@@ -114,7 +114,7 @@ fn of_targets(targets: &BTreeMap<String, Totals>) -> String {
 }
 
 fn findings(findings: &[Finding]) -> String {
-    let rows = findings.iter().map(|finding| {
+    let rows = findings.iter().take(SHOWN).map(|finding| {
         [
             finding.what.as_str().to_owned(),
             plain(&finding.target),
