@@ -1,5 +1,6 @@
 //! The chaos rig, and a short run of it.
 
+mod minority;
 mod network;
 mod short;
 
