@@ -66,6 +66,8 @@ has_tools() {
     command -v ip >/dev/null || apt_install iproute2 "networks of their own for nodes"
     command -v mkfs.ext4 >/dev/null || apt_install e2fsprogs "power cuts of a file system in a file"
     compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null || apt_install libfaketime "clocks that jump"
+    # Where systemd runs, it would start one.
+    [ -x /usr/sbin/pgbouncer ] || [ -d /run/systemd/system ] || apt_install pgbouncer "a pooler before PostgreSQL"
     return 0
 }
 

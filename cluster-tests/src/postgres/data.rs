@@ -78,13 +78,15 @@ pub(super) async fn copy_of_running(port: u16) -> Result<TempDir> {
     Ok(folder)
 }
 
-fn own_folder() -> Result<TempDir> {
+/// A folder of its own for a server.
+pub(super) fn own_folder() -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("ringwatch-pg-").tempdir()?;
     give_away(folder.path())?;
     Ok(folder)
 }
 
-fn give_away(path: &Path) -> Result<()> {
+/// Gives a file or a folder to the user that may run a server.
+pub(super) fn give_away(path: &Path) -> Result<()> {
     if let Some((user, group)) = server_user()? {
         chown(path, Some(user), Some(group))?;
     }

@@ -2,6 +2,7 @@
 
 pub mod binaries;
 mod data;
+pub mod pooler;
 pub mod questions;
 pub mod sql;
 

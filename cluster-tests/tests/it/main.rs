@@ -22,6 +22,7 @@ mod intervals;
 mod lifecycle;
 mod locks;
 mod plans;
+mod pooler;
 mod raft;
 mod reference;
 mod replication;

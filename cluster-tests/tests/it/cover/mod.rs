@@ -1,7 +1,5 @@
 //! Standbys that cover: not one tick is missing while owners die, stand still, or cannot reach what they own, and none is
 //! read twice while only the link between nodes is cut.
-//!
-//! Poolers between a node and its database are left out: there is none among the programs that these scenarios have.
 
 mod clocks;
 mod fence;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::advance;
 
-use super::covers::{cover, pair};
+use super::covers::{cover, fate, pair};
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -67,6 +67,51 @@ async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
     line.settle();
     assert!(may(0), "the one before has let go");
     drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_vouches_for_its_owner_while_it_takes_what_it_is_told() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    assert!(!owner.is_vouched_for(&db), "it was told nothing yet");
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    assert!(owner.is_vouched_for(&db));
+    let second = collect(&owner, &db, &activity, 2);
+    assert!(!owner.is_vouched_for(&db), "it has not taken the last tick");
+    line.settle();
+    assert!(owner.is_vouched_for(&db));
+    advance(Duration::from_millis(1_001)).await;
+    assert!(!owner.is_vouched_for(&db), "that was long ago");
+    let third = collect(&owner, &db, &activity, 3);
+    line.settle();
+    assert!(owner.is_vouched_for(&db));
+    line.cut();
+    assert!(!owner.is_vouched_for(&db));
+    drop((first, second, third));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_does_not_count_though_later_ticks_were_told() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    // Read by the owner, and by the standby too before it hears of it.
+    let third = collect(&owner, &db, &activity, 3);
+    owner.missed(&db, &activity, tick(4), true);
+    standby.claim(&db, &activity, tick(2)).unwrap();
+    let second = cover(&standby, &db, &activity, 2).unwrap();
+    line.deliver(2);
+    // Its words are lost with the stream, and the owner tells all it knows by a snapshot.
+    line.cut();
+    line.settle();
+    assert_eq!(fate(&owner, &db, &activity, 3), Some(false));
+    let memory = standby.take_shadow(&db, &nobody).unwrap();
+    assert_eq!(ticks(&memory, &activity), [0; 0], "it is nobody's to deliver");
+    drop((first, second, third));
 }
 
 #[tokio::test(start_paused = true)]
