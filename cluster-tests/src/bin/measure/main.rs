@@ -8,7 +8,6 @@ mod deltas;
 mod detect;
 mod figures;
 mod flood;
-mod freeze;
 mod gap;
 mod idle;
 mod kill;
@@ -36,7 +35,7 @@ struct Args {
     /// How long each steady state is looked at, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// How often what happens in rounds is made to happen; by default 20 times, frozen nodes 5 times
+    /// How often what happens in rounds is made to happen; by default 20 times
     #[arg(long)]
     rounds: Option<usize>,
     /// How long what goes on for minutes goes on; each has a usual time
@@ -81,8 +80,6 @@ enum What {
     Detect,
     /// A fourth node joins with forty targets, then is drained
     Move,
-    /// Owners frozen for five seconds: what they ask when they wake
-    Freeze,
     /// What ten thousand garbage datagrams a second cost
     Flood,
     /// An idle node of three: memory, processor time, start to ready
@@ -227,7 +224,6 @@ async fn measure(what: What, args: &Args) -> Result<()> {
         What::Kill => kill::measure(args.rounds.unwrap_or(20)).await,
         What::Detect => detect::measure(args.rounds.unwrap_or(20), time).await,
         What::Move => moves::measure().await,
-        What::Freeze => freeze::measure(args.rounds.unwrap_or(5)).await,
         What::Flood => flood::measure(time).await,
         What::Idle3 => idle::measure(time, args.rounds.unwrap_or(20)).await,
         _ => Ok(()),

@@ -8,7 +8,9 @@ use ringwatch_cluster_tests::chaos::{Rig, Side, Wanted, Weather};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::{Bearable, Moves, NAMES, Options, Report, busiest_second, close, outcome, start, wanted};
+use super::{
+    Bearable, Moves, NAMES, Options, Report, busiest_second, close, handoffs, outcome, start, wanted,
+};
 
 /// How long the rates of calm are looked at first.
 const CALM: Duration = Duration::from_secs(20);
@@ -19,6 +21,10 @@ const AGREED: Duration = Duration::from_secs(10);
 /// What is read of a target in a second may grow by this factor while it changes hands: a tick that is late is read beside
 /// the next one.
 const RATE: f64 = 2.0;
+
+/// A target is handed over no more often within this time, whoever comes and goes (`node/cluster/src/node/moves.rs`).
+const CAP: f64 = 4.0;
+const WITHIN: Duration = Duration::from_secs(300);
 
 /// A rig in networks of its own, after a time of calm, and what is told of it.
 struct Stage {
@@ -69,6 +75,9 @@ impl Stage {
         let most = self.calm_rate as f64 * RATE;
         self.report
             .set_at_most("readings_of_a_target_in_its_busiest_second", busiest, most);
+        let handoffs = handoffs::most_within(&handoffs::logged(self.folder.path())?, WITHIN);
+        self.report
+            .set_at_most("most_handoffs_of_a_target_in_5_min", handoffs, CAP);
         self.report.set("moves", self.moves.total());
         self.report.set("most_moves_of_a_target", self.moves.most());
         self.report.set("thought_dead", self.moves.deaths());

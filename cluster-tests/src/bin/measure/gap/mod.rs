@@ -4,6 +4,7 @@ pub(crate) mod calm;
 pub(crate) mod chaos;
 pub(crate) mod cost;
 pub(crate) mod freeze;
+mod handoffs;
 pub(crate) mod joins;
 pub(crate) mod kill;
 pub(crate) mod links;

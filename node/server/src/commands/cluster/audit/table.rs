@@ -184,7 +184,7 @@ mod tests {
             text.ends_with(
                 "
 WHAT    TARGET            STREAM    DATABASE  FIRST TICK                TICKS
-double  postgresql://a:1  activity            2023-11-14T22:13:21.000Z  1
+double  postgresql://a:1  activity  -         2023-11-14T22:13:21.000Z  1
 "
             ),
             "{text}"
