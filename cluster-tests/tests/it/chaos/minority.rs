@@ -55,7 +55,10 @@ fn a_minority_that_alone_reaches_its_targets_goes_on_with_them() -> Result<()> {
                 .collect();
             ensure!(missing.is_empty(), "ticks of {target} are missing: {missing:?}");
         }
-        ensure!(ticks.conflicts == 0, "two readings: {:?}", ticks.contradictions);
+        // Two standbys of a target that its owner does not reach, on either side of the cut, may both read a tick of it.
+        let of_own = |words: &&String| own.iter().any(|target| words.contains(&format!("\"{target}\"")));
+        let twice: Vec<_> = ticks.contradictions.iter().filter(of_own).collect();
+        ensure!(twice.is_empty(), "two readings: {twice:?}");
         let seen = rig.database.ensure_within(SESSIONS)?;
         let others = ticks.missing.len();
         println!(

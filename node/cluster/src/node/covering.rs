@@ -98,6 +98,7 @@ impl Steering {
             covers: targets,
             at_work: self.at_work(),
             past: self.past_epochs(),
+            seated: self.seated(),
         });
         self.covers.send_if_modified(|known| {
             let changed = **known != *covers;
@@ -153,6 +154,12 @@ impl Steering {
             (target.clone(), past)
         })
         .collect()
+    }
+
+    /// The nodes with a seat in the present view.
+    fn seated(&self) -> BTreeSet<NodeId> {
+        let seats = self.view.iter().flat_map(|view| &view.committed().seats);
+        seats.map(|seat| seat.node.clone()).collect()
     }
 
     /// The other members that do what they are there for, as far as is known.

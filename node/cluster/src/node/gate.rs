@@ -52,6 +52,8 @@ pub(crate) struct Others {
     pub(crate) at_work: BTreeMap<NodeId, Words>,
     /// The targets of ours that are here by the present view, each with its past.
     pub(crate) past: BTreeMap<TargetId, Past>,
+    /// The nodes that the group has given a seat in the present view, whoever this node misses.
+    pub(crate) seated: BTreeSet<NodeId>,
 }
 
 /// What a member says of itself.
@@ -143,6 +145,12 @@ impl Gate {
             && self.pulse.sure()
     }
 
+    /// Whether the group has given `node` a seat in the view under which this node owns its targets. A session of one under
+    /// the same epoch may be that of an owner whom only this node misses.
+    pub fn is_seated(&self, node: &NodeId) -> bool {
+        self.grants.load().others.seated.contains(node)
+    }
+
     /// Puts what may be read in place of what could be before.
     pub(crate) fn set(&self, epoch: Epoch, targets: BTreeMap<TargetId, Grant>) {
         let present = self.grants.load();
@@ -205,6 +213,7 @@ mod tests {
         let gate = Gate::new(Arc::default());
         let (t, b, c) = (target("a"), NodeId::new("b"), NodeId::new("c"));
         let others = |past: u64, view: u64, owned: &[TargetId]| Others {
+            seated: [NodeId::new("b")].into(),
             at_work: BTreeMap::from([(
                 NodeId::new("c"),
                 Words {

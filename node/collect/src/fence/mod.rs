@@ -44,6 +44,12 @@ pub trait Arbiter: Send + Sync {
     /// The epoch under which this node owns the target, if it does.
     fn epoch(&self, target: &TargetId) -> Option<Epoch>;
 
+    /// Whether the holder's node is a member of the view under which this node owns the target. One that came to the lock
+    /// under the same epoch may then only be missed by this node, and is not ended while it is at work.
+    fn is_seated(&self, _: &TargetId, _: &Holder) -> bool {
+        true
+    }
+
     /// Whether another node vouches for it that this node owns the target, or there is no other. If not, another one may
     /// have ended the session that has the lock, so that it is looked at before each reading.
     fn is_vouched_for(&self, _: &TargetId) -> bool {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::state::{Machine, Step};
-use super::{Arbiter, FenceMeters, FenceMode, Lock, LockKey, Locked};
+use super::{Arbiter, FenceMeters, FenceMode, Holder, Lock, LockKey, Locked, Other};
 use crate::fault::Fault;
 
 /// The fence of one target.
@@ -167,13 +167,7 @@ impl Attempt {
         }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
-            Locked::Elsewhere(Some(other)) => {
-                let holder = super::Holder {
-                    node: other.node.clone().unwrap_or_default(),
-                    epoch: other.epoch.unwrap_or_default(),
-                };
-                fence.arbiter.outranks(&fence.target, &holder)
-            }
+            Locked::Elsewhere(Some(other)) => fence.arbiter.outranks(&fence.target, &holder_of(other)),
             _ => false,
         };
         let step = fence.change(|machine| machine.answered(locked, own, |_| outranked, Instant::now()));
@@ -189,10 +183,6 @@ impl Attempt {
             }
             Step::Wait => Verdict::Fenced,
             Step::End(session) => {
-                tracing::warn!(
-                    %target, session, holder = ?locked, epoch = %self.lock.epoch,
-                    "a session that is of no use any more holds the target's lock: it is ended"
-                );
                 let node = match locked {
                     Locked::Elsewhere(Some(other)) => other.node.clone(),
                     _ => None,
@@ -214,14 +204,22 @@ impl Attempt {
         tell_fallback(&self.fence.target, &reason);
     }
 
-    /// Whether the holder came to the target under the epoch of this try: then its node may only be cut off, and its
-    /// session is not ended while it is at work.
-    pub(crate) fn is_of_its_epoch(&self, locked: &Locked) -> bool {
-        matches!(locked, Locked::Elsewhere(Some(other)) if other.epoch >= Some(self.lock.epoch))
+    /// Whether the holder came to the lock under the epoch of this try, and is a member of its view: then it may only be
+    /// missed by this node, and its session is not ended while it is at work.
+    pub(crate) fn is_of_its_view(&self, locked: &Locked) -> bool {
+        let Locked::Elsewhere(Some(other)) = locked else {
+            return false;
+        };
+        let holder = holder_of(other);
+        holder.epoch >= self.lock.epoch && self.fence.arbiter.is_seated(&self.fence.target, &holder)
     }
 
     /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
-    pub(crate) fn ended_other(&self, read_until: Option<Tick>) {
+    pub(crate) fn ended_other(&self, locked: &Locked, read_until: Option<Tick>) {
+        tracing::warn!(
+            target = %self.fence.target, holder = ?locked, epoch = %self.lock.epoch,
+            "a session that is of no use any more held the target's lock: it was ended"
+        );
         self.fence.meters.ended(&self.fence.target);
         self.fence.was_read_until(read_until);
     }
@@ -232,6 +230,13 @@ impl Attempt {
         if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
             self.fence.was_read_until(Some(now));
         }
+    }
+}
+
+fn holder_of(other: &Other) -> Holder {
+    Holder {
+        node: other.node.clone().unwrap_or_default(),
+        epoch: other.epoch.unwrap_or_default(),
     }
 }
 

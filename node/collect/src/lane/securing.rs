@@ -231,7 +231,7 @@ async fn take<S: Session>(
                     Some(node) => holders.read_until(session, node).await?,
                     None => None,
                 };
-                if read_until.is_some() && attempt.is_of_its_epoch(&locked) {
+                if read_until.is_some() && attempt.is_of_its_view(&locked) {
                     return Err(fenced());
                 }
                 match session.end_other(other).await {
@@ -241,7 +241,7 @@ async fn take<S: Session>(
                     }
                     ended => ended?,
                 }
-                attempt.ended_other(read_until);
+                attempt.ended_other(&locked, read_until);
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
         }

@@ -34,6 +34,12 @@ impl Arbiter for ByView {
         self.gate.epoch(target)
     }
 
+    fn is_seated(&self, target: &TargetId, holder: &Holder) -> bool {
+        let known = Arc::clone(&self.knowledge.borrow());
+        let node = node_of((&self.cluster, &known.members), &known.me, target, holder);
+        node.is_none_or(|node| self.gate.is_seated(&node))
+    }
+
     fn is_vouched_for(&self, target: &TargetId) -> bool {
         let alone = self.knowledge.borrow().members.len() < 2;
         alone || self.memories.is_vouched_for(target)
