@@ -1,6 +1,5 @@
 //! The clock: wall-clock time that flows monotonically and that tests can own.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,27 +32,17 @@ pub enum Correction {
     Alone,
     /// So many nanoseconds are to be added to the system's clock.
     By(i64),
-    /// As [`By`](Self::By), before anything was read by this clock: it is set at once.
+    /// As [`By`](Self::By), a moment after the start, when little or nothing was read by this clock: it is set at once.
     Set(i64),
     /// It is not known whose clock is right. Time goes on as it did, whatever the system's clock says.
     Hold,
 }
 
-/// The system's wall clock, in nanoseconds since the Unix epoch.
-type System = Arc<dyn Fn() -> i64 + Send + Sync>;
-
+#[derive(Debug)]
 struct Inner {
     /// `None` when time is simulated: then it is the tokio clock alone that moves it.
-    system: Option<System>,
+    system: Option<fn() -> i64>,
     state: Mutex<State>,
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,13 +60,7 @@ struct State {
 impl Clock {
     /// The clock of a running node, on the system's wall clock.
     pub fn system() -> Self {
-        Self::on(system_nanos)
-    }
-
-    /// A clock on `system`, which says the nanoseconds since the Unix epoch and may jump.
-    pub fn on(system: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        let wall = system();
-        Self::build(Some(Arc::new(system)), wall)
+        Self::build(Some(system_nanos), system_nanos())
     }
 
     /// A clock that starts at `start` and is moved by tokio's clock alone, which tests can pause and advance.
@@ -85,7 +68,7 @@ impl Clock {
         Self::build(None, start.unix_nanos())
     }
 
-    fn build(system: Option<System>, wall: i64) -> Self {
+    fn build(system: Option<fn() -> i64>, wall: i64) -> Self {
         let state = State {
             anchor: Instant::now(),
             wall,
@@ -104,7 +87,7 @@ impl Clock {
     pub fn now(&self) -> Tick {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let at = Instant::now();
-        if let Some(system) = &self.0.system {
+        if let Some(system) = self.0.system {
             *state = advance(*state, at, system());
         } else {
             *state = advance(*state, at, state.wall + nanos_between(state.anchor, at));
@@ -126,7 +109,7 @@ impl Clock {
     /// The system's wall clock as it stands, in nanoseconds since the Unix epoch, neither smoothed nor corrected: for
     /// comparing clocks with each other, and for nothing else.
     pub fn uncorrected(&self) -> i64 {
-        match &self.0.system {
+        match self.0.system {
             Some(system) => system(),
             None => self.now().unix_nanos(),
         }
@@ -135,7 +118,7 @@ impl Clock {
     /// Takes in what a comparison with other clocks says. A difference of more than ten minutes that it leaves is followed
     /// at once, a smaller one gently.
     pub fn correct(&self, correction: Correction) {
-        let Some(system) = &self.0.system else { return };
+        let Some(system) = self.0.system else { return };
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = corrected(*state, Instant::now(), system(), correction);
     }
