@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::client::{ask, json};
 use crate::cluster::{launch_three, launch_with, wait_agreed};
-use crate::node::{Node, Plan, free_ports, free_udp_ports, text};
+use crate::node::{Node, Plan, free_ports, text};
 
 /// The account of the last minutes, whether it balances or not.
 fn account(node: &Node) -> Value {
@@ -162,7 +162,7 @@ fn the_books_outlast_a_restart_of_their_node() {
 
 #[test]
 fn the_books_balance_after_all_nodes_were_restarted_in_turn() {
-    let (folder, gossip) = (tempfile::tempdir().unwrap(), free_udp_ports::<3>());
+    let (folder, gossip) = (tempfile::tempdir().unwrap(), free_ports::<3>());
     let all = [("n1", "READY"), ("n2", "READY"), ("n3", "READY")];
     let start = |at: usize| {
         let id = all[at].0;

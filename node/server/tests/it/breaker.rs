@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client;
 use crate::cluster::wait_agreed;
-use crate::node::{Node, Plan, free_ports, free_udp_ports, get, request, ringwatch, text};
+use crate::node::{Node, Plan, free_ports, get, request, ringwatch, text};
 
 const TOKEN: &str = "Authorization: Bearer s3cret\r\n";
 
@@ -171,7 +171,7 @@ fn without_a_token_nobody_does_and_is_told_what_to_set() {
 
 #[test]
 fn a_question_about_a_target_of_another_node_is_passed_on() {
-    let [a, b, c] = free_udp_ports();
+    let [a, b, c] = free_ports();
     let targets = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18];
     let cluster = |port: u16| {
         format!(", gossip: {{ listen: 127.0.0.1:{port}, seeds: [\"127.0.0.1:{a}\", \"127.0.0.1:{c}\"] }}")

@@ -8,7 +8,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Request};
 
 use crate::client::{ask, json};
-use crate::node::{Node, Plan, free_udp_ports, get, text};
+use crate::node::{Node, Plan, free_ports, get, text};
 
 /// Nobody listens there.
 const TARGETS: [u16; 12] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18];
@@ -138,7 +138,7 @@ fn three_nodes_meet_share_the_targets_and_say_the_same() {
 
 /// The fewest nodes that make a cluster.
 pub fn launch_three() -> [Node; 3] {
-    let [a, b, c] = free_udp_ports();
+    let [a, b, c] = free_ports();
     [("n1", a), ("n2", b), ("n3", c)].map(|(id, port)| launch(id, port, &[a, b, c]))
 }
 
@@ -225,7 +225,7 @@ fn a_node_that_is_told_to_stop_leaves_and_one_that_is_killed_is_replaced() {
 
 #[test]
 fn a_node_whose_seeds_are_dead_waits_and_says_for_what() {
-    let [mine, dead] = free_udp_ports();
+    let [mine, dead] = free_ports();
     let node = launch("n1", mine, &[dead]);
     node.wait("the reason", || {
         get(node.health, "/health/ready").is_some_and(|(status, body)| {
@@ -241,14 +241,14 @@ fn a_node_whose_seeds_are_dead_waits_and_says_for_what() {
         get(node.health, "/health/ready")
             .is_some_and(|(status, body)| status == 503 && body.contains("2 of 3"))
     });
-    let third = launch("n3", free_udp_ports::<1>()[0], &[dead]);
+    let third = launch("n3", free_ports::<1>()[0], &[dead]);
     node.wait_ready();
     wait_agreed(&[&node, &seed, &third], &ready_all(&["n1", "n2", "n3"]));
 }
 
 #[test]
 fn a_second_node_of_the_same_name_is_refused_with_one_clear_line() {
-    let [a, b] = free_udp_ports();
+    let [a, b] = free_ports();
     let first = launch("n1", a, &[a]);
     first.wait("itself", || members(&first).len() == 1);
     let second = launch("n1", b, &[a]);

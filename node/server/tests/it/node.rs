@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -199,14 +200,22 @@ impl Drop for Node {
     }
 }
 
-pub fn free_udp_ports<const N: usize>() -> [u16; N] {
-    let sockets: [UdpSocket; N] = std::array::from_fn(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap().port())
-}
-
+/// Ports of 127.0.0.1 on which nothing listens, each given to one test only. They lie below the range from which the
+/// system takes ports for outgoing connections: one of those could be taken before the node of the test has it.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 8_000;
+    let start = std::process::id().wrapping_mul(61) % u32::from(COUNT);
+    let one = || {
+        let place = (start + u32::from(NEXT.fetch_add(1, Relaxed) % COUNT)) % u32::from(COUNT);
+        let port = FIRST + u16::try_from(place).unwrap();
+        let tcp = TcpListener::bind(("127.0.0.1", port)).ok()?;
+        let udp = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+        drop((tcp, udp));
+        Some(port)
+    };
+    std::array::from_fn(|_| (0..COUNT).find_map(|_| one()).expect("a free port"))
 }
 
 /// Status and body of a GET, if anybody answers.

@@ -9,7 +9,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::cluster::launch;
-use crate::node::{Node, free_udp_ports, get};
+use crate::node::{Node, free_ports, get};
 
 #[test]
 fn health_is_one_document_on_five_paths_and_asks_no_database() {
@@ -214,7 +214,7 @@ async fn a_cluster_of_one_answers_no_peers() {
 
 #[tokio::test]
 async fn a_node_that_waits_for_its_seeds_does_not_serve() {
-    let [mine, dead] = free_udp_ports();
+    let [mine, dead] = free_ports();
     let node = launch("n1", mine, &[dead]);
     node.wait("the reason", || {
         get(node.health, "/health/ready")

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cluster::launch;
-use crate::node::{BINARY, free_udp_ports, text};
+use crate::node::{BINARY, free_ports, text};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,7 +48,7 @@ fn wait_line(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) {
 
 #[test]
 fn watch_shows_the_members_and_then_each_change() {
-    let [a, b, c, d] = free_udp_ports();
+    let [a, b, c, d] = free_ports();
     let first = launch("n1", a, &[a]);
     let _others = [launch("n2", b, &[a]), launch("n3", c, &[a])];
     first.wait_ready();
