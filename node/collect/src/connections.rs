@@ -10,8 +10,8 @@ use crate::names::{Names, Station};
 use crate::postgres::{PgSession, Postgres};
 use crate::reader::Reader;
 use crate::session::{
-    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
-    Whose,
+    Activity, Connector, Described, Explain, Explained, Extension, LastQuestion, NoPlan, Query, Question,
+    Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -148,10 +148,24 @@ impl Session for AnySession {
         }
     }
 
+    async fn holder(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        match self {
+            Self::Postgres(session) => session.holder(lock).await,
+            Self::Mysql(session) => session.holder(lock).await,
+        }
+    }
+
     async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
         match self {
             Self::Postgres(session) => session.stamp(lock).await,
             Self::Mysql(session) => session.stamp(lock).await,
+        }
+    }
+
+    async fn end_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        match self {
+            Self::Postgres(session) => session.end_lanes(whose).await,
+            Self::Mysql(session) => session.end_lanes(whose).await,
         }
     }
 

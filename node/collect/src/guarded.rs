@@ -17,8 +17,8 @@ use crate::limit::{Ended, within};
 use crate::names::Station;
 use crate::reader::Reader;
 use crate::session::{
-    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
-    Whose,
+    Activity, Connector, Described, Explain, Explained, Extension, LastQuestion, NoPlan, Query, Question,
+    Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -87,6 +87,8 @@ pub(crate) struct GuardedSession<S> {
     /// It was opened for a standby, and the lane that has it now has not asked yet.
     unlisted: bool,
     station: Station,
+    /// It was there when the target's lock was ours: whoever takes it away ends this session first.
+    proven: bool,
     /// The target's lock, where this session has it.
     held: Option<Held>,
     /// A question was begun and its end was not seen.
@@ -102,6 +104,7 @@ impl<S: Session> GuardedSession<S> {
             barrier,
             unlisted: false,
             station,
+            proven: false,
             held: None,
             under_way: false,
             limit: None,
@@ -113,6 +116,17 @@ impl<S: Session> GuardedSession<S> {
         self.barrier.warrant = Arc::clone(warrant);
         self.unlisted |= self.station == Station::Standby;
         self.station = Station::Lane;
+        self.proven = false;
+    }
+
+    /// Whether it need not ask whose the target's lock is.
+    pub(crate) const fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// The lock was ours when it asked.
+    pub(crate) fn prove(&mut self) {
+        self.proven = true;
     }
 
     /// Tries the lock of a target that is ours as far as nodes know.
@@ -124,6 +138,22 @@ impl<S: Session> GuardedSession<S> {
             .await
             .map(Ended::InTime);
         self.end(answer)
+    }
+
+    /// Who has the lock of a target that is ours as far as nodes know.
+    pub(crate) async fn locks_holder(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.begin(Warrant::owns).await?;
+        let work = self.session.holder(lock);
+        let answer = self.barrier.around(Warrant::owns, work).await;
+        self.end(answer.map(Ended::InTime))
+    }
+
+    /// Ends the sessions of the lanes of a node that holds the lock of a target that is ours.
+    pub(crate) async fn end_others(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        self.begin(Warrant::owns).await?;
+        let work = self.session.end_lanes(whose);
+        let answer = self.barrier.around(Warrant::owns, work).await;
+        self.end(answer.map(Ended::InTime))
     }
 
     /// What the sessions of a node are at that holds the lock of a target that is ours.
@@ -145,6 +175,7 @@ impl<S: Session> GuardedSession<S> {
     /// The lock is this session's from here on.
     pub(crate) fn hold(&mut self, held: Held) {
         self.held = Some(held);
+        self.proven = true;
     }
 
     /// Says anew under which epoch it holds the lock, where that has changed.

@@ -121,6 +121,43 @@ pub(crate) struct Activity {
     pub(crate) locked_by_others: bool,
 }
 
+/// What a session was at when it was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastQuestion {
+    /// What it had asked last.
+    pub(crate) asked: Asked,
+    /// Whether the answer was still under way, or may have been: nobody has it whole.
+    pub(crate) active: bool,
+    /// How long before its end it had asked, by the server's clock.
+    pub(crate) age: Duration,
+    /// The database in which it read, where the server has several.
+    pub(crate) database: Option<String>,
+}
+
+/// What a question was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A stream of this name.
+    Stream(String),
+    /// What has to be known before a stream can be read.
+    Before,
+    /// The server does not tell, or the statement is the user's.
+    Unknown,
+}
+
+impl Asked {
+    /// By the comment with which each statement of ours begins.
+    pub(crate) fn of(statement: Option<&str>) -> Self {
+        let begin = statement.and_then(|text| text.trim_start().strip_prefix("/* ringwatch"));
+        let comment = begin.and_then(|rest| rest.split_once("*/"));
+        match comment.map(|(name, _)| name.trim()) {
+            None => Self::Unknown,
+            Some("") => Self::Before,
+            Some(name) => Self::Stream(name.to_owned()),
+        }
+    }
+}
+
 /// Why there is no plan.
 #[derive(Debug)]
 pub(crate) enum NoPlan {
@@ -237,9 +274,19 @@ pub(crate) trait Session: Send + 'static {
         )))
     }
 
+    /// Who has the target's lock. It is not tried.
+    fn holder(&mut self, _: &Lock) -> impl Future<Output = Result<Locked, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
+    }
+
     /// Says anew under which epoch it holds the lock.
     fn stamp(&mut self, _: &Lock) -> impl Future<Output = Result<(), Fault>> + Send {
         ready(Ok(()))
+    }
+
+    /// Ends all sessions of another member's lanes that are of our account, and says what they were at.
+    fn end_lanes(&mut self, _: &Whose<'_>) -> impl Future<Output = Result<Vec<LastQuestion>, Fault>> + Send {
+        ready(Err(not_of_catalogue()))
     }
 
     /// Ends another session of our account, by its number at the server.

@@ -69,11 +69,6 @@ impl<S: Session> Sessions<S> {
         self.idle.is_empty()
     }
 
-    /// Whether the one with the target's lock is here.
-    pub(crate) fn has_pinned(&self) -> bool {
-        self.idle.iter().any(|(_, open)| open.session.is_pinned())
-    }
-
     /// Takes out the connection that was used last, with its database.
     pub(crate) fn take_last(&mut self) -> Option<(Arc<str>, Open<S>)> {
         self.idle.pop()

@@ -71,6 +71,11 @@ impl Timeline {
         self.schedule.at_or_before(instant_before)
     }
 
+    /// The last tick that was due at `now`.
+    pub(crate) fn newest(&self, now: Tick) -> Tick {
+        self.schedule.at_or_before(now)
+    }
+
     /// The first tick that is not accounted for.
     pub(crate) fn next(&self) -> Tick {
         self.schedule.next(self.last)

@@ -95,12 +95,6 @@ impl Memories {
         self.lock().tie(target, Instant::now())
     }
 
-    /// Whether the heir of a target of ours has lately taken what it was told. Who cannot hear this node, or has taken
-    /// the target, does not.
-    pub fn is_vouched_for(&self, target: &TargetId) -> bool {
-        self.lock().is_vouched_for(target, Instant::now())
-    }
-
     /// The heir of a target of ours, if it is in reach.
     pub(crate) fn heir_in_reach(&self, target: &TargetId) -> Option<Member> {
         self.lock().heir_in_reach(target, Instant::now())

@@ -118,12 +118,6 @@ impl Links {
             .is_some_and(|link| link.tell(synced, change))
     }
 
-    /// Whether the heir of `target` has answered anything within the last second.
-    pub(super) fn heard_lately(&self, target: &TargetId, now: Instant) -> bool {
-        let link = self.heirs.get(target).and_then(|heir| self.by_peer.get(heir));
-        link.is_some_and(|link| now < link.heard + SILENT)
-    }
-
     /// Who stands by for `target`.
     pub(super) fn heir(&self, target: &TargetId) -> Option<Heir> {
         let link = self.by_peer.get(self.heirs.get(target)?)?;

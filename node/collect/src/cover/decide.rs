@@ -158,7 +158,7 @@ pub(super) fn stuck_in(lines: &[Line], now: Tick, activity: &Activity) -> Option
 }
 
 /// When the owner gave its last sign of life, as the database told at `now`.
-pub(crate) fn sign_of(activity: &Activity, now: Tick) -> Option<Tick> {
+pub(super) fn sign_of(activity: &Activity, now: Tick) -> Option<Tick> {
     activity.age.map(|age| minus(now, age))
 }
 

@@ -15,7 +15,7 @@ mod streams;
 mod task;
 mod unread;
 
-pub(crate) use self::decide::{grace, sign_of};
+pub(crate) use self::decide::grace;
 pub(crate) use self::hot::Hot;
 pub use self::standby::{Cover, NoStandby, Standby, StandbyMode};
 pub(crate) use self::task::{Covering, Post};

@@ -1,9 +1,12 @@
 //! The fence: a lock in the target itself, so that it has one owner in any partition.
 //!
 //! The owner's first session in the database that the first receiver connects to takes a session lock; it is tried and
-//! never waited for. While another session holds it, nothing is read. Where a pooler, a missing function or a stranger
+//! never waited for. While another session holds it, nothing is read. Whoever ends the session of a node that cannot be
+//! heard ends those of its other lanes with it, so that it reads on nowhere; and a session that is opened asks first whose
+//! the lock is. Where a pooler, a missing function or a stranger
 //! stands in the way, that is said once, and the epochs alone fence.
 
+mod elsewhere;
 mod key;
 mod meters;
 mod state;
@@ -14,7 +17,7 @@ use ringwatch_frame::{Epoch, TargetId};
 pub(crate) use self::key::{LockKey, hash_of};
 pub(crate) use self::meters::FenceMeters;
 pub(crate) use self::state::AGAIN;
-pub(crate) use self::target::{Attempt, Held, Proof, TargetFence, Verdict};
+pub(crate) use self::target::{Attempt, Held, TargetFence, Verdict};
 
 /// Whether targets are fenced by a lock of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +53,9 @@ pub trait Arbiter: Send + Sync {
         true
     }
 
-    /// Whether another node vouches for it that this node owns the target, or there is no other. If not, another one may
-    /// have ended the session that has the lock, so that it is looked at before each reading.
-    fn is_vouched_for(&self, _: &TargetId) -> bool {
-        true
+    /// The node of a holder of whom the server does not tell it, as [`crate::session_node`] writes it.
+    fn node(&self, _: &TargetId, _: &Holder) -> Option<String> {
+        None
     }
 
     /// A target that this node owns has been out of its reach for a while: another node may have more luck.

@@ -1,16 +1,18 @@
 //! The fence of one target, as its lanes share it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ringwatch_frame::{Epoch, TargetId, Tick};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::elsewhere::Elsewhere;
 use super::state::{Machine, Step};
 use super::{Arbiter, FenceMeters, FenceMode, Holder, Lock, LockKey, Locked, Other};
 use crate::fault::Fault;
+use crate::session::LastQuestion;
 
 /// The fence of one target.
 pub(crate) struct TargetFence {
@@ -21,9 +23,11 @@ pub(crate) struct TargetFence {
     arbiter: Arc<dyn Arbiter>,
     meters: Arc<FenceMeters>,
     machine: Mutex<Machine>,
-    /// Up to when another node has read and delivered that: its session was ended from here, or it owned the target under
-    /// a newer epoch than ours.
-    read_until: Mutex<Option<Tick>>,
+    /// What another node has read and delivered: its sessions were ended from here, or it owned the target under a newer
+    /// epoch than ours.
+    elsewhere: Mutex<Elsewhere>,
+    /// The node whose sessions were ended, until the lock is ours: one that was opened meanwhile has to be ended too.
+    ended: Mutex<Option<String>>,
     /// Our epoch, where a session of a newer one had the lock when it was tried last; else 0.
     outranked: AtomicU64,
     changed: Notify,
@@ -50,15 +54,16 @@ impl TargetFence {
             arbiter: Arc::clone(arbiter),
             meters: Arc::clone(meters),
             machine: Mutex::new(machine),
-            read_until: Mutex::default(),
+            elsewhere: Mutex::default(),
+            ended: Mutex::default(),
             outranked: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
 
-    /// Up to when another node has read the target and delivered that, which cannot be heard.
-    pub(crate) fn read_until(&self) -> Option<Tick> {
-        *self.read_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What another node has read of the target and delivered, which cannot be heard.
+    pub(crate) fn elsewhere(&self) -> MutexGuard<'_, Elsewhere> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether questions may be sent to the target.
@@ -86,10 +91,10 @@ impl TargetFence {
         })
     }
 
-    /// The lock is ours as far as is known, but nobody vouches for it: whoever reads looks first.
+    /// The lock is ours as far as is known: a session that is new looks first.
     pub(crate) fn proof(self: &Arc<Self>) -> Option<Proof> {
-        let doubted = self.with(|machine| machine.is_held()) && !self.arbiter.is_vouched_for(&self.target);
-        let epoch = self.epoch().filter(|_| doubted)?;
+        let held = self.with(|machine| machine.is_held());
+        let epoch = self.epoch().filter(|_| held)?;
         Some(Proof {
             fence: Arc::clone(self),
             lock: Lock { key: self.key, epoch },
@@ -107,9 +112,8 @@ impl TargetFence {
         }
     }
 
-    fn was_read_until(&self, until: Option<Tick>) {
-        let mut known = self.read_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = (*known).max(until);
+    fn ended_node(&self) -> MutexGuard<'_, Option<String>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
@@ -184,7 +188,10 @@ impl Attempt {
             Step::Wait => Verdict::Fenced,
             Step::End(session) => {
                 let node = match locked {
-                    Locked::Elsewhere(Some(other)) => other.node.clone(),
+                    Locked::Elsewhere(Some(other)) => {
+                        let told = other.node.clone();
+                        told.or_else(|| fence.arbiter.node(target, &holder_of(other)))
+                    }
                     _ => None,
                 };
                 Verdict::End(session, node.filter(|node| *node != fence.node))
@@ -214,22 +221,28 @@ impl Attempt {
         holder.epoch >= self.lock.epoch && self.fence.arbiter.is_seated(&self.fence.target, &holder)
     }
 
-    /// The other session was ended. `read_until`: it did not stand still, so what was due until then is its own.
-    pub(crate) fn ended_other(&self, locked: &Locked, read_until: Option<Tick>) {
+    /// The session with the lock was ended, and the others of that node's lanes.
+    pub(crate) fn ended_other(&self, locked: &Locked, node: Option<String>) {
         tracing::warn!(
             target = %self.fence.target, holder = ?locked, epoch = %self.lock.epoch,
             "a session that is of no use any more held the target's lock: it was ended"
         );
         self.fence.meters.ended(&self.fence.target);
-        self.fence.was_read_until(read_until);
+        *self.fence.ended_node() = node;
+    }
+
+    /// Sessions of another node were ended at `now`, which did not stand still: what they had read is its own.
+    pub(crate) fn read_elsewhere(&self, last: Vec<LastQuestion>, now: Tick) {
+        self.fence.elsewhere().ended(last, now);
     }
 
     /// The lock is held since `now`. What was due while a newer owner had it is that one's, unless the target came back from
-    /// there: then our epoch is higher.
-    pub(crate) fn took(&self, now: Tick) {
+    /// there: then our epoch is higher. Says whose sessions had to be ended for it.
+    pub(crate) fn took(&self, now: Tick) -> Option<String> {
         if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
-            self.fence.was_read_until(Some(now));
+            self.fence.elsewhere().read_until(now);
         }
+        self.fence.ended_node().take()
     }
 }
 
@@ -240,7 +253,7 @@ fn holder_of(other: &Other) -> Holder {
     }
 }
 
-/// A look at the lock, which another lane's session has had.
+/// A look of a new session at the lock, which another one has.
 pub(crate) struct Proof {
     fence: Arc<TargetFence>,
     lock: Lock,

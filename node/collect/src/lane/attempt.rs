@@ -75,7 +75,7 @@ impl<C: Connector> Lane<C> {
             let lateness = tick.lateness(env.clock.now());
             let asked = Instant::now();
             let secured = self.secure().await;
-            let elsewhere = self.fence.read_until();
+            let elsewhere = self.read_elsewhere(at);
             if secured.is_ok() && elsewhere.is_some_and(|until| tick <= until) {
                 return Err(Passed::ReadElsewhere);
             }
@@ -200,6 +200,7 @@ impl<C: Connector> Lane<C> {
         database: &Arc<str>,
     ) -> Result<Made, Fault> {
         let started = Instant::now();
+        let prover = self.prover(database);
         let track = &mut self.tracks[at];
         open.session
             .limit(self.env.guard.deadline(&self.spec.id, &track.id));
@@ -212,6 +213,7 @@ impl<C: Connector> Lane<C> {
             role: self.reader.plan.username(),
         };
         let read = async {
+            prover.prove(&mut open.session).await?;
             open.session.restamp().await?;
             track.read(&mut open.session, &aids).await
         };

@@ -159,7 +159,10 @@ impl<C: Connector> Lane<C> {
         mut open: Open<GuardedSession<C::Session>>,
         database: &Arc<str>,
     ) -> Result<Vec<String>, Fault> {
-        let names = open.session.databases().await;
+        let names = match self.prover(database).prove(&mut open.session).await {
+            Ok(()) => open.session.databases().await,
+            Err(fault) => Err(fault),
+        };
         let lost = |fault: &Fault| fault.kind.loses_connection();
         if open.session.is_whole() && !names.as_ref().is_err_and(lost) {
             self.sessions.put(database, open);

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::Lane;
 use super::attempt::Passed;
 use super::entry::enter;
-use crate::cover::{grace, sign_of};
+use crate::cover::grace;
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{AGAIN, Attempt, LockKey, Proof, Verdict};
+use crate::fence::{AGAIN, Attempt, LockKey, Locked, TargetFence, Verdict};
 use crate::guarded::GuardedSession;
 use crate::meters::Outcome;
 use crate::ownership::Reach;
@@ -54,7 +54,7 @@ impl<C: Connector> Lane<C> {
     /// Sees to it that the target's lock is held, by this lane or another one, where it must be.
     pub(super) async fn secure(&mut self) -> Result<(), Fault> {
         if self.fence.lets_pass() {
-            return self.prove().await;
+            return Ok(());
         }
         let attempt = self.takes_lock.then(|| self.fence.attempt()).flatten();
         let Some(attempt) = attempt else {
@@ -69,44 +69,6 @@ impl<C: Connector> Lane<C> {
         }
         let open = self.connect(&home).await?;
         self.secure_with(open, &attempt).await
-    }
-
-    /// Where the lock is that of another lane's session, and nobody vouches for it that the target is ours: whether it is
-    /// there still. Else this lane would go on until that one reads, and learns that its session was ended.
-    async fn prove(&mut self) -> Result<(), Fault> {
-        if !self.takes_lock || self.sessions.has_pinned() {
-            return Ok(());
-        }
-        let Some(proof) = self.fence.proof() else {
-            return Ok(());
-        };
-        let home = self.home();
-        if let Some(open) = self.sessions.take(&home) {
-            match self.prove_with(open, &proof).await {
-                Err(fault) if fault.kind.is_of_old_connection() => {}
-                result => return result,
-            }
-        }
-        let open = self.connect(&home).await?;
-        self.prove_with(open, &proof).await
-    }
-
-    async fn prove_with(
-        &mut self,
-        mut open: Open<GuardedSession<C::Session>>,
-        proof: &Proof,
-    ) -> Result<(), Fault> {
-        let locked = open.session.try_lock(proof.lock()).await?;
-        if let Some(held) = proof.answered(&locked) {
-            open.session.hold(held);
-        }
-        let home = self.home();
-        self.sessions.put(&home, open);
-        if self.fence.lets_pass() {
-            Ok(())
-        } else {
-            Err(fenced())
-        }
     }
 
     /// The same, and waits a little where another lane is about to take it.
@@ -156,6 +118,28 @@ impl<C: Connector> Lane<C> {
         result
     }
 
+    /// Where the lock is another session's than this new one: whether it is ours still. Whoever took it away has ended the
+    /// sessions that were there, and could not know of one that was about to be opened.
+    pub(super) fn prover(&self, database: &Arc<str>) -> Prover {
+        let first = self.spec.readers.first();
+        let sees_names = first.is_some_and(|first| first.plan.username() == self.reader.plan.username());
+        Prover {
+            fence: Arc::clone(&self.fence),
+            look: match self.takes_lock && *database == self.home() {
+                true => Look::Try,
+                false if sees_names => Look::Ask,
+                false => Look::Blind,
+            },
+        }
+    }
+
+    /// Up to when another node has read a stream of this lane, which cannot be heard.
+    pub(super) fn read_elsewhere(&self, at: usize) -> Option<Tick> {
+        let streams: Vec<&str> = self.tracks.iter().map(|track| track.id.name()).collect();
+        let track = &self.tracks[at];
+        self.fence.elsewhere().of(&track.id, &streams, &track.timeline)
+    }
+
     /// Waits a moment for the lock, unless the successor of the tick is due.
     pub(super) async fn wait_for_lock(&mut self, successor: Tick) -> Result<(), Passed> {
         tokio::select! {
@@ -178,21 +162,64 @@ struct Holders<'a> {
     clock: &'a Clock,
 }
 
+/// How a session can tell whose the lock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// It tries the lock itself.
+    Try,
+    /// It asks who has it: it may have it in no case.
+    Ask,
+    /// Its role does not see what the session with the lock calls itself.
+    Blind,
+}
+
+/// Makes sure of new sessions.
+pub(super) struct Prover {
+    fence: Arc<TargetFence>,
+    look: Look,
+}
+
+impl Prover {
+    /// Sees to it that nothing is read over the session unless the lock is ours.
+    pub(super) async fn prove<S: Session>(&self, session: &mut GuardedSession<S>) -> Result<(), Fault> {
+        if session.is_proven() {
+            return Ok(());
+        }
+        if let Some(proof) = self.fence.proof() {
+            let locked = match self.look {
+                Look::Try => Some(session.try_lock(proof.lock()).await?),
+                Look::Ask => Some(session.locks_holder(proof.lock()).await?),
+                Look::Blind => None,
+            };
+            if let Some(held) = locked.and_then(|locked| proof.answered(&locked)) {
+                session.hold(held);
+            }
+        }
+        if !self.fence.lets_pass() {
+            return Err(fenced());
+        }
+        session.prove();
+        Ok(())
+    }
+}
+
 impl Holders<'_> {
-    /// Up to when the node has read, which cannot be heard: it may only be cut off, and deliver what it reads. One that
-    /// should have asked since and did not stands still, and what it read last does not count when it wakes.
-    async fn read_until<S: Session>(
-        &self,
-        session: &mut GuardedSession<S>,
-        node: &str,
-    ) -> Result<Option<Tick>, Fault> {
-        let whose = Whose {
+    fn whose<'a>(&'a self, node: &'a str) -> Whose<'a> {
+        Whose {
             lock: self.lock,
             node,
             roles: self.roles,
-        };
-        let activity = session.holders_activity(&whose).await?;
-        let now = self.clock.now();
+        }
+    }
+
+    /// Whether the node is at work, though it cannot be heard: it may only be cut off, and deliver what it reads. One that
+    /// should have asked since and did not stands still, and what it read last does not count when it wakes.
+    async fn is_at_work<S: Session>(
+        &self,
+        session: &mut GuardedSession<S>,
+        node: &str,
+    ) -> Result<bool, Fault> {
+        let activity = session.holders_activity(&self.whose(node)).await?;
         let planned = self
             .target
             .readers
@@ -202,11 +229,41 @@ impl Holders<'_> {
             .map(|planned| planned.interval())
             .min()
             .unwrap_or_default();
-        Ok(match activity.age {
-            _ if activity.active => Some(now),
-            Some(age) if age < fastest + grace(fastest) => sign_of(&activity, now),
-            _ => None,
-        })
+        let is_awake = |age| age < fastest + grace(fastest);
+        Ok(activity.active || activity.age.is_some_and(is_awake))
+    }
+
+    /// Ends the sessions of the node's lanes.
+    async fn end_lanes<S: Session>(
+        &self,
+        session: &mut GuardedSession<S>,
+        attempt: &Attempt,
+        (node, at_work): (&str, bool),
+    ) -> Result<(), Fault> {
+        let last = session.end_others(&self.whose(node)).await?;
+        if at_work {
+            attempt.read_elsewhere(last, self.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Ends the session that has the lock, and all that read with it.
+    async fn end<S: Session>(
+        &self,
+        session: &mut GuardedSession<S>,
+        attempt: &Attempt,
+        (locked, other, node): (&Locked, i64, Option<String>),
+    ) -> Result<(), Fault> {
+        if let Some(node) = &node {
+            let at_work = self.is_at_work(session, node).await?;
+            if at_work && attempt.is_of_its_view(locked) {
+                return Err(fenced());
+            }
+            self.end_lanes(session, attempt, (node, at_work)).await?;
+        }
+        session.end_other(other).await?;
+        attempt.ended_other(locked, node);
+        Ok(())
     }
 }
 
@@ -220,28 +277,23 @@ async fn take<S: Session>(
         let locked = session.try_lock(attempt.lock()).await?;
         match attempt.answered(&locked) {
             Verdict::Held(held) => {
-                attempt.took(holders.clock.now());
                 session.hold(held);
+                if let Some(node) = attempt.took(holders.clock.now()) {
+                    // What was opened before the lock was ours had not asked for it yet, or was told that it is its own.
+                    holders.end_lanes(session, attempt, (&node, true)).await?;
+                }
                 return Ok(());
             }
             Verdict::Pass => return Ok(()),
             Verdict::Fenced => return Err(fenced()),
             Verdict::End(other, node) => {
-                let read_until = match &node {
-                    Some(node) => holders.read_until(session, node).await?,
-                    None => None,
-                };
-                if read_until.is_some() && attempt.is_of_its_view(&locked) {
-                    return Err(fenced());
-                }
-                match session.end_other(other).await {
+                match holders.end(session, attempt, (&locked, other, node)).await {
                     Err(fault) if fault.kind == FaultKind::Grant => {
                         attempt.may_not_end(&fault);
                         return Ok(());
                     }
                     ended => ended?,
                 }
-                attempt.ended_other(&locked, read_until);
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
         }

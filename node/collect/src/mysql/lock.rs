@@ -119,6 +119,22 @@ impl MysqlSession {
                 "the connection goes through a pooler, which gives each statement a session of its own";
             return Ok(Locked::Unfit(reason.to_owned()));
         }
+        self.elsewhere(lock, has, epoch).await
+    }
+
+    /// Who has the lock.
+    pub(super) async fn look(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        let [has, _, epoch] = self.numbers(holder(lock)).await?;
+        self.elsewhere(lock, has, epoch).await
+    }
+
+    /// The session that has the lock, with the epoch that its bits make.
+    async fn elsewhere(
+        &mut self,
+        lock: &Lock,
+        has: Option<i64>,
+        epoch: Option<i64>,
+    ) -> Result<Locked, Fault> {
         let [ours] = self.numbers(is_one_of(lock, &self.names)).await?;
         let node = self.node.clone().filter(|_| ours == Some(1));
         Ok(Locked::Elsewhere(has.map(|session| {

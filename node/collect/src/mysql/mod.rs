@@ -33,8 +33,8 @@ use crate::fence::{Lock, Locked};
 use crate::names::{Names, Station};
 use crate::reader::Reader;
 use crate::session::{
-    Activity, Connector, Described, Explain, Explained, Extension, NoPlan, Query, Question, Refused, Session,
-    Whose,
+    Activity, Connector, Described, Explain, Explained, Extension, LastQuestion, NoPlan, Query, Question,
+    Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -205,8 +205,16 @@ impl Session for MysqlSession {
         self.take(lock).await
     }
 
+    async fn holder(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.look(lock).await
+    }
+
     async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
         self.write_epoch(lock).await
+    }
+
+    async fn end_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        self.kill_lanes(whose).await
     }
 
     async fn end_session(&mut self, session: i64) -> Result<(), Fault> {

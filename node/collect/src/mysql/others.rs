@@ -14,7 +14,7 @@ use super::schema::rows;
 use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
 use crate::fence::{LockKey, hash_of};
-use crate::session::{Activity, Whose};
+use crate::session::{Activity, Asked, LastQuestion, Whose};
 
 /// How many sessions of one node's lanes have names.
 const NAMES: usize = 8;
@@ -88,7 +88,77 @@ fn activity_by_list(lock: &str, names: &[String], mariadb: bool) -> String {
     )
 }
 
+/// The sessions with these names: the number of each, whether it is or may be at a question, how many microseconds ago
+/// it began its last one, and that one's text.
+fn lanes_by_events(names: &[String]) -> String {
+    format!(
+        "/* ringwatch */ SELECT ringwatch_reads.PROCESSLIST_ID, ringwatch_reads.PROCESSLIST_COMMAND NOT IN ('Sleep'), \
+         CAST(COALESCE((asking.TIMER_START - e.TIMER_START) / 1000000, \
+         ringwatch_reads.PROCESSLIST_TIME * 1000000) AS SIGNED), LEFT(e.SQL_TEXT, 200) \
+         FROM performance_schema.threads ringwatch_reads \
+         LEFT JOIN performance_schema.events_statements_current e \
+         ON e.THREAD_ID = ringwatch_reads.THREAD_ID AND e.NESTING_EVENT_ID IS NULL \
+         JOIN performance_schema.threads me ON me.PROCESSLIST_ID = CONNECTION_ID() \
+         LEFT JOIN performance_schema.events_statements_current asking \
+         ON asking.THREAD_ID = me.THREAD_ID AND asking.NESTING_EVENT_ID IS NULL \
+         WHERE ringwatch_reads.PROCESSLIST_ID IN ({})",
+        holders(names)
+    )
+}
+
+/// The same as the list of processes has it, which forgets what was asked.
+fn lanes_by_list(names: &[String], mariadb: bool) -> String {
+    let micros = if mariadb {
+        "TIME_MS * 1000"
+    } else {
+        "TIME * 1000000"
+    };
+    format!(
+        "/* ringwatch */ SELECT ringwatch_reads.ID, ringwatch_reads.COMMAND NOT IN ('Sleep'), \
+         CAST(ringwatch_reads.{micros} AS SIGNED), LEFT(ringwatch_reads.INFO, 200) \
+         FROM information_schema.PROCESSLIST ringwatch_reads WHERE ringwatch_reads.ID IN ({})",
+        holders(names)
+    )
+}
+
 impl MysqlSession {
+    /// Ends the sessions of a node's lanes.
+    pub(super) async fn kill_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        let names = names(whose.lock, whose.node);
+        let mut found = None;
+        if !self.version.mariadb && self.has_events {
+            found = self.lanes_as(lanes_by_events(&names)).await.ok();
+        }
+        let lanes = match found {
+            Some(lanes) => lanes,
+            None => self.lanes_as(lanes_by_list(&names, self.version.mariadb)).await?,
+        };
+        let mut last = Vec::with_capacity(lanes.len());
+        for (session, question) in lanes {
+            self.kill(session).await?;
+            last.push(question);
+        }
+        Ok(last)
+    }
+
+    async fn lanes_as(&mut self, sql: String) -> Result<Vec<(i64, LastQuestion)>, Fault> {
+        let asked = within(self.timeout, rows(&mut self.connection, sql)).await?;
+        let lane = |row: &Vec<Option<String>>| {
+            let number = |at: usize| -> Option<i64> {
+                let text = row.get(at)?.as_deref()?;
+                text.split('.').next()?.parse().ok()
+            };
+            let question = LastQuestion {
+                asked: Asked::of(row.get(3).and_then(Option::as_deref)),
+                active: number(1) != Some(0),
+                age: Duration::from_micros(u64::try_from(number(2).unwrap_or(0)).unwrap_or(0)),
+                database: None,
+            };
+            Some((number(0)?, question))
+        };
+        Ok(asked.iter().filter_map(lane).collect())
+    }
+
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
         let names = names(whose.lock, whose.node);

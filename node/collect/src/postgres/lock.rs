@@ -15,10 +15,10 @@ const TRY: &str =
     "/* ringwatch */ SELECT pg_catalog.pg_backend_pid()::int8, pg_catalog.pg_try_advisory_lock($1::int8)";
 /// Gives it back.
 const UNLOCK: &str = "/* ringwatch */ SELECT pg_catalog.pg_advisory_unlock($1::int8)";
-/// The process that serves us, the one that has the lock, and what that one calls itself.
+/// The process that serves us, the one that has the lock, and what that one calls itself. `$2`: in any database.
 const HOLDER: &str = "/* ringwatch */ SELECT pg_catalog.pg_backend_pid()::int8, l.pid::int8, a.application_name::text \
-    FROM (VALUES (1)) one LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted \
-    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
+    FROM (VALUES (1)) one LEFT JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.granted AND ($2::bool \
+    OR l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())) \
     AND l.classid::int8 = (($1::int8 >> 32) & 4294967295::int8) AND l.objid::int8 = ($1::int8 & 4294967295::int8) \
     AND l.objsubid = 1 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid LIMIT 1";
 
@@ -29,6 +29,18 @@ const POOLER: &str = "the connection goes through a pooler, which gives each sta
 struct Seen {
     own: i64,
     holder: Option<(i64, Option<String>)>,
+}
+
+impl Seen {
+    fn other(self) -> Option<Other> {
+        let (session, name) = self.holder?;
+        let name = name.as_deref().and_then(named);
+        Some(Other {
+            session,
+            node: name.map(|(node, _)| node.to_owned()),
+            epoch: name.and_then(|(_, epoch)| epoch),
+        })
+    }
 }
 
 impl PgSession {
@@ -56,7 +68,7 @@ impl PgSession {
         if taken {
             self.call(&self.names.holder(lock.epoch)).await?;
         }
-        let seen = self.seen(key).await?;
+        let seen = self.seen(key, false).await?;
         let same = seen.own == served_by;
         let ours = seen.holder.as_ref().is_some_and(|(pid, _)| *pid == served_by);
         if taken && same && ours {
@@ -69,18 +81,24 @@ impl PgSession {
         if taken || !same {
             return Ok(Locked::Unfit(POOLER.to_owned()));
         }
-        Ok(Locked::Elsewhere(seen.holder.map(|(session, name)| {
-            let name = name.as_deref().and_then(named);
-            Other {
-                session,
-                node: name.map(|(node, _)| node.to_owned()),
-                epoch: name.and_then(|(_, epoch)| epoch),
-            }
-        })))
+        Ok(Locked::Elsewhere(seen.other()))
     }
 
-    async fn seen(&mut self, key: i64) -> Result<Seen, Fault> {
-        let row = self.row(HOLDER, key).await?;
+    /// Who has the lock, from whichever database.
+    pub(super) async fn look(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        let seen = self.seen(lock.key.number(), true).await?;
+        Ok(Locked::Elsewhere(seen.other()))
+    }
+
+    async fn seen(&mut self, key: i64, anywhere: bool) -> Result<Seen, Fault> {
+        let asked = sqlx::query::<Sql>(HOLDER)
+            .bind(key)
+            .bind(anywhere)
+            .fetch_one(&mut self.connection);
+        let row: PgRow = within(self.plan.timeout(), async {
+            asked.await.map_err(|e| fault_of(&e))
+        })
+        .await?;
         let pid: Option<i64> = row.try_get(1).map_err(|e| fault_of(&e))?;
         let name: Option<String> = row.try_get(2).map_err(|e| fault_of(&e))?;
         Ok(Seen {

@@ -26,12 +26,12 @@ use self::query::Shape;
 use self::rows::Rows;
 use crate::deadline::within;
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{Lock, Locked};
+use crate::fence::{Lock, LockKey, Locked};
 use crate::names::{Names, Station};
 use crate::reader::{Reader, ReaderPlan};
 use crate::session::{
-    Activity, Arg, Connector, Described, Expected, Explain, Explained, Extension, NoPlan, Query, Question,
-    Refused, Session, Whose,
+    Activity, Arg, Connector, Described, Expected, Explain, Explained, Extension, LastQuestion, NoPlan,
+    Query, Question, Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -69,6 +69,8 @@ impl Postgres {
 pub(crate) struct PgSession {
     connection: PgConnection,
     names: Names,
+    /// What the lanes of this node at this target have in common.
+    lanes: Option<LockKey>,
     version: u32,
     plan: ReaderPlan,
     /// How long the server itself lets a statement run, as it was told last.
@@ -98,15 +100,21 @@ impl Connector for Postgres {
                 "the server does not tell its version: is it PostgreSQL?",
             )
         })?;
-        Ok(PgSession {
+        let lock = self.names.lock(&target.id);
+        let mut session = PgSession {
             connection,
             names: self.names.clone(),
+            lanes: self.names.node().map(|node| lock.of_lanes(node)),
             version,
             plan: reader.plan.clone(),
             limit: connect::statement_timeout(reader.plan.timeout()),
             shapes: HashMap::new(),
             started: None,
-        })
+        };
+        if station == Station::Lane && session.lanes.is_some() {
+            session.join_lanes().await?;
+        }
+        Ok(session)
     }
 }
 
@@ -183,15 +191,23 @@ impl Session for PgSession {
     }
 
     async fn enlist(&mut self) -> Result<(), Fault> {
-        self.call(&self.names.session(Station::Lane)).await
+        self.join_lanes().await
     }
 
     async fn lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
         self.take(lock).await
     }
 
+    async fn holder(&mut self, lock: &Lock) -> Result<Locked, Fault> {
+        self.look(lock).await
+    }
+
     async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
         self.call(&self.names.holder(lock.epoch)).await
+    }
+
+    async fn end_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        self.terminate_lanes(whose).await
     }
 
     async fn end_session(&mut self, session: i64) -> Result<(), Fault> {

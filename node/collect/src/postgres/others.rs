@@ -9,26 +9,57 @@ use super::PgSession;
 use super::error::fault_of;
 use crate::deadline::within;
 use crate::fault::Fault;
-use crate::names::{Station, session_of};
-use crate::session::{Activity, Whose};
+use crate::names::Station;
+use crate::session::{Activity, Asked, LastQuestion, Whose};
+
+/// What the sessions of one node's lanes at a target have in common: an advisory lock of their own that they share, and
+/// the roles that its readers log in as. In between stands the number of the argument with the lock.
+macro_rules! of_lanes {
+    ($lock:literal, $roles:literal) => {
+        concat!(
+            "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 1 AND l.classid::int8 = ((",
+            $lock,
+            "::int8 >> 32) & 4294967295::int8) AND l.objid::int8 = (",
+            $lock,
+            "::int8 & 4294967295::int8) AND a.pid <> pg_catalog.pg_backend_pid() AND a.usename::text = ANY (",
+            $roles,
+            "::text[])"
+        )
+    };
+}
 
 /// Sessions of one node's lanes: how many, how many that are or may be at a question, and how many microseconds ago the
 /// last sign of life of any of them was; and whether another session holds the target's lock. What the role may not see
 /// of a session counts as a question; one whose answer nobody takes is none.
-const ACTIVITY: &str = "/* ringwatch */ WITH lane AS MATERIALIZED (\
-    SELECT a.pid, a.state, a.wait_event, greatest(a.query_start, a.state_change, a.backend_start) AS sign \
-    FROM pg_catalog.pg_stat_activity a WHERE a.usename::text = ANY ($2::text[]) AND a.pid <> pg_catalog.pg_backend_pid() \
-    AND (a.application_name = $1::text OR (pg_catalog.starts_with(a.application_name, $1::text || '/') \
-      AND a.application_name <> $3::text))) \
-    SELECT pg_catalog.count(*)::int8, \
-    (pg_catalog.count(*) FILTER (WHERE coalesce(lane.state NOT LIKE 'idle%', true) \
-      AND lane.wait_event IS DISTINCT FROM 'ClientWrite'))::int8, \
-    (extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.max(lane.sign)) * 1000000)::int8, \
-    EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
-      AND l.classid::int8 = (($4::int8 >> 32) & 4294967295::int8) AND l.objid::int8 = ($4::int8 & 4294967295::int8) \
-      AND l.pid NOT IN (SELECT lane.pid FROM lane)) \
-    FROM lane";
+const ACTIVITY: &str = concat!(
+    "/* ringwatch */ WITH lane AS MATERIALIZED (\
+     SELECT a.pid, a.state, a.wait_event, greatest(a.query_start, a.state_change, a.backend_start) AS sign ",
+    of_lanes!("$1", "$2"),
+    ") SELECT pg_catalog.count(*)::int8, \
+     (pg_catalog.count(*) FILTER (WHERE coalesce(lane.state NOT LIKE 'idle%', true) \
+       AND lane.wait_event IS DISTINCT FROM 'ClientWrite'))::int8, \
+     (extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.max(lane.sign)) * 1000000)::int8, \
+     EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
+       AND l.classid::int8 = (($3::int8 >> 32) & 4294967295::int8) AND l.objid::int8 = ($3::int8 & 4294967295::int8) \
+       AND l.pid NOT IN (SELECT lane.pid FROM lane)) \
+     FROM lane"
+);
+/// Ends them where they are of our own role, and says of each whether it was at a question, how many microseconds ago it
+/// began it, where, and which.
+const END_LANES: &str = concat!(
+    "/* ringwatch */ WITH lane AS MATERIALIZED (\
+     SELECT a.pid, coalesce(a.state NOT LIKE 'idle%', true) AS active, \
+     (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.query_start, a.backend_start)) * 1000000)::int8 AS age, \
+     a.datname::text AS datname, pg_catalog.left(a.query, 200) AS query ",
+    of_lanes!("$1", "$2"),
+    " AND a.usename = current_user) \
+     SELECT lane.active, lane.age, lane.datname, lane.query, pg_catalog.pg_terminate_backend(lane.pid) FROM lane"
+);
+/// Calls this session one of a lane, and makes it one.
+const ENLIST: &str = "/* ringwatch */ SELECT pg_catalog.set_config('application_name', $1::text, false), \
+    pg_catalog.pg_try_advisory_lock_shared($2::int8)";
 /// What this session calls itself from here on.
 pub(super) const NAME: &str =
     "/* ringwatch */ SELECT pg_catalog.set_config('application_name', $1::text, false)";
@@ -39,9 +70,8 @@ impl PgSession {
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
         let asked = sqlx::query::<Sql>(ACTIVITY)
-            .bind(session_of(whose.node, Station::Lane))
+            .bind(whose.lock.of_lanes(whose.node).number())
             .bind(whose.roles)
-            .bind(session_of(whose.node, Station::Standby))
             .bind(whose.lock.number())
             .fetch_one(&mut self.connection);
         let row: PgRow = within(self.plan.timeout(), async {
@@ -56,6 +86,34 @@ impl PgSession {
             age: age.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))),
             locked_by_others: row.try_get(3).map_err(|e| fault_of(&e))?,
         })
+    }
+
+    /// Ends the sessions of a node's lanes.
+    pub(super) async fn terminate_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        let asked = sqlx::query::<Sql>(END_LANES)
+            .bind(whose.lock.of_lanes(whose.node).number())
+            .bind(whose.roles)
+            .fetch_all(&mut self.connection);
+        let rows = within(self.plan.timeout(), async {
+            asked.await.map_err(|e| fault_of(&e))
+        });
+        rows.await?.iter().map(last_question).collect()
+    }
+
+    /// Makes the session one of a lane.
+    pub(super) async fn join_lanes(&mut self) -> Result<(), Fault> {
+        let name = self.names.session(Station::Lane);
+        let Some(lanes) = self.lanes else {
+            return self.call(&name).await;
+        };
+        let done = sqlx::query::<Sql>(ENLIST)
+            .bind(name)
+            .bind(lanes.number())
+            .execute(&mut self.connection);
+        within(self.plan.timeout(), async {
+            done.await.map(drop).map_err(|e| fault_of(&e))
+        })
+        .await
     }
 
     /// Calls the session so.
@@ -77,4 +135,16 @@ impl PgSession {
         })
         .await
     }
+}
+
+/// A row of [`END_LANES`].
+fn last_question(row: &PgRow) -> Result<LastQuestion, Fault> {
+    let age: Option<i64> = row.try_get(1).map_err(|e| fault_of(&e))?;
+    let statement: Option<String> = row.try_get(3).map_err(|e| fault_of(&e))?;
+    Ok(LastQuestion {
+        asked: Asked::of(statement.as_deref()),
+        active: row.try_get(0).map_err(|e| fault_of(&e))?,
+        age: Duration::from_micros(age.map_or(0, |micros| u64::try_from(micros).unwrap_or(0))),
+        database: row.try_get(2).map_err(|e| fault_of(&e))?,
+    })
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::fence::{Lock, LockKey, Locked, Other};
 use crate::names::session_node;
-use crate::session::{Activity, Whose};
+use crate::session::{Activity, Asked, Whose};
 use crate::target::TargetSpec;
 
 const CLUSTER: &str = "test";
@@ -45,13 +45,18 @@ impl Nodes {
         }
     }
 
-    async fn activity(&self, session: &mut AnySession, node: &str) -> Activity {
-        let whose = Whose {
+    /// `node` as names have it.
+    fn whose<'a>(&'a self, node: &'a str) -> Whose<'a> {
+        Whose {
             lock: LockKey::of(CLUSTER, &self.target.id),
-            node: &session_node(CLUSTER, node),
+            node,
             roles: &self.roles,
-        };
-        session.activity(&whose).await.unwrap()
+        }
+    }
+
+    async fn activity(&self, session: &mut AnySession, node: &str) -> Activity {
+        let node = session_node(CLUSTER, node);
+        session.activity(&self.whose(&node)).await.unwrap()
     }
 
     /// Tries until it is ours, and says how long that took.
@@ -112,6 +117,50 @@ impl Nodes {
         two.close().await;
     }
 
+    /// `tells`: the server knows what a session asked last.
+    async fn all_lanes_of_a_node_are_ended(&self, tells: bool) {
+        let mut owner = self.session("n1", Station::Lane).await;
+        let mut lane = self.session("n1", Station::Lane).await;
+        let mut waiting = self.session("n1", Station::Standby).await;
+        let mut two = self.session("n2", Station::Lane).await;
+        self.take(&mut owner, 5).await;
+        let sql: Arc<str> = "/* ringwatch some.stream */ SELECT 1 AS a".into();
+        let columns = [crate::session::Expected {
+            name: "a",
+            kind: ringwatch_frame::ColumnType::Int,
+        }];
+        let question = crate::session::Question {
+            sql: &sql,
+            args: &[],
+            columns: &columns,
+        };
+        lane.read(&question).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let node = session_node(CLUSTER, "n1");
+        let whose = self.whose(&node);
+        let ended = two.end_lanes(&whose).await.unwrap();
+        assert_eq!(ended.len(), 2, "{ended:?}");
+        let named = ended
+            .iter()
+            .find(|last| last.asked == Asked::Stream("some.stream".into()));
+        assert_eq!(named.is_some(), tells, "{ended:?}");
+        for last in named.into_iter().chain(&ended) {
+            assert!(!last.active, "{ended:?}");
+            let expected = Duration::from_millis(1000)..Duration::from_secs(4);
+            assert!(expected.contains(&last.age), "{ended:?}");
+        }
+        self.take(&mut two, 6).await;
+        for gone in [&mut owner, &mut lane] {
+            let fault = gone.read(&question).await.unwrap_err();
+            assert!(fault.kind.loses_connection(), "{fault:?}");
+        }
+        waiting.read(&question).await.unwrap();
+        assert_eq!(two.end_lanes(&whose).await.unwrap(), []);
+        for session in [two, waiting] {
+            session.close().await;
+        }
+    }
+
     async fn what_others_are_at_is_told(&self) {
         let mut standby = self.session("n2", Station::Standby).await;
         let nothing = self.activity(&mut standby, "n1").await;
@@ -165,7 +214,8 @@ async fn all_holds_for_postgresql() {
     nodes.the_session_of_another_node_is_ended().await;
     nodes.what_others_are_at_is_told().await;
     a_question_under_way_is_told(&nodes).await;
-    a_name_counts_for_nothing_with_another_role(&real, &nodes).await;
+    a_lane_counts_for_nothing_with_another_role(&nodes).await;
+    nodes.all_lanes_of_a_node_are_ended(true).await;
 }
 
 async fn a_question_under_way_is_told(nodes: &Nodes) {
@@ -196,16 +246,9 @@ async fn a_question_under_way_is_told(nodes: &Nodes) {
     standby.close().await;
 }
 
-async fn a_name_counts_for_nothing_with_another_role(real: &Real, nodes: &Nodes) {
-    use ringwatch_cluster_tests::postgres::sql::execute;
+async fn a_lane_counts_for_nothing_with_another_role(nodes: &Nodes) {
     let mut standby = nodes.session("n2", Station::Standby).await;
-    let mut named = real.server.connect("postgres").await.unwrap();
-    execute(
-        &mut named,
-        &format!("set application_name = 'ringwatch/n7@{CLUSTER}'"),
-    )
-    .await
-    .unwrap();
+    let lane = nodes.session("n7", Station::Lane).await;
     assert_eq!(nodes.activity(&mut standby, "n7").await.sessions, 1);
     let others = Nodes {
         target: Arc::clone(&nodes.target),
@@ -213,6 +256,10 @@ async fn a_name_counts_for_nothing_with_another_role(real: &Real, nodes: &Nodes)
         names: true,
     };
     assert_eq!(others.activity(&mut standby, "n7").await.sessions, 0);
+    let node = session_node(CLUSTER, "n7");
+    let whose = others.whose(&node);
+    assert_eq!(standby.end_lanes(&whose).await.unwrap(), []);
+    lane.close().await;
     standby.close().await;
 }
 
@@ -244,4 +291,7 @@ async fn on_mysql(flavour: Flavour) {
     nodes.one_session_has_the_lock_and_says_under_which_epoch().await;
     nodes.the_session_of_another_node_is_ended().await;
     nodes.what_others_are_at_is_told().await;
+    nodes
+        .all_lanes_of_a_node_are_ended(flavour == Flavour::MySql)
+        .await;
 }

@@ -9,8 +9,6 @@ use crate::fence::{Arbiter, Holder};
 /// Owns in this epoch, and outranks every node whose name begins with `dead`.
 struct Judge {
     epoch: Epoch,
-    /// Somebody says that this node is still the owner.
-    vouches: bool,
 }
 
 impl Arbiter for Judge {
@@ -20,10 +18,6 @@ impl Arbiter for Judge {
 
     fn epoch(&self, _: &TargetId) -> Option<Epoch> {
         Some(self.epoch)
-    }
-
-    fn is_vouched_for(&self, _: &TargetId) -> bool {
-        self.vouches
     }
 }
 
@@ -37,10 +31,6 @@ struct Fenced {
 }
 
 fn fenced(change: impl FnOnce(&Servers)) -> Fenced {
-    fenced_where(true, change)
-}
-
-fn fenced_where(vouches: bool, change: impl FnOnce(&Servers)) -> Fenced {
     let servers = Servers::default();
     servers.with(|world| world.sessions.locked = true);
     change(&servers);
@@ -59,10 +49,7 @@ fn fenced_where(vouches: bool, change: impl FnOnce(&Servers)) -> Fenced {
         targets: wanted,
         node: "o".into(),
         fence: FenceMode::Auto,
-        arbiter: Arc::new(Judge {
-            epoch: Epoch(9),
-            vouches,
-        }),
+        arbiter: Arc::new(Judge { epoch: Epoch(9) }),
         ..parts_of(&clock, &books, &registry, (&owner, &sentry, &keeper, &catcher))
     };
     let collector = start_with(parts, servers.seen_by("o")).unwrap();
@@ -113,7 +100,11 @@ async fn all_lanes_read_with_the_lock_of_one() {
         assert_eq!(fenced.count(stream, "fenced"), 0, "{stream}");
     }
     assert_eq!(fenced.servers.connections("a").0, 3, "it costs no connection");
-    assert_eq!(fenced.servers.sent("a", "lock"), 1);
+    assert_eq!(
+        fenced.servers.sent("a", "lock"),
+        2,
+        "and once for each new session"
+    );
     let shown = fenced.shown();
     assert!(
         shown.contains(r#"ringwatch_fence{state="lock",target="postgresql://a:1"} 1"#),
@@ -298,47 +289,48 @@ async fn a_lock_that_is_lost_is_taken_again_before_anything_is_read() {
     );
 }
 
-/// Another node ends the session that has the lock, and takes it, while this node cannot be heard.
-async fn outranked_unheard(vouches: bool) -> Fenced {
-    let fenced = fenced_where(vouches, |_| {});
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_taken_away_stops_all_lanes() {
+    let fenced = fenced(|_| {});
     millis(20_300).await;
     assert_eq!(fenced.unlocked(), 0);
     fenced.servers.with(|world| {
-        let (number, _) = world.sessions.holder("a").unwrap();
-        world.sessions.close(number);
+        assert_eq!(world.sessions.end_lanes("a", "o").len(), 3);
         world.sessions.locked_by("a", "newer", Epoch(10));
     });
     millis(20_000).await;
     assert_eq!(fenced.holder(), Some("newer"));
-    fenced
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lock_that_was_taken_away_stops_all_lanes() {
-    let fenced = outranked_unheard(false).await;
     assert_eq!(fenced.unlocked(), 0);
     let activity = fenced.count("activity", "collected");
     assert!((20..=21).contains(&activity), "{activity}");
     assert!(fenced.count("activity", "fenced") >= 15);
-    let trusting = outranked_unheard(true).await;
-    assert!(
-        trusting.unlocked() > 0,
-        "without a look the others go on until the lane with the lock reads"
-    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_finds_the_lock_free_takes_it() {
-    let fenced = fenced_where(false, |_| {});
+async fn a_session_that_is_new_finds_the_lock_free_and_takes_it() {
+    let fenced = fenced(|_| {});
     millis(20_300).await;
-    fenced.servers.with(|world| {
-        let (number, _) = world.sessions.holder("a").unwrap();
-        world.sessions.close(number);
-    });
+    fenced.servers.with(|world| world.sessions.end_lanes("a", "o"));
     millis(20_000).await;
     assert_eq!((fenced.holder(), fenced.unlocked()), (Some("o"), 0));
     assert!(fenced.count("activity", "collected") >= 40);
     assert_eq!(fenced.count("activity", "fenced"), 0, "it costs no tick");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_reads_without_the_lock_is_ended_with_the_one_that_has_it() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| {
+            world.sessions.locked_by("a", "dead-1", Epoch(8));
+            world.sessions.opened_by("a", "dead-1");
+        });
+    });
+    millis(3_000).await;
+    assert_eq!(
+        fenced.servers.with(|world| world.sessions.lanes("a", "dead-1")),
+        0
+    );
+    assert_eq!(fenced.holder(), Some("o"));
 }
 
 #[tokio::test(start_paused = true)]

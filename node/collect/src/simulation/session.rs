@@ -3,7 +3,7 @@
 use super::*;
 use crate::fence::{Lock, Locked, Other};
 use crate::names::Station;
-use crate::session::{Activity, Whose};
+use crate::session::{Activity, Asked, LastQuestion, Whose};
 use tokio::time::Instant;
 
 /// The question what another's sessions are at.
@@ -16,6 +16,8 @@ struct Known {
     station: Station,
     /// When its last question began, and when it will have been answered.
     asked: (Instant, Instant),
+    /// What that was for.
+    question: Asked,
 }
 
 /// All sessions of all servers, and their locks.
@@ -43,6 +45,7 @@ impl Sessions {
             node,
             station,
             asked: (now, now),
+            question: Asked::Before,
         };
         self.known.insert(self.count, known);
         let open = self.of(host, node).count();
@@ -63,12 +66,17 @@ impl Sessions {
     }
 
     /// A question begins. Says whether the session is there.
-    fn asks(&mut self, number: i64, took: Duration, is_reading: bool) -> bool {
+    fn asks(&mut self, number: i64, took: Duration, sql: &str) -> bool {
+        let is_reading = sql != ACTIVITY;
         let now = Instant::now();
         let Some(known) = self.known.get_mut(&number) else {
             return false;
         };
         known.asked = (now, now + took);
+        known.question = match is_reading {
+            true => Asked::Stream(sql.to_owned()),
+            false => Asked::Before,
+        };
         let holder = self.locks.get(&known.host).map(|(holder, _)| *holder);
         let node = holder
             .and_then(|holder| self.known.get(&holder))
@@ -93,11 +101,48 @@ impl Sessions {
         if holder == number {
             return Locked::Taken;
         }
+        self.elsewhere(holder, since)
+    }
+
+    fn elsewhere(&self, holder: i64, since: Epoch) -> Locked {
         Locked::Elsewhere(Some(Other {
             session: holder,
             node: self.known.get(&holder).map(|known| known.node.to_owned()),
             epoch: Some(since),
         }))
+    }
+
+    fn look(&self, host: &str) -> Locked {
+        match self.locks.get(host) {
+            Some((holder, since)) => self.elsewhere(*holder, *since),
+            None => Locked::Elsewhere(None),
+        }
+    }
+
+    /// Ends the sessions of a node's lanes.
+    pub(super) fn end_lanes(&mut self, host: &str, node: &str) -> Vec<LastQuestion> {
+        let now = Instant::now();
+        let is_lane =
+            |known: &Known| known.host == host && known.node == node && known.station == Station::Lane;
+        let lanes: Vec<i64> = self
+            .known
+            .iter()
+            .filter(|(_, known)| is_lane(known))
+            .map(|(number, _)| *number)
+            .collect();
+        let mut last = Vec::new();
+        for number in lanes {
+            if let Some(known) = self.known.remove(&number) {
+                last.push(LastQuestion {
+                    asked: known.question,
+                    active: known.asked.1 > now,
+                    age: now - known.asked.0,
+                    database: None,
+                });
+            }
+            self.close(number);
+        }
+        last
     }
 
     fn activity(&self, host: &str, node: &str) -> Activity {
@@ -125,6 +170,11 @@ impl Sessions {
         number
     }
 
+    /// A session of another lane of such a node.
+    pub(super) fn opened_by(&mut self, host: &str, node: &'static str) {
+        self.open(host, node, Station::Lane);
+    }
+
     /// The session that holds the lock has asked now, or not lately, and its epoch is this one from now on.
     pub(super) fn holder_asked(&mut self, host: &str, now: bool, epoch: Epoch) {
         let Some((number, since)) = self.locks.get_mut(host) else {
@@ -133,6 +183,7 @@ impl Sessions {
         *since = epoch;
         if let Some(known) = self.known.get_mut(number).filter(|_| now) {
             known.asked = (Instant::now(), Instant::now());
+            known.question = Asked::Stream("activity".into());
         }
     }
 
@@ -226,7 +277,7 @@ impl FakeSession {
         let took = behaviour.takes[self.readings % behaviour.takes.len()];
         let is_there = self.servers.with(|world| {
             let took = if behaviour.hangs { SECOND * 5 } else { took };
-            world.sessions.asks(self.number, took, sql != ACTIVITY)
+            world.sessions.asks(self.number, took, sql)
         });
         if !is_there || (behaviour.cut_from == Some(self.servers.node) && !self.servers.node.is_empty()) {
             return Err(Fault::new(FaultKind::Connection, "connection reset"));
@@ -325,6 +376,19 @@ impl Session for FakeSession {
         Ok(self
             .servers
             .with(|world| world.sessions.lock(self.number, lock.epoch)))
+    }
+
+    async fn holder(&mut self, _: &Lock) -> Result<Locked, Fault> {
+        self.servers.send(&self.host, "holder");
+        Ok(self.servers.with(|world| world.sessions.look(&self.host)))
+    }
+
+    async fn end_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
+        self.servers.send(&self.host, "end lanes");
+        Ok(self.servers.with(|world| match world.sessions.other_role {
+            true => Vec::new(),
+            false => world.sessions.end_lanes(&self.host, whose.node),
+        }))
     }
 
     async fn end_session(&mut self, session: i64) -> Result<(), Fault> {

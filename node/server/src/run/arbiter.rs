@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use ringwatch_cluster::member::{NodeId, State, TargetKey};
-use ringwatch_cluster::memories::Memories;
 use ringwatch_cluster::node::{ClusterControl, Gate, Knowledge, Known};
 use ringwatch_collect::{Arbiter, EndedTicks, Holder, TickBook, session_node};
 use ringwatch_frame::{Epoch, TargetId};
@@ -17,7 +16,6 @@ pub(super) struct ByView {
     /// The name of the cluster, which is part of what sessions are called.
     pub(super) cluster: String,
     pub(super) gate: Arc<Gate>,
-    pub(super) memories: Arc<Memories>,
     pub(super) knowledge: watch::Receiver<Arc<Knowledge>>,
     /// There when the cluster has started.
     pub(super) control: Arc<OnceLock<ClusterControl>>,
@@ -40,9 +38,10 @@ impl Arbiter for ByView {
         node.is_none_or(|node| self.gate.is_seated(&node))
     }
 
-    fn is_vouched_for(&self, target: &TargetId) -> bool {
-        let alone = self.knowledge.borrow().members.len() < 2;
-        alone || self.memories.is_vouched_for(target)
+    fn node(&self, target: &TargetId, holder: &Holder) -> Option<String> {
+        let known = Arc::clone(&self.knowledge.borrow());
+        let node = node_of((&self.cluster, &known.members), &known.me, target, holder)?;
+        Some(session_node(&self.cluster, node.as_str()))
     }
 
     fn unreachable(&self, target: &TargetId) {

@@ -148,7 +148,6 @@ pub(super) fn start_reading(
         arbiter: Arc::new(ByView {
             cluster: settings.name.clone(),
             gate,
-            memories,
             knowledge: cluster.knowledge(),
             control: Arc::clone(&control),
         }),

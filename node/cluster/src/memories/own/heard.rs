@@ -339,13 +339,6 @@ impl Own {
         }
     }
 
-    /// Whether the heir of a target of ours has lately taken what it was told, and so has not taken the target.
-    pub(in crate::memories) fn is_vouched_for(&mut self, target: &TargetId, now: Instant) -> bool {
-        self.tie(target, now) == Tie::Synced
-            && !self.is_waiting(target, now)
-            && self.links.heard_lately(target, now)
-    }
-
     /// The heir of a target, if the link to it is up.
     pub(in crate::memories) fn heir_in_reach(&self, target: &TargetId, now: Instant) -> Option<Member> {
         let heir = self.links.heir(target).filter(|heir| !heir.is_away(now))?;

@@ -70,29 +70,6 @@ async fn who_owns_a_target_now_may_read_though_another_told_of_it_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_vouches_for_its_owner_while_it_takes_what_it_is_told() {
-    let (db, activity) = (target(1), stream(1));
-    let (owner, standby) = pair(&db);
-    let mut line = Line::new(&owner, &standby);
-    assert!(!owner.is_vouched_for(&db), "it was told nothing yet");
-    let first = collect(&owner, &db, &activity, 1);
-    line.settle();
-    assert!(owner.is_vouched_for(&db));
-    let second = collect(&owner, &db, &activity, 2);
-    assert!(!owner.is_vouched_for(&db), "it has not taken the last tick");
-    line.settle();
-    assert!(owner.is_vouched_for(&db));
-    advance(Duration::from_millis(1_001)).await;
-    assert!(!owner.is_vouched_for(&db), "that was long ago");
-    let third = collect(&owner, &db, &activity, 3);
-    line.settle();
-    assert!(owner.is_vouched_for(&db));
-    line.cut();
-    assert!(!owner.is_vouched_for(&db));
-    drop((first, second, third));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_was_refused_does_not_count_though_later_ticks_were_told() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);
