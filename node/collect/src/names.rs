@@ -5,14 +5,14 @@ use std::sync::Arc;
 use ringwatch_frame::{Epoch, TargetId};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fence::LockKey;
+use crate::fence::{Lock, LockKey};
 
 /// What all names begin with.
 const APPLICATION: &str = "ringwatch";
 /// What a standby's session ends in.
 const STANDBY: &str = "standby";
 /// The most characters of a node in a name: PostgreSQL cuts names at 63.
-const LONGEST_NODE: usize = 32;
+const LONGEST_NODE: usize = 23;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,34 +62,33 @@ impl Names {
         self.node.as_deref()
     }
 
-    /// The name of a session.
-    pub(crate) fn session(&self, station: Station) -> String {
-        match &self.node {
-            None => APPLICATION.to_owned(),
-            Some(node) => session_of(node, station),
+    /// The name of a session at the target with this lock.
+    pub(crate) fn session(&self, lock: LockKey, station: Station) -> String {
+        match (&self.node, station) {
+            (None, _) => APPLICATION.to_owned(),
+            (Some(node), Station::Lane) => lane_of(node, lock),
+            (Some(node), Station::Standby) => format!("{APPLICATION}/{node}/{STANDBY}"),
         }
     }
 
     /// The name of the session that holds the lock of a target since `epoch`.
-    pub(crate) fn holder(&self, epoch: Epoch) -> String {
+    pub(crate) fn holder(&self, lock: Lock) -> String {
         let node = self.node.as_deref().unwrap_or_default();
-        format!("{APPLICATION}/{node}/{epoch}")
+        format!("{}/{}", lane_of(node, lock.key), lock.epoch)
     }
 }
 
-/// The name of a session of a node, which is called so in names.
-pub(crate) fn session_of(node: &str, station: Station) -> String {
-    match station {
-        Station::Lane => format!("{APPLICATION}/{node}"),
-        Station::Standby => format!("{APPLICATION}/{node}/{STANDBY}"),
-    }
+/// The name of a session of a lane of a node, which is called so in names, at the target with this lock: one server may
+/// be several targets, and who ends the sessions of one must not end those of another.
+pub(crate) fn lane_of(node: &str, lock: LockKey) -> String {
+    format!("{APPLICATION}/{node}/{:08x}", lock.hash() >> 32)
 }
 
 /// The node of a session with this name, and the epoch under which it took a lock, if it did. `None`: it is none of ours.
 pub(crate) fn named(name: &str) -> Option<(&str, Option<Epoch>)> {
     let mut parts = name.strip_prefix(APPLICATION)?.strip_prefix('/')?.split('/');
     let node = parts.next().filter(|node| !node.is_empty())?;
-    let epoch = parts.next().and_then(|part| part.parse().ok()).map(Epoch);
+    let epoch = parts.nth(1).and_then(|part| part.parse().ok()).map(Epoch);
     Some((node, epoch))
 }
 
@@ -104,7 +103,11 @@ pub fn session_node(cluster: &str, node: &str) -> String {
     if !node.is_empty() && whole.len() <= LONGEST_NODE && whole.chars().all(plain) {
         return whole;
     }
-    let begin: String = whole.chars().filter(|c| plain(*c)).take(15).collect();
+    let begin: String = whole
+        .chars()
+        .filter(|c| plain(*c))
+        .take(LONGEST_NODE - 17)
+        .collect();
     format!("{begin}~{:016x}", xxh3_64(whole.as_bytes()))
 }
 
@@ -112,17 +115,31 @@ pub fn session_node(cluster: &str, node: &str) -> String {
 mod tests {
     use super::*;
 
+    fn lock(epoch: u64) -> Lock {
+        Lock {
+            key: LockKey::of("prod", &TargetId::from_name("postgresql://db1:5432")),
+            epoch: Epoch(epoch),
+        }
+    }
+
     #[test]
     fn names_say_whose_session_it_is_and_what_for() {
-        let names = Names::of("prod", "node-1");
-        assert_eq!(names.session(Station::Lane), "ringwatch/node-1@prod");
-        assert_eq!(names.session(Station::Standby), "ringwatch/node-1@prod/standby");
-        assert_eq!(names.holder(Epoch(17)), "ringwatch/node-1@prod/17");
-        assert_eq!(Names::of_nobody().session(Station::Lane), "ringwatch");
+        let (names, lock) = (Names::of("prod", "node-1"), lock(17));
+        let lane = names.session(lock.key, Station::Lane);
+        assert_eq!(lane, "ringwatch/node-1@prod/bf4e2918");
+        assert_eq!(
+            names.session(lock.key, Station::Standby),
+            "ringwatch/node-1@prod/standby"
+        );
+        assert_eq!(names.holder(lock), format!("{lane}/17"));
+        assert_eq!(Names::of_nobody().session(lock.key, Station::Lane), "ringwatch");
         for (name, expected) in [
-            ("ringwatch/node-1@prod", Some(("node-1@prod", None))),
+            (&*lane, Some(("node-1@prod", None))),
             ("ringwatch/node-1@prod/standby", Some(("node-1@prod", None))),
-            ("ringwatch/node-1@prod/17", Some(("node-1@prod", Some(Epoch(17))))),
+            (
+                "ringwatch/node-1@prod/00000012/17",
+                Some(("node-1@prod", Some(Epoch(17)))),
+            ),
             ("ringwatch", None),
             ("ringwatch/", None),
             ("psql", None),
@@ -139,7 +156,7 @@ mod tests {
             session_node("prod", &format!("{long}x")),
         );
         assert_ne!(one, other);
-        let name = Names::of("prod", &long).holder(Epoch(u64::MAX));
+        let name = Names::of("prod", &long).holder(lock(10_u64.pow(18)));
         assert!(name.len() <= 63 && named(&name).is_some(), "{name}");
         assert_eq!(named(&name).unwrap().0, one);
         assert_ne!(session_node("", ""), "");

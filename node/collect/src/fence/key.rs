@@ -13,11 +13,6 @@ impl LockKey {
         Self(hash_of(&format!("ringwatch\0{cluster}\0{target}")))
     }
 
-    /// What the sessions of a node's lanes at the target have in common: each holds it, and nobody holds it alone.
-    pub(crate) fn of_lanes(self, node: &str) -> Self {
-        Self(hash_of(&format!("{:016x}\0{node}", self.0)))
-    }
-
     /// As part of another name.
     pub(crate) const fn hash(self) -> u64 {
         self.0
@@ -54,8 +49,6 @@ mod tests {
         assert_ne!(key, LockKey::of("test", &one));
         assert_eq!(key.number().cast_unsigned(), key.0);
         assert_eq!(key.name().len(), 26);
-        assert_ne!(key.of_lanes("n1"), key.of_lanes("n2"));
-        assert_ne!(key.of_lanes("n1"), key);
         // Nodes of different versions must agree on it.
         assert_eq!(key.0, xxh3_64(b"ringwatch\0prod\0postgresql://db1:5432"));
     }

@@ -66,7 +66,7 @@ impl PgSession {
         let served_by: i64 = row.try_get(0).map_err(|e| fault_of(&e))?;
         let taken: bool = row.try_get(1).map_err(|e| fault_of(&e))?;
         if taken {
-            self.call(&self.names.holder(lock.epoch)).await?;
+            self.call(&self.names.holder(*lock)).await?;
         }
         let seen = self.seen(key, false).await?;
         let same = seen.own == served_by;

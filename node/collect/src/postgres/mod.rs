@@ -69,8 +69,8 @@ impl Postgres {
 pub(crate) struct PgSession {
     connection: PgConnection,
     names: Names,
-    /// What the lanes of this node at this target have in common.
-    lanes: Option<LockKey>,
+    /// The lock of the target.
+    lock: LockKey,
     version: u32,
     plan: ReaderPlan,
     /// How long the server itself lets a statement run, as it was told last.
@@ -90,7 +90,8 @@ impl Connector for Postgres {
         (reader, database): (&Reader, &str),
         station: Station,
     ) -> Result<PgSession, Fault> {
-        let name = self.names.session(station);
+        let lock = self.names.lock(&target.id);
+        let name = self.names.session(lock, station);
         let options = connect::options(&target.endpoint, reader, database)?.application_name(&name);
         let connect = Box::pin(connect::connect(&options));
         let connection = within(reader.plan.timeout(), connect).await?;
@@ -100,21 +101,16 @@ impl Connector for Postgres {
                 "the server does not tell its version: is it PostgreSQL?",
             )
         })?;
-        let lock = self.names.lock(&target.id);
-        let mut session = PgSession {
+        Ok(PgSession {
             connection,
             names: self.names.clone(),
-            lanes: self.names.node().map(|node| lock.of_lanes(node)),
+            lock,
             version,
             plan: reader.plan.clone(),
             limit: connect::statement_timeout(reader.plan.timeout()),
             shapes: HashMap::new(),
             started: None,
-        };
-        if station == Station::Lane && session.lanes.is_some() {
-            session.join_lanes().await?;
-        }
-        Ok(session)
+        })
     }
 }
 
@@ -191,7 +187,7 @@ impl Session for PgSession {
     }
 
     async fn enlist(&mut self) -> Result<(), Fault> {
-        self.join_lanes().await
+        self.call(&self.names.session(self.lock, Station::Lane)).await
     }
 
     async fn lock(&mut self, lock: &Lock) -> Result<Locked, Fault> {
@@ -203,7 +199,7 @@ impl Session for PgSession {
     }
 
     async fn stamp(&mut self, lock: &Lock) -> Result<(), Fault> {
-        self.call(&self.names.holder(lock.epoch)).await
+        self.call(&self.names.holder(*lock)).await
     }
 
     async fn end_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {

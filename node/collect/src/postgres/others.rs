@@ -9,23 +9,15 @@ use super::PgSession;
 use super::error::fault_of;
 use crate::deadline::within;
 use crate::fault::Fault;
-use crate::names::Station;
+use crate::names::lane_of;
 use crate::session::{Activity, Asked, LastQuestion, Whose};
 
-/// What the sessions of one node's lanes at a target have in common: an advisory lock of their own that they share, and
-/// the roles that its readers log in as. In between stands the number of the argument with the lock.
-macro_rules! of_lanes {
-    ($lock:literal, $roles:literal) => {
-        concat!(
-            "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 1 AND l.classid::int8 = ((",
-            $lock,
-            "::int8 >> 32) & 4294967295::int8) AND l.objid::int8 = (",
-            $lock,
-            "::int8 & 4294967295::int8) AND a.pid <> pg_catalog.pg_backend_pid() AND a.usename::text = ANY (",
-            $roles,
-            "::text[])"
-        )
+/// The sessions of one node's lanes at a target, by their name and the roles that its readers log in as.
+macro_rules! lanes {
+    () => {
+        "FROM pg_catalog.pg_stat_activity a WHERE a.usename::text = ANY ($2::text[]) \
+         AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND (a.application_name = $1::text OR pg_catalog.starts_with(a.application_name, $1::text || '/'))"
     };
 }
 
@@ -35,7 +27,7 @@ macro_rules! of_lanes {
 const ACTIVITY: &str = concat!(
     "/* ringwatch */ WITH lane AS MATERIALIZED (\
      SELECT a.pid, a.state, a.wait_event, greatest(a.query_start, a.state_change, a.backend_start) AS sign ",
-    of_lanes!("$1", "$2"),
+    lanes!(),
     ") SELECT pg_catalog.count(*)::int8, \
      (pg_catalog.count(*) FILTER (WHERE coalesce(lane.state NOT LIKE 'idle%', true) \
        AND lane.wait_event IS DISTINCT FROM 'ClientWrite'))::int8, \
@@ -53,13 +45,10 @@ const END_LANES: &str = concat!(
      SELECT a.pid, coalesce(a.state NOT LIKE 'idle%', true) AS active, \
      (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.query_start, a.backend_start)) * 1000000)::int8 AS age, \
      a.datname::text AS datname, pg_catalog.left(a.query, 200) AS query ",
-    of_lanes!("$1", "$2"),
+    lanes!(),
     " AND a.usename = current_user) \
      SELECT lane.active, lane.age, lane.datname, lane.query, pg_catalog.pg_terminate_backend(lane.pid) FROM lane"
 );
-/// Calls this session one of a lane, and makes it one.
-const ENLIST: &str = "/* ringwatch */ SELECT pg_catalog.set_config('application_name', $1::text, false), \
-    pg_catalog.pg_try_advisory_lock_shared($2::int8)";
 /// What this session calls itself from here on.
 pub(super) const NAME: &str =
     "/* ringwatch */ SELECT pg_catalog.set_config('application_name', $1::text, false)";
@@ -70,7 +59,7 @@ impl PgSession {
     /// What the sessions of a node's lanes are at.
     pub(super) async fn activity_of(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
         let asked = sqlx::query::<Sql>(ACTIVITY)
-            .bind(whose.lock.of_lanes(whose.node).number())
+            .bind(lane_of(whose.node, whose.lock))
             .bind(whose.roles)
             .bind(whose.lock.number())
             .fetch_one(&mut self.connection);
@@ -91,29 +80,13 @@ impl PgSession {
     /// Ends the sessions of a node's lanes.
     pub(super) async fn terminate_lanes(&mut self, whose: &Whose<'_>) -> Result<Vec<LastQuestion>, Fault> {
         let asked = sqlx::query::<Sql>(END_LANES)
-            .bind(whose.lock.of_lanes(whose.node).number())
+            .bind(lane_of(whose.node, whose.lock))
             .bind(whose.roles)
             .fetch_all(&mut self.connection);
         let rows = within(self.plan.timeout(), async {
             asked.await.map_err(|e| fault_of(&e))
         });
         rows.await?.iter().map(last_question).collect()
-    }
-
-    /// Makes the session one of a lane.
-    pub(super) async fn join_lanes(&mut self) -> Result<(), Fault> {
-        let name = self.names.session(Station::Lane);
-        let Some(lanes) = self.lanes else {
-            return self.call(&name).await;
-        };
-        let done = sqlx::query::<Sql>(ENLIST)
-            .bind(name)
-            .bind(lanes.number())
-            .execute(&mut self.connection);
-        within(self.plan.timeout(), async {
-            done.await.map(drop).map_err(|e| fault_of(&e))
-        })
-        .await
     }
 
     /// Calls the session so.
