@@ -257,16 +257,21 @@ impl Ledger {
         if record.event != "db.server.top_query" {
             return;
         }
-        let key = (
-            record.target.clone(),
-            record.text("postgresql.queryid").unwrap_or_default().to_owned(),
-        );
+        let digest = || record.text("mysql.events_statements_summary_by_digest.digest");
+        let statement = record.text("postgresql.queryid").or_else(digest);
+        let key = (record.target.clone(), statement.unwrap_or_default().to_owned());
         if self.statements.len() >= self.memory.statements && !self.statements.contains_key(&key) {
             return;
         }
         let sum = self.statements.entry(key).or_default();
-        sum.calls += record.int("postgresql.calls").unwrap_or(0);
-        sum.seconds += match record.attributes.get("postgresql.total_exec_time") {
+        let count = || record.int("mysql.events_statements_summary_by_digest.count_star");
+        sum.calls += record.int("postgresql.calls").or_else(count).unwrap_or(0);
+        let times = [
+            "postgresql.total_exec_time",
+            "mysql.events_statements_summary_by_digest.sum_timer_wait",
+        ];
+        let time = times.iter().find_map(|name| record.attributes.get(*name));
+        sum.seconds += match time {
             Some(Value::Double(seconds)) => *seconds,
             _ => 0.0,
         };

@@ -183,7 +183,12 @@ impl Record {
 const KEYS: [(&str, &[&str]); 2] = [
     (
         "db.server.top_query",
-        &["postgresql.queryid", "db.namespace", "postgresql.rolname"],
+        &[
+            "postgresql.queryid",
+            "mysql.events_statements_summary_by_digest.digest",
+            "db.namespace",
+            "postgresql.rolname",
+        ],
     ),
     ("db.server.query_sample", &["postgresql.pid"]),
 ];

@@ -6,6 +6,8 @@ mod fence;
 mod frozen;
 mod killed;
 mod link;
+mod modes;
+mod mysql;
 mod unreachable;
 
 use anyhow::{Result, ensure};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringwatch_frame::{StreamId, Tick};
+use ringwatch_frame::Tick;
 
 use crate::session::{Asked, LastQuestion};
 use crate::timeline::Timeline;
@@ -30,17 +30,20 @@ impl Elsewhere {
         }));
     }
 
-    /// Up to when the stream was read, which is one of a lane that reads `streams` one after the other.
-    pub(crate) fn of(&self, stream: &StreamId, streams: &[&str], timeline: &Timeline) -> Option<Tick> {
+    /// Up to when a stream with this `timeline` was read. `tick_of`: the newest tick of a stream of the same lane at an
+    /// instant, by its name and its database; the lane reads one tick after the other, as they are due.
+    pub(crate) fn of(
+        &self,
+        timeline: &Timeline,
+        tick_of: impl Fn(&str, Option<&str>, Tick) -> Option<Tick>,
+    ) -> Option<Tick> {
         let unread = |asked| timeline.before(timeline.newest(asked));
         let told = self.last.iter().filter_map(|(question, asked)| {
-            let other = |database| question.database.as_deref().is_some_and(|its| its != database);
+            let tick = |name: &str| tick_of(name, question.database.as_deref(), *asked);
             match &question.asked {
-                Asked::Stream(name) if !streams.contains(&name.as_str()) => None,
-                Asked::Stream(_) if stream.database().is_some_and(other) => None,
                 // The answer never came.
-                Asked::Stream(name) if question.active && name == stream.name() => Some(unread(*asked)),
-                Asked::Stream(_) => Some(*asked),
+                Asked::Stream(name) if question.active => Some(before(tick(name)?, Duration::from_nanos(1))),
+                Asked::Stream(name) => tick(name),
                 // It was about to read, or did.
                 Asked::Before => Some(unread(*asked)),
                 Asked::Unknown if question.active => Some(unread(*asked)),
@@ -58,88 +61,112 @@ fn before(tick: Tick, time: Duration) -> Tick {
 
 #[cfg(test)]
 mod tests {
-    use ringwatch_frame::{Schedule, TargetId};
+    use ringwatch_frame::{Schedule, StreamId, TargetId};
 
     use super::*;
 
-    const STREAMS: [&str; 2] = ["tables", "indexes"];
+    /// A lane of two streams, and a tick of the first, while the newest of the second is another one.
+    struct Lane {
+        first: Timeline,
+        second: Timeline,
+        tick: Tick,
+    }
 
-    fn timeline(stream: &StreamId) -> Timeline {
-        let target = TargetId::new("postgresql", "db1:5432");
-        let schedule = Schedule::new(&target, stream, Duration::from_secs(1)).unwrap();
-        Timeline::new(schedule, Tick::from_unix_nanos(1_700_000_000_000_000_000))
+    impl Lane {
+        fn new() -> Self {
+            let target = TargetId::new("postgresql", "db1:5432");
+            let start = Tick::from_unix_nanos(1_700_000_000_000_000_000);
+            let timeline = |name: &str, millis| {
+                let id = StreamId::of_server(name);
+                Timeline::new(
+                    Schedule::new(&target, &id, Duration::from_millis(millis)).unwrap(),
+                    start,
+                )
+            };
+            let (first, second) = (timeline("first", 1_000), timeline("second", 700));
+            let mut tick = first.next();
+            while second.newest(later(tick, 10)) >= tick {
+                tick = first.after(tick);
+            }
+            Self { first, second, tick }
+        }
+
+        fn tick_of(&self, name: &str, database: Option<&str>, at: Tick) -> Option<Tick> {
+            match name {
+                "first" => Some(self.first.newest(at)),
+                "second" if database.is_none_or(|database| database == "app") => Some(self.second.newest(at)),
+                _ => None,
+            }
+        }
+
+        /// Up to when both are read that a session asked this 290 ms before it was ended, 300 ms after a tick of the first.
+        fn read(&self, asked: Asked, active: bool, database: &str) -> (Option<Tick>, Option<Tick>) {
+            let now = later(self.tick, 300);
+            let mut elsewhere = Elsewhere::default();
+            let question = LastQuestion {
+                asked,
+                active,
+                age: Duration::from_millis(290),
+                database: Some(database.to_owned()),
+            };
+            elsewhere.ended(vec![question], now);
+            let of = |line| elsewhere.of(line, |name, database, at| self.tick_of(name, database, at));
+            (of(&self.first), of(&self.second))
+        }
     }
 
     fn later(tick: Tick, millis: i64) -> Tick {
         Tick::from_unix_nanos(tick.unix_nanos() + millis * 1_000_000)
     }
 
-    fn ended(asked: Asked, active: bool, database: &str, age: u64, now: Tick) -> Elsewhere {
-        let mut elsewhere = Elsewhere::default();
-        let question = LastQuestion {
-            asked,
-            active,
-            age: Duration::from_millis(age),
-            database: Some(database.to_owned()),
-        };
-        elsewhere.ended(vec![question], now);
-        elsewhere
-    }
-
     #[test]
     fn what_was_read_is_told_by_the_last_question_of_each_session() {
-        let tables = StreamId::of_server("tables");
-        let line = timeline(&tables);
-        // It is ended 300 ms after a tick, and had asked 290 ms ago.
-        let tick = line.next();
-        let now = later(tick, 300);
-        let read = |asked: Asked, active: bool| {
-            let elsewhere = ended(asked, active, "app", 290, now);
-            let until = elsewhere.of(&tables, &STREAMS, &line);
-            until.map(|until| until >= tick)
-        };
+        let lane = Lane::new();
+        let tick = lane.tick;
+        let second = lane.second.newest(tick);
         let named = |name: &str| Asked::Stream(name.to_owned());
-        for (asked, active, expected) in [
-            (named("tables"), false, Some(true)),
-            (named("tables"), true, Some(false)),
-            (named("indexes"), false, Some(true)),
-            (named("activity"), false, None),
-            (Asked::Before, false, Some(false)),
-            (Asked::Unknown, false, Some(true)),
-            (Asked::Unknown, true, Some(false)),
-        ] {
-            assert_eq!(read(asked.clone(), active), expected, "{asked:?} {active}");
-        }
+        let (first, _) = lane.read(named("first"), false, "app");
+        assert_eq!(first, Some(tick), "it is read");
+        let (first, _) = lane.read(named("first"), true, "app");
+        assert!(
+            first < Some(tick) && first > Some(second),
+            "its answer never came"
+        );
+        let (first, of_second) = lane.read(named("second"), false, "app");
+        assert_eq!((first, of_second), (Some(second), Some(second)));
+        assert!(
+            first < Some(tick),
+            "what was due later was not begun, though it was due when the other was asked"
+        );
+        assert_eq!(
+            lane.read(named("second"), false, "shop"),
+            (None, None),
+            "another database"
+        );
+        assert_eq!(
+            lane.read(named("third"), false, "app"),
+            (None, None),
+            "another lane"
+        );
     }
 
     #[test]
-    fn the_tick_before_an_unread_one_was_read() {
-        let tables = StreamId::of_server("tables");
-        let line = timeline(&tables);
-        let (tick, now) = (line.next(), later(line.next(), 300));
-        let elsewhere = ended(Asked::Before, false, "app", 290, now);
-        assert_eq!(elsewhere.of(&tables, &STREAMS, &line), Some(line.before(tick)));
-    }
-
-    #[test]
-    fn a_database_is_read_by_the_sessions_in_it() {
-        let tables = StreamId::of_database("tables", "shop");
-        let line = timeline(&tables);
-        let now = later(line.next(), 300);
-        let of = |database| {
-            ended(Asked::Stream("tables".to_owned()), false, database, 290, now).of(&tables, &STREAMS, &line)
-        };
-        assert!(of("shop").is_some_and(|until| until >= line.next()));
-        assert_eq!(of("app"), None);
+    fn what_is_not_told_is_the_tick_before_or_all() {
+        let lane = Lane::new();
+        let tick = lane.tick;
+        let before = Some(lane.first.before(tick));
+        assert_eq!(lane.read(Asked::Before, false, "app").0, before);
+        assert_eq!(lane.read(Asked::Unknown, true, "app").0, before);
+        assert_eq!(lane.read(Asked::Unknown, false, "app").0, Some(later(tick, 10)));
     }
 
     #[test]
     fn all_is_a_newer_owners() {
-        let activity = StreamId::of_server("activity");
-        let line = timeline(&activity);
+        let lane = Lane::new();
         let mut elsewhere = Elsewhere::default();
-        assert_eq!(elsewhere.of(&activity, &["activity"], &line), None);
-        elsewhere.read_until(line.next());
-        assert_eq!(elsewhere.of(&activity, &["activity"], &line), Some(line.next()));
+        let of = |elsewhere: &Elsewhere| elsewhere.of(&lane.first, |_, _, _| None);
+        assert_eq!(of(&elsewhere), None);
+        elsewhere.read_until(lane.first.next());
+        assert_eq!(of(&elsewhere), Some(lane.first.next()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringwatch_frame::{Clock, Tick};
+use ringwatch_frame::{Clock, StreamId, Tick};
 use tokio::time::Instant;
 
 use super::Lane;
@@ -135,9 +135,16 @@ impl<C: Connector> Lane<C> {
 
     /// Up to when another node has read a stream of this lane, which cannot be heard.
     pub(super) fn read_elsewhere(&self, at: usize) -> Option<Tick> {
-        let streams: Vec<&str> = self.tracks.iter().map(|track| track.id.name()).collect();
-        let track = &self.tracks[at];
-        self.fence.elsewhere().of(&track.id, &streams, &track.timeline)
+        let tick_of = |name: &str, database: Option<&str>, instant: Tick| {
+            let is_there = |id: &StreamId| {
+                let (its, here) = (id.database(), database);
+                its.zip(here).is_none_or(|(its, here)| its == here)
+            };
+            let mut tracks = self.tracks.iter();
+            let track = tracks.find(|track| track.id.name() == name && is_there(&track.id))?;
+            Some(track.timeline.newest(instant))
+        };
+        self.fence.elsewhere().of(&self.tracks[at].timeline, tick_of)
     }
 
     /// Waits a moment for the lock, unless the successor of the tick is due.
