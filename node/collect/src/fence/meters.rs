@@ -24,7 +24,7 @@ impl FenceMeters {
         );
         let ended = Opts::new(
             "ringwatch_fence_ended_sessions_total",
-            "Sessions of other nodes that were ended because they held the lock of a target of ours.",
+            "Sessions of other nodes that were ended because one of them held the lock of a target of ours.",
         );
         let meters = Self {
             state: IntGaugeVec::new(state, &["target", "state"])?,
@@ -43,9 +43,11 @@ impl FenceMeters {
         }
     }
 
-    /// A session was ended.
-    pub(super) fn ended(&self, target: &TargetId) {
-        self.ended.with_label_values(&[target.as_str()]).inc();
+    /// So many sessions were ended.
+    pub(super) fn ended(&self, target: &TargetId, sessions: usize) {
+        self.ended
+            .with_label_values(&[target.as_str()])
+            .inc_by(sessions as u64);
     }
 
     /// The target is not read here any more.

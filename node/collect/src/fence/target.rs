@@ -221,13 +221,13 @@ impl Attempt {
         holder.epoch >= self.lock.epoch && self.fence.arbiter.is_seated(&self.fence.target, &holder)
     }
 
-    /// The session with the lock was ended, and the others of that node's lanes.
-    pub(crate) fn ended_other(&self, locked: &Locked, node: Option<String>) {
+    /// The session with the lock was ended, and the others of that node's lanes: so many in all.
+    pub(crate) fn ended_other(&self, locked: &Locked, node: Option<String>, sessions: usize) {
         tracing::warn!(
-            target = %self.fence.target, holder = ?locked, epoch = %self.lock.epoch,
-            "a session that is of no use any more held the target's lock: it was ended"
+            target = %self.fence.target, holder = ?locked, epoch = %self.lock.epoch, sessions,
+            "a session that is of no use any more held the target's lock: it was ended, with the others of its node"
         );
-        self.fence.meters.ended(&self.fence.target);
+        self.fence.meters.ended(&self.fence.target, sessions);
         *self.fence.ended_node() = node;
     }
 

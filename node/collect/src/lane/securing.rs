@@ -240,18 +240,19 @@ impl Holders<'_> {
         Ok(activity.active || activity.age.is_some_and(is_awake))
     }
 
-    /// Ends the sessions of the node's lanes.
+    /// Ends the sessions of the node's lanes, and says how many there were.
     async fn end_lanes<S: Session>(
         &self,
         session: &mut GuardedSession<S>,
         attempt: &Attempt,
         (node, at_work): (&str, bool),
-    ) -> Result<(), Fault> {
+    ) -> Result<usize, Fault> {
         let last = session.end_others(&self.whose(node)).await?;
+        let count = last.len();
         if at_work {
             attempt.read_elsewhere(last, self.clock.now());
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Ends the session that has the lock, and all that read with it.
@@ -261,15 +262,17 @@ impl Holders<'_> {
         attempt: &Attempt,
         (locked, other, node): (&Locked, i64, Option<String>),
     ) -> Result<(), Fault> {
+        let mut sessions = 0;
         if let Some(node) = &node {
             let at_work = self.is_at_work(session, node).await?;
             if at_work && attempt.is_of_its_view(locked) {
                 return Err(fenced());
             }
-            self.end_lanes(session, attempt, (node, at_work)).await?;
+            sessions = self.end_lanes(session, attempt, (node, at_work)).await?;
         }
+        // The one with the lock is among them, unless its node is not known.
         session.end_other(other).await?;
-        attempt.ended_other(locked, node);
+        attempt.ended_other(locked, node, sessions.max(1));
         Ok(())
     }
 }
