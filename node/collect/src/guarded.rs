@@ -156,14 +156,6 @@ impl<S: Session> GuardedSession<S> {
         self.end(answer.map(Ended::InTime))
     }
 
-    /// What the sessions of a node are at that holds the lock of a target that is ours.
-    pub(crate) async fn holders_activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
-        self.begin(Warrant::owns).await?;
-        let work = within(self.limit, self.session.activity(whose));
-        let answer = self.barrier.around(Warrant::owns, work).await;
-        self.end(answer)
-    }
-
     /// Ends the session of another node, which holds the lock of a target that is ours.
     pub(crate) async fn end_other(&mut self, session: i64) -> Result<(), Fault> {
         self.begin(Warrant::owns).await?;
@@ -307,9 +299,9 @@ impl<S: Session> Session for GuardedSession<S> {
     }
 
     async fn activity(&mut self, whose: &Whose<'_>) -> Result<Activity, Fault> {
-        self.begin(Warrant::holds).await?;
+        self.begin(Warrant::owns).await?;
         let work = within(self.limit, self.session.activity(whose));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::owns, work).await;
         self.end(answer)
     }
 

@@ -74,6 +74,7 @@ impl<C: Connector> Covering<C> {
         let target = &post.spec.id;
         let warrant = StandbysWarrant {
             standby: Arc::clone(&env.standby),
+            ownership: Arc::clone(&env.ownership),
             target: target.clone(),
         };
         let roles = post

@@ -226,7 +226,7 @@ impl Holders<'_> {
         session: &mut GuardedSession<S>,
         node: &str,
     ) -> Result<bool, Fault> {
-        let activity = session.holders_activity(&self.whose(node)).await?;
+        let activity = session.activity(&self.whose(node)).await?;
         let planned = self
             .target
             .readers
