@@ -17,7 +17,7 @@ use ringwatch_frame::{Epoch, TargetId};
 pub(crate) use self::key::{LockKey, hash_of};
 pub(crate) use self::meters::FenceMeters;
 pub(crate) use self::state::AGAIN;
-pub(crate) use self::target::{Attempt, Held, TargetFence, Verdict};
+pub(crate) use self::target::{Attempt, Held, Outranked, TargetFence, Verdict};
 
 /// Whether targets are fenced by a lock of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod ending;
 mod entry;
 mod rebase;
 mod securing;
+mod taking;
 
 use std::sync::Arc;
 use std::time::Duration;

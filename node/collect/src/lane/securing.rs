@@ -2,23 +2,22 @@
 
 use std::sync::Arc;
 
-use ringwatch_frame::{Clock, StreamId, Tick};
+use ringwatch_frame::{StreamId, Tick};
 use tokio::time::Instant;
 
 use super::Lane;
 use super::attempt::Passed;
 use super::entry::enter;
-use crate::cover::grace;
+use super::taking::{Holders, take};
 use crate::fault::{Fault, FaultKind};
-use crate::fence::{AGAIN, Attempt, LockKey, Locked, TargetFence, Verdict};
+use crate::fence::{AGAIN, Attempt, TargetFence};
 use crate::guarded::GuardedSession;
 use crate::meters::Outcome;
 use crate::ownership::Reach;
-use crate::session::{Connector, Session, Whose};
+use crate::session::{Connector, Session};
 use crate::sessions::Open;
-use crate::target::TargetSpec;
 
-/// How often the lock is tried after the session that held it was ended: the server needs a moment.
+/// How often it is waited for another lane that takes the lock.
 const TRIES: usize = 4;
 
 impl<C: Connector> Lane<C> {
@@ -161,14 +160,6 @@ impl<C: Connector> Lane<C> {
     }
 }
 
-/// What is to be known of nodes that hold the lock.
-struct Holders<'a> {
-    target: &'a TargetSpec,
-    lock: LockKey,
-    roles: &'a [String],
-    clock: &'a Clock,
-}
-
 /// How a session can tell whose the lock is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
@@ -210,109 +201,8 @@ impl Prover {
     }
 }
 
-impl Holders<'_> {
-    fn whose<'a>(&'a self, node: &'a str) -> Whose<'a> {
-        Whose {
-            lock: self.lock,
-            node,
-            roles: self.roles,
-        }
-    }
-
-    /// Whether the node is at work, though it cannot be heard: it may only be cut off, and deliver what it reads. One that
-    /// should have asked since and did not stands still, and what it read last does not count when it wakes.
-    async fn is_at_work<S: Session>(
-        &self,
-        session: &mut GuardedSession<S>,
-        node: &str,
-    ) -> Result<bool, Fault> {
-        let activity = session.activity(&self.whose(node)).await?;
-        let planned = self
-            .target
-            .readers
-            .iter()
-            .flat_map(|reader| reader.plan.planned());
-        let fastest = planned
-            .map(|planned| planned.interval())
-            .min()
-            .unwrap_or_default();
-        let is_awake = |age| age < fastest + grace(fastest);
-        Ok(activity.active || activity.age.is_some_and(is_awake))
-    }
-
-    /// Ends the sessions of the node's lanes, and says how many there were.
-    async fn end_lanes<S: Session>(
-        &self,
-        session: &mut GuardedSession<S>,
-        attempt: &Attempt,
-        (node, at_work): (&str, bool),
-    ) -> Result<usize, Fault> {
-        let last = session.end_others(&self.whose(node)).await?;
-        let count = last.len();
-        if at_work {
-            attempt.read_elsewhere(last, self.clock.now());
-        }
-        Ok(count)
-    }
-
-    /// Ends the session that has the lock, and all that read with it.
-    async fn end<S: Session>(
-        &self,
-        session: &mut GuardedSession<S>,
-        attempt: &Attempt,
-        (locked, other, node): (&Locked, i64, Option<String>),
-    ) -> Result<(), Fault> {
-        let mut sessions = 0;
-        if let Some(node) = &node {
-            let at_work = self.is_at_work(session, node).await?;
-            if at_work && attempt.is_of_its_view(locked) {
-                return Err(fenced());
-            }
-            sessions = self.end_lanes(session, attempt, (node, at_work)).await?;
-        }
-        // The one with the lock is among them, unless its node is not known.
-        session.end_other(other).await?;
-        attempt.ended_other(locked, node, sessions.max(1));
-        Ok(())
-    }
-}
-
-/// Tries the lock, and ends the session of a node that is gone, where that one has it.
-async fn take<S: Session>(
-    session: &mut GuardedSession<S>,
-    attempt: &Attempt,
-    holders: &Holders<'_>,
-) -> Result<(), Fault> {
-    for _ in 0..TRIES {
-        let locked = session.try_lock(attempt.lock()).await?;
-        match attempt.answered(&locked) {
-            Verdict::Held(held) => {
-                session.hold(held);
-                if let Some(node) = attempt.took(holders.clock.now()) {
-                    // What was opened before the lock was ours had not asked for it yet, or was told that it is its own.
-                    holders.end_lanes(session, attempt, (&node, true)).await?;
-                }
-                return Ok(());
-            }
-            Verdict::Pass => return Ok(()),
-            Verdict::Fenced => return Err(fenced()),
-            Verdict::End(other, node) => {
-                match holders.end(session, attempt, (&locked, other, node)).await {
-                    Err(fault) if fault.kind == FaultKind::Grant => {
-                        attempt.may_not_end(&fault);
-                        return Ok(());
-                    }
-                    ended => ended?,
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            }
-        }
-    }
-    Err(fenced())
-}
-
 /// The fault of what was not sent because the lock is another session's.
-fn fenced() -> Fault {
+pub(super) fn fenced() -> Fault {
     Fault::new(
         FaultKind::Fenced,
         "another session holds the target's lock, so that nothing is sent",
