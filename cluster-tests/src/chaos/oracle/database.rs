@@ -132,7 +132,12 @@ pub fn is_owners_reading(question: &Question) -> bool {
     is_reading(question) && !question.application.ends_with("/standby")
 }
 
-/// The name of the node of a session, `node-1` of `ringwatch/node-1@demo/12`.
+/// The number of the target of an owner's session, `3f00a1b2` of `ringwatch/node-1@demo/3f00a1b2/12`.
+pub fn target_of(application: &str) -> Option<&str> {
+    application.strip_prefix("ringwatch/")?.split('/').nth(1)
+}
+
+/// The name of the node of a session, `node-1` of `ringwatch/node-1@demo/3f00a1b2/12`.
 pub fn node_of(application: &str) -> Option<&str> {
     application.strip_prefix("ringwatch/")?.split(['/', '@']).next()
 }

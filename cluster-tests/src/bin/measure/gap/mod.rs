@@ -130,7 +130,7 @@ pub(crate) async fn close(
     report.set("locks_seen", at_rest.holders.len());
     report.set_at_most("locks_with_two_holders", at_rest.shared.len(), 0.0);
     let log = log_of(&folder)?;
-    let at_once = owners::at_once(&at_rest, &log);
+    let at_once = owners::at_once(&log);
     for words in at_once.iter().take(3) {
         eprintln!("two owners: {words}");
     }
