@@ -11,8 +11,6 @@ use super::{Holder, Locked, Other};
 pub(crate) const AGAIN: Duration = Duration::from_millis(50);
 const SELDOM: Duration = Duration::from_millis(500);
 const AWHILE: Duration = Duration::from_secs(3);
-/// How long lanes without an open session wait for the one that has it: while one connects, no other can try.
-const CONNECTS: Duration = Duration::from_millis(200);
 /// How long a session of an earlier life of this node may take to go by itself.
 const LEFTOVER: Duration = Duration::from_millis(500);
 /// How long a session that does not say whose it is may hold the lock before that is taken for an answer.
@@ -57,8 +55,6 @@ enum State {
 pub(super) struct Machine {
     state: State,
     count: u64,
-    /// One lane has begun with an open session.
-    one_is_open: bool,
     /// Since when the lock is another session's.
     elsewhere: Option<Instant>,
     /// The session that holds the lock without saying under which epoch, or in our own name, and since when.
@@ -71,7 +67,6 @@ impl Machine {
         Self {
             state: State::Epoch,
             count: 0,
-            one_is_open: false,
             elsewhere: None,
             odd: None,
         }
@@ -104,23 +99,17 @@ impl Machine {
         }
     }
 
-    /// One lane begins with a session that is open.
-    pub(super) const fn one_is_open(&mut self) {
-        self.one_is_open = true;
-    }
-
-    /// From when on it may be tried, where it is to be tried, by a lane that has a session `open` or not.
-    pub(super) fn again(&self, open: bool) -> Option<Instant> {
+    /// From when on it may be tried, where it is to be tried.
+    pub(super) const fn again(&self) -> Option<Instant> {
         match self.state {
-            State::Free(again) if self.one_is_open && !open => Some(again + CONNECTS),
             State::Free(again) => Some(again),
             _ => None,
         }
     }
 
     /// Begins a try, where one is due.
-    pub(super) fn begin(&mut self, open: bool, now: Instant) -> bool {
-        let due = self.again(open).is_some_and(|again| again <= now);
+    pub(super) fn begin(&mut self, now: Instant) -> bool {
+        let due = self.again().is_some_and(|again| again <= now);
         if due {
             self.state = State::Trying;
         }

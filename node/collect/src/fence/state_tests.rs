@@ -16,8 +16,8 @@ async fn questions_pass_only_while_the_lock_is_held() {
     let now = Instant::now();
     let mut machine = Machine::of_lock(now);
     assert!(!machine.lets_pass());
-    assert!(machine.begin(true, now));
-    assert!(!machine.begin(true, now), "one lane tries");
+    assert!(machine.begin(now));
+    assert!(!machine.begin(now), "one lane tries");
     assert!(!machine.lets_pass());
     assert_eq!(machine.answered(&Locked::Taken, OWN, NEVER, now), Step::Hold(1));
     assert!(machine.lets_pass() && machine.shown() == Shown::Lock);
@@ -25,10 +25,10 @@ async fn questions_pass_only_while_the_lock_is_held() {
     assert!(machine.lets_pass(), "another time");
     machine.lost(1, now);
     assert!(!machine.lets_pass() && machine.shown() == Shown::Nothing);
-    assert!(machine.begin(true, now), "tried at once");
+    assert!(machine.begin(now), "tried at once");
     machine.broke_off(now);
-    assert!(!machine.begin(true, now));
-    assert!(machine.begin(true, now + AGAIN));
+    assert!(!machine.begin(now));
+    assert!(machine.begin(now + AGAIN));
     machine.answered(&Locked::Taken, OWN, NEVER, now);
     machine.lost(1, now);
     assert!(machine.lets_pass(), "the first hold is long gone");
@@ -69,17 +69,17 @@ async fn who_holds_the_lock_decides_what_is_done() {
 async fn what_cannot_be_locked_is_fenced_by_the_epoch() {
     let now = Instant::now();
     let mut machine = Machine::of_lock(now);
-    assert!(machine.begin(true, now));
+    assert!(machine.begin(now));
     let step = machine.answered(&Locked::Unfit("a pooler".into()), OWN, NEVER, now);
     assert_eq!(step, Step::FallBack("a pooler".into()));
     assert!(machine.lets_pass() && machine.shown() == Shown::Epoch);
-    assert!(!machine.begin(true, now + NAMELESS));
+    assert!(!machine.begin(now + NAMELESS));
 
     let mut machine = Machine::of_lock(now);
-    assert!(machine.begin(true, now));
+    assert!(machine.begin(now));
     assert_eq!(machine.answered(&other(None, None), OWN, NEVER, now), Step::Wait);
     let later = now + NAMELESS;
-    assert!(machine.begin(true, later));
+    assert!(machine.begin(later));
     let step = machine.answered(&other(None, None), OWN, NEVER, later);
     assert!(matches!(step, Step::FallBack(_)), "{step:?}");
 }
@@ -117,7 +117,7 @@ async fn a_look_at_a_lock_that_is_held_says_whose_it_is() {
     for (locked, passes, number) in table {
         let mut machine = Machine::of_lock(now);
         assert_eq!(machine.proved(&locked, "me", now), None, "nothing is held yet");
-        assert!(machine.begin(true, now));
+        assert!(machine.begin(now));
         machine.answered(&Locked::Taken, OWN, NEVER, now);
         assert_eq!(machine.proved(&locked, "me", now), number, "{locked:?}");
         assert_eq!(machine.lets_pass(), passes, "{locked:?}");
@@ -131,38 +131,18 @@ async fn what_is_anothers_for_long_is_tried_less_often() {
     let now = Instant::now();
     let mut machine = Machine::of_lock(now);
     let again = |machine: &mut Machine, at: Instant| {
-        assert!(machine.begin(true, at));
+        assert!(machine.begin(at));
         machine.answered(&other(Some("a"), Some(9)), OWN, NEVER, at);
-        machine.again(true).unwrap() - at
+        machine.again().unwrap() - at
     };
     assert_eq!(again(&mut machine, now), AGAIN);
     assert_eq!(again(&mut machine, now + AWHILE), SELDOM);
-    assert!(machine.begin(true, now + AWHILE * 2));
+    assert!(machine.begin(now + AWHILE * 2));
     machine.answered(&Locked::Taken, OWN, NEVER, now + AWHILE * 2);
     machine.lost(1, now + AWHILE * 2);
     assert_eq!(
         again(&mut machine, now + AWHILE * 2),
         AGAIN,
         "it was ours meanwhile"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_has_an_open_session_tries_before_those_that_must_connect() {
-    let now = Instant::now();
-    let mut machine = Machine::of_lock(now);
-    assert_eq!(machine.again(false), Some(now), "nobody has one");
-    machine.one_is_open();
-    assert!(!machine.begin(false, now));
-    assert!(!machine.begin(false, now + CONNECTS - AGAIN));
-    assert!(machine.begin(true, now));
-    machine.answered(&other(Some("a"), Some(8)), OWN, NEVER, now);
-    let again = machine.again(true).unwrap();
-    assert!(!machine.begin(false, again) && machine.begin(true, again));
-    machine.broke_off(again);
-    let later = machine.again(false).unwrap();
-    assert!(
-        machine.begin(false, later),
-        "the other one is not waited for for ever"
     );
 }

@@ -77,21 +77,15 @@ impl TargetFence {
         self.arbiter.epoch(&self.target)
     }
 
-    /// One lane begins with a session that is open.
-    pub(crate) fn one_is_open(&self) {
-        self.with(Machine::one_is_open);
-    }
-
-    /// From when on the lock may be tried by a lane that has a session `open` or not, where it is not ours and nobody
-    /// tries.
-    pub(crate) fn again(&self, open: bool) -> Option<Instant> {
-        self.with(|machine| machine.again(open))
+    /// From when on the lock may be tried, where it is not ours and nobody tries.
+    pub(crate) fn again(&self) -> Option<Instant> {
+        self.with(|machine| machine.again())
     }
 
     /// Begins a try, where one is due and the target is ours.
-    pub(crate) fn attempt(self: &Arc<Self>, open: bool) -> Option<Attempt> {
+    pub(crate) fn attempt(self: &Arc<Self>) -> Option<Attempt> {
         let epoch = self.epoch()?;
-        let begun = self.with(|machine| machine.begin(open, Instant::now()));
+        let begun = self.with(|machine| machine.begin(Instant::now()));
         begun.then(|| Attempt {
             fence: Arc::clone(self),
             lock: Lock { key: self.key, epoch },

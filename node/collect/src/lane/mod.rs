@@ -168,9 +168,6 @@ impl<C: Connector> Lane<C> {
     pub(crate) fn start_with(&mut self, session: GuardedSession<C::Session>) {
         let open = Open::new(session, &self.health);
         self.sessions.put(&self.home(), open);
-        if self.takes_lock {
-            self.fence.one_is_open();
-        }
     }
 
     /// Its first tick that is read in the database that the receiver connects to.
@@ -255,8 +252,7 @@ impl<C: Connector> Lane<C> {
     async fn rest(&mut self, now: Tick) {
         let next = self.tracks.iter().map(|track| track.timeline.next()).min();
         let soon = Instant::now() + AGAIN;
-        let again = self.fence.again(self.is_open_at_home());
-        let locking = again.filter(|_| self.takes_lock);
+        let locking = self.fence.again().filter(|_| self.takes_lock);
         let wake = locking.map_or_else(|| Instant::now() + REST, |again| again.max(soon));
         let wake = self
             .discovery

@@ -25,22 +25,17 @@ impl<C: Connector> Lane<C> {
     pub(super) fn wants_lock(&self) -> bool {
         let due = |again| again <= Instant::now();
         self.takes_lock
-            && self.fence.again(self.is_open_at_home()).is_some_and(due)
+            && self.fence.again().is_some_and(due)
             && self.fence.epoch().is_some()
             && self.env.ownership.holds(&self.spec.id)
             && self.env.guard.at_ease(&self.spec.id)
             && self.health.down().is_none()
     }
 
-    /// Whether it has an open session in the database of the lock.
-    pub(super) fn is_open_at_home(&self) -> bool {
-        self.sessions.has(self.reader.plan.database())
-    }
-
     /// Takes the lock before anything is due.
     pub(super) async fn secure_ahead(&mut self) {
         let (env, health) = (Arc::clone(&self.env), Arc::clone(&self.health));
-        let open = self.is_open_at_home();
+        let open = self.sessions.has(self.reader.plan.database());
         let entry = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return,
@@ -60,8 +55,7 @@ impl<C: Connector> Lane<C> {
         if self.fence.lets_pass() {
             return Ok(());
         }
-        let open = self.is_open_at_home();
-        let attempt = self.takes_lock.then(|| self.fence.attempt(open)).flatten();
+        let attempt = self.takes_lock.then(|| self.fence.attempt()).flatten();
         let Some(attempt) = attempt else {
             return Err(fenced());
         };
