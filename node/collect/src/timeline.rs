@@ -1,10 +1,18 @@
 //! Which tick of a stream is due, and how many passed by: pure.
 
+use std::time::Duration;
+
 use ringwatch_frame::{Schedule, Tick};
 
 /// How old the last tick of a timeline may be that is gone on with. What passed since is counted tick by
 /// tick.
 const OLDEST: i64 = 7 * 24 * 3600 * 1_000_000_000;
+
+/// The instant so long before `tick`.
+pub(crate) fn minus(tick: Tick, time: Duration) -> Tick {
+    let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    Tick::from_unix_nanos(tick.unix_nanos().saturating_sub(nanos))
+}
 
 /// Why a timeline is not gone on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,8 +114,6 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
     use ringwatch_frame::{StreamId, TargetId};
 

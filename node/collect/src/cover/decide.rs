@@ -9,6 +9,7 @@ use std::time::Duration;
 use ringwatch_frame::{Schedule, Tick};
 
 use crate::session::Activity;
+use crate::timeline::minus;
 
 /// An owner that gave a sign of life so short ago may still be late: three quarters of the interval of its fastest
 /// stream, of this at most. It is less than the interval, so that a tick is covered before its successor is due.
@@ -49,11 +50,6 @@ pub(super) enum OwnerIs {
 /// How long after a tick its end is waited for.
 pub(crate) fn grace(interval: Duration) -> Duration {
     (interval * 3 / 10).min(LONGEST_GRACE)
-}
-
-fn minus(tick: Tick, time: Duration) -> Tick {
-    let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-    Tick::from_unix_nanos(tick.unix_nanos().saturating_sub(nanos))
 }
 
 fn plus(tick: Tick, time: Duration) -> Tick {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringwatch_frame::Tick;
 
 use crate::session::{Asked, LastQuestion};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, minus};
 
 /// What is known of it.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Elsewhere {
     /// Sessions were ended at `now`.
     pub(super) fn ended(&mut self, last: Vec<LastQuestion>, now: Tick) {
         self.last.extend(last.into_iter().map(|question| {
-            let asked = before(now, question.age);
+            let asked = minus(now, question.age);
             (question, asked)
         }));
     }
@@ -42,7 +42,7 @@ impl Elsewhere {
             let tick = |name: &str| tick_of(name, question.database.as_deref(), *asked);
             match &question.asked {
                 // The answer never came.
-                Asked::Stream(name) if question.active => Some(before(tick(name)?, Duration::from_nanos(1))),
+                Asked::Stream(name) if question.active => Some(minus(tick(name)?, Duration::from_nanos(1))),
                 Asked::Stream(name) => tick(name),
                 // It was about to read, or did.
                 Asked::Before => Some(unread(*asked)),
@@ -52,11 +52,6 @@ impl Elsewhere {
         });
         told.max().max(self.until)
     }
-}
-
-fn before(tick: Tick, time: Duration) -> Tick {
-    let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-    Tick::from_unix_nanos(tick.unix_nanos().saturating_sub(nanos))
 }
 
 #[cfg(test)]

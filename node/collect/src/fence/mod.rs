@@ -3,8 +3,8 @@
 //! The owner's first session in the database that the first receiver connects to takes a session lock; it is tried and
 //! never waited for. While another session holds it, nothing is read. Whoever ends the session of a node that cannot be
 //! heard ends those of its other lanes with it, so that it reads on nowhere; and a session that is opened asks first whose
-//! the lock is. Where a pooler, a missing function or a stranger
-//! stands in the way, that is said once, and the epochs alone fence.
+//! the lock is. Where a pooler, a missing function or a stranger stands in the way, that is said once, and the epochs alone
+//! fence.
 
 mod elsewhere;
 mod key;
@@ -53,9 +53,10 @@ pub trait Arbiter: Send + Sync {
         true
     }
 
-    /// The node of a holder of whom the server does not tell it, as [`crate::session_node`] writes it.
-    fn node(&self, _: &TargetId, _: &Holder) -> Option<String> {
-        None
+    /// All other members that are known, dead ones too, as [`crate::session_node`] writes them: where the server does not
+    /// tell whose the lock is, it is asked for each.
+    fn others(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// A target that this node owns has been out of its reach for a while: another node may have more luck.

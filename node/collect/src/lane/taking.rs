@@ -54,6 +54,21 @@ impl Holders<'_> {
         Ok(activity.active || activity.age.is_some_and(is_awake))
     }
 
+    /// Whose the lock is, where the server does not tell, as far as the node is known.
+    async fn holder<S: Session>(
+        &self,
+        session: &mut GuardedSession<S>,
+        attempt: &Attempt,
+    ) -> Result<Option<String>, Fault> {
+        for node in attempt.others() {
+            let activity = session.activity(&self.whose(&node)).await?;
+            if activity.sessions > 0 && !activity.locked_by_others {
+                return Ok(Some(node));
+            }
+        }
+        Ok(None)
+    }
+
     /// Ends the sessions of the node's lanes, and says how many there were.
     async fn end_lanes<S: Session>(
         &self,
@@ -77,9 +92,13 @@ impl Holders<'_> {
         (locked, other, node): (&Locked, i64, Option<String>),
     ) -> Result<(), Fault> {
         let (mut sessions, mut outranked) = (0, None);
+        let node = match node {
+            Some(node) => Some(node),
+            None => self.holder(session, attempt).await?,
+        };
         if let Some(node) = node {
             let at_work = self.is_at_work(session, &node).await?;
-            if at_work && attempt.is_of_its_view(locked) {
+            if at_work && attempt.is_of_its_view(locked, &node) {
                 return Err(fenced());
             }
             let other = Outranked { node, at_work };

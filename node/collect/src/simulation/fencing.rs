@@ -13,7 +13,11 @@ struct Judge {
 
 impl Arbiter for Judge {
     fn outranks(&self, _: &TargetId, holder: &Holder) -> bool {
-        holder.epoch <= self.epoch && holder.node.starts_with("dead")
+        holder.epoch <= self.epoch && (holder.node.is_empty() || holder.node.starts_with("dead"))
+    }
+
+    fn others(&self) -> Vec<String> {
+        vec!["other".into(), "dead-1".into()]
     }
 
     fn epoch(&self, _: &TargetId) -> Option<Epoch> {
@@ -330,6 +334,22 @@ async fn a_session_that_reads_without_the_lock_is_ended_with_the_one_that_has_it
         fenced.servers.with(|world| world.sessions.lanes("a", "dead-1")),
         0
     );
+    assert_eq!(fenced.holder(), Some("o"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_server_does_not_tell_whose_the_lock_is_it_is_asked_for_each_node() {
+    let fenced = fenced(|servers| {
+        servers.with(|world| {
+            world.sessions.nameless = true;
+            world.sessions.locked_by("a", "dead-1", Epoch(8));
+            world.sessions.opened_by("a", "dead-1");
+            world.sessions.opened_by("a", "other");
+        });
+    });
+    millis(3_000).await;
+    let lanes = |node| fenced.servers.with(|world| world.sessions.lanes("a", node));
+    assert_eq!((lanes("dead-1"), lanes("other")), (0, 1));
     assert_eq!(fenced.holder(), Some("o"));
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Sessions {
     most: BTreeMap<(String, &'static str), usize>,
     /// Whether nothing may be asked without the lock, and how often it was.
     pub(super) locked: bool,
+    /// The server does not tell whose the lock is.
+    pub(super) nameless: bool,
     /// Nobody may end others' sessions.
     pub(super) other_role: bool,
     pub(super) unlocked: usize,
@@ -107,7 +109,11 @@ impl Sessions {
     fn elsewhere(&self, holder: i64, since: Epoch) -> Locked {
         Locked::Elsewhere(Some(Other {
             session: holder,
-            node: self.known.get(&holder).map(|known| known.node.to_owned()),
+            node: self
+                .known
+                .get(&holder)
+                .map(|known| known.node.to_owned())
+                .filter(|_| !self.nameless),
             epoch: Some(since),
         }))
     }

@@ -38,10 +38,12 @@ impl Arbiter for ByView {
         node.is_none_or(|node| self.gate.is_seated(&node))
     }
 
-    fn node(&self, target: &TargetId, holder: &Holder) -> Option<String> {
+    fn others(&self) -> Vec<String> {
         let known = Arc::clone(&self.knowledge.borrow());
-        let node = node_of((&self.cluster, &known.members), &known.me, target, holder)?;
-        Some(session_node(&self.cluster, node.as_str()))
+        let others = known.members.iter().filter(|member| member.who.node != known.me);
+        others
+            .map(|member| session_node(&self.cluster, member.who.node.as_str()))
+            .collect()
     }
 
     fn unreachable(&self, target: &TargetId) {

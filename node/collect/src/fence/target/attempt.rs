@@ -74,10 +74,7 @@ impl Attempt {
             Step::Wait => Verdict::Fenced,
             Step::End(session) => {
                 let node = match locked {
-                    Locked::Elsewhere(Some(other)) => {
-                        let told = other.node.clone();
-                        told.or_else(|| fence.arbiter.node(target, &holder_of(other)))
-                    }
+                    Locked::Elsewhere(Some(other)) => other.node.clone(),
                     _ => None,
                 };
                 Verdict::End(session, node.filter(|node| *node != fence.node))
@@ -97,13 +94,21 @@ impl Attempt {
         tell_fallback(&self.fence.target, &reason);
     }
 
-    /// Whether the holder came to the lock under the epoch of this try, and is a member of its view: then it may only be
-    /// missed by this node, and its session is not ended while it is at work.
-    pub(crate) fn is_of_its_view(&self, locked: &Locked) -> bool {
+    /// The other nodes whose the lock may be.
+    pub(crate) fn others(&self) -> Vec<String> {
+        self.fence.arbiter.others()
+    }
+
+    /// Whether the holder, which is `node`, came to the lock under the epoch of this try, and is a member of its view: then it
+    /// may only be missed by this node, and its session is not ended while it is at work.
+    pub(crate) fn is_of_its_view(&self, locked: &Locked, node: &str) -> bool {
         let Locked::Elsewhere(Some(other)) = locked else {
             return false;
         };
-        let holder = holder_of(other);
+        let holder = Holder {
+            node: node.to_owned(),
+            ..holder_of(other)
+        };
         holder.epoch >= self.lock.epoch && self.fence.arbiter.is_seated(&self.fence.target, &holder)
     }
 
