@@ -243,28 +243,28 @@ impl<S: Session> Session for GuardedSession<S> {
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.read(question));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
     async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.extension(name));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
     async fn has_role(&mut self, name: &str) -> Result<bool, Fault> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.has_role(name));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
     async fn databases(&mut self) -> Result<Vec<String>, Fault> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.databases());
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
@@ -272,7 +272,7 @@ impl<S: Session> Session for GuardedSession<S> {
         self.begin(Warrant::holds).await?;
         let query = self.limited(query);
         let work = within(self.limit, self.session.query(&query));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
@@ -280,21 +280,21 @@ impl<S: Session> Session for GuardedSession<S> {
         self.begin(Warrant::holds).await?;
         let query = self.limited(query);
         let work = within(self.limit, self.session.describe(&query));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
     async fn explain(&mut self, explain: &Explain<'_>) -> Result<Explained, NoPlan> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.explain(explain));
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 
     async fn started(&mut self) -> Result<Option<i64>, Fault> {
         self.begin(Warrant::holds).await?;
         let work = within(self.limit, self.session.started());
-        let answer = self.barrier.around(Warrant::holds, work).await;
+        let answer = self.barrier.around(Warrant::finishes, work).await;
         self.end(answer)
     }
 

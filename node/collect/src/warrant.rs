@@ -17,6 +17,11 @@ pub(crate) trait Warrant: Send + Sync {
     fn owns(&self) -> bool {
         self.holds()
     }
+
+    /// Whether a question under way may come to its end.
+    fn finishes(&self) -> bool {
+        self.holds()
+    }
 }
 
 /// Of the lanes of a target's owner.
@@ -53,6 +58,11 @@ impl Warrant for StandbysWarrant {
     fn owns(&self) -> bool {
         self.holds() || self.ownership.holds(&self.target)
     }
+
+    /// A reading of before ends with the question that is under way: one that is broken off would cost the session.
+    fn finishes(&self) -> bool {
+        self.owns()
+    }
 }
 
 #[cfg(test)]
@@ -79,15 +89,15 @@ mod tests {
     }
 
     #[test]
-    fn a_standby_whose_target_has_become_its_own_ends_its_look_and_reads_nothing() {
+    fn a_standby_whose_target_has_become_its_own_ends_its_question_and_begins_none() {
         let owner = Arc::new(Owner(AtomicBool::new(false)));
         let warrant = StandbysWarrant {
             standby: Arc::new(NoStandby),
             ownership: Arc::clone(&owner) as Arc<dyn Ownership>,
             target: TargetId::new("postgresql", "a:1"),
         };
-        assert!(!warrant.holds() && !warrant.owns());
+        assert!(!warrant.holds() && !warrant.owns() && !warrant.finishes());
         owner.0.store(true, Ordering::Relaxed);
-        assert!(!warrant.holds() && warrant.owns());
+        assert!(!warrant.holds() && warrant.owns() && warrant.finishes());
     }
 }

@@ -226,6 +226,13 @@ impl Machine {
         self.state = State::Epoch;
     }
 
+    /// It could not be tried.
+    pub(super) fn put_off(&mut self, now: Instant) {
+        if matches!(self.state, State::Free(_)) {
+            self.state = State::Free(self.next_try(now));
+        }
+    }
+
     /// The try broke off.
     pub(super) fn broke_off(&mut self, now: Instant) {
         if self.state == State::Trying {

@@ -29,6 +29,11 @@ async fn questions_pass_only_while_the_lock_is_held() {
     machine.broke_off(now);
     assert!(!machine.begin(now));
     assert!(machine.begin(now + AGAIN));
+    machine.put_off(now + AGAIN);
+    assert_eq!(machine.again(), None, "a try is not put off");
+    machine.broke_off(now + AGAIN);
+    machine.put_off(now + AGAIN * 2);
+    assert_eq!(machine.again(), Some(now + AGAIN * 3));
     machine.answered(&Locked::Taken, OWN, NEVER, now);
     machine.lost(1, now);
     assert!(machine.lets_pass(), "the first hold is long gone");

@@ -2,7 +2,8 @@
 
 mod attempt;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct TargetFence {
     ended: Mutex<Option<Outranked>>,
     /// Our epoch, where a session of a newer one had the lock when it was tried last; else 0.
     outranked: AtomicU64,
+    /// A lane connects to try the lock.
+    connecting: AtomicBool,
     changed: Notify,
 }
 
@@ -58,6 +61,7 @@ impl TargetFence {
             elsewhere: Mutex::default(),
             ended: Mutex::default(),
             outranked: AtomicU64::new(0),
+            connecting: AtomicBool::new(false),
             changed: Notify::new(),
         })
     }
@@ -90,6 +94,24 @@ impl TargetFence {
             fence: Arc::clone(self),
             lock: Lock { key: self.key, epoch },
         })
+    }
+
+    /// A lane without a session may connect to try the lock, as long as this lives: a try is due and no other lane is at it.
+    pub(crate) fn connecting(self: &Arc<Self>) -> Option<Connecting> {
+        let due = self
+            .epoch()
+            .and_then(|_| self.again())
+            .is_some_and(|again| again <= Instant::now());
+        let free = due && !self.connecting.swap(true, Relaxed);
+        free.then(|| Connecting {
+            fence: Arc::clone(self),
+            done: false,
+        })
+    }
+
+    /// Whether a lane connects to try the lock.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.connecting.load(Relaxed)
     }
 
     /// The lock is ours as far as is known: a session that is new looks first.
@@ -133,6 +155,28 @@ impl TargetFence {
 impl Drop for TargetFence {
     fn drop(&mut self) {
         self.meters.forget(&self.target);
+    }
+}
+
+/// A lane that connects to try the lock. Where it does not come to its end, the try is put off.
+pub(crate) struct Connecting {
+    fence: Arc<TargetFence>,
+    done: bool,
+}
+
+impl Connecting {
+    /// It is connected.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        if !self.done {
+            self.fence.with(|machine| machine.put_off(Instant::now()));
+        }
+        self.fence.connecting.store(false, Relaxed);
     }
 }
 

@@ -26,6 +26,7 @@ impl<C: Connector> Lane<C> {
         let due = |again| again <= Instant::now();
         self.takes_lock
             && self.fence.again().is_some_and(due)
+            && (self.sessions.has(&self.home()) || !self.fence.is_connecting())
             && self.fence.epoch().is_some()
             && self.env.ownership.holds(&self.spec.id)
             && self.env.guard.at_ease(&self.spec.id)
@@ -55,19 +56,38 @@ impl<C: Connector> Lane<C> {
         if self.fence.lets_pass() {
             return Ok(());
         }
+        let home = self.home();
+        let old = self.sessions.has(&home);
+        if self.takes_lock && !old {
+            self.connect_to_try(&home).await?;
+        }
+        if self.fence.lets_pass() {
+            return Ok(());
+        }
         let attempt = self.takes_lock.then(|| self.fence.attempt()).flatten();
         let Some(attempt) = attempt else {
             return Err(fenced());
         };
-        let home = self.home();
         if let Some(open) = self.sessions.take(&home) {
             match self.secure_with(open, &attempt).await {
-                Err(fault) if fault.kind.is_of_old_connection() => {}
+                Err(fault) if old && fault.kind.is_of_old_connection() => {}
                 result => return result,
             }
         }
         let open = self.connect(&home).await?;
         self.secure_with(open, &attempt).await
+    }
+
+    /// Opens the session that is to try the lock, before the try begins: who has one need not wait for that. One lane does at
+    /// a time; most connect when the lock is theirs, and the sessions of whoever had it are gone.
+    async fn connect_to_try(&mut self, home: &Arc<str>) -> Result<(), Fault> {
+        let Some(connecting) = self.fence.connecting() else {
+            return Err(fenced());
+        };
+        let open = self.connect(home).await?;
+        connecting.done();
+        self.sessions.put(home, open);
+        Ok(())
     }
 
     /// The same, and waits a little where another lane is about to take it.

@@ -370,3 +370,32 @@ async fn who_has_the_lock_under_our_own_epoch_and_is_at_work_is_not_ended() {
     assert_eq!(fenced.servers.sent("a", "end session"), 1, "it stands still");
     assert_eq!(fenced.holder(), Some("o"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_connects_does_not_keep_another_from_the_lock() {
+    let fenced = fenced(|_| {});
+    let wanted = Arc::clone(&fenced.targets.borrow());
+    millis(12_000).await;
+    fenced.targets.send_replace(Targets::default());
+    fenced.collector.ended(&id()).await;
+    fenced.collector.warm(&wanted[0]).await.unwrap();
+    fenced.servers.set("a", |b| b.connects_in = SECOND * 3);
+    fenced
+        .servers
+        .with(|world| world.sessions.locked_by("a", "dead-1", Epoch(10)));
+    fenced.targets.send_replace(wanted);
+    millis(300).await;
+    let (tries, connects) = (
+        fenced.servers.sent("a", "lock"),
+        fenced.servers.sent("a", "connect"),
+    );
+    fenced
+        .servers
+        .with(|world| world.sessions.holder_asked("a", false, Epoch(8)));
+    millis(60).await;
+    assert_eq!(fenced.holder(), Some("o"));
+    assert!(tries >= 5, "{tries}: as often as without the other lanes");
+    millis(10_000).await;
+    assert_eq!(fenced.unlocked(), 0);
+    assert!(fenced.servers.connections("a").0 <= 3, "{connects}");
+}
