@@ -169,6 +169,14 @@ tests() {
     return "$code"
 }
 
+# The deterministic simulation of the cluster, through many more stories of faults than among the tests (SEEDS=N: so many).
+simulation() {
+    RINGWATCH_SIM_SEEDS="${SEEDS:-2000}" RINGWATCH_SIM_FROM=1000 \
+        cargo test --workspace --locked --test simulation every_seed_ends_well -- --nocapture >"$logs/simulation.log" 2>&1 ||
+        { grep -A40 '^seed\|panicked' "$logs/simulation.log" | head -80; return 1; }
+    sed -n 's/^\([0-9]* runs, .*\)/   \1/p' "$logs/simulation.log"
+}
+
 # Shows what a reader wants to see of a test run: each scenario, and of the rest only what is not ok. The whole is in
 # the log.
 sift() {
@@ -199,6 +207,7 @@ step "licences, bans, sources" deny
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "build" build || exit 1
 step "tests" tests
+[ "$quick" = yes ] || step "simulation" simulation
 [ "$quick" = yes ] || step "fuzz" fuzz
 
 passed=$(count passed)

@@ -21,9 +21,10 @@ mod trio;
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use ringwatch_cluster_tests::chaos::{Kind, apart};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures a node.
 #[derive(Debug, Parser)]
@@ -175,14 +176,34 @@ async fn main() -> Result<()> {
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
         json: args.output == Output::Json,
     };
+    tokio::select! {
+        done = all(wanted, &args, options) => done,
+        // What was started ends with what is dropped here.
+        name = told_to_stop() => bail!("{} ended it", name?),
+    }
+}
+
+async fn all(wanted: Vec<What>, args: &Args, options: gap::Options) -> Result<()> {
     for what in wanted {
         if what.is_of_gaps() {
             of_gaps(what, options).await?;
         } else {
-            measure(what, &args).await?;
+            measure(what, args).await?;
         }
     }
     Ok(())
+}
+
+/// Waits for a signal to stop, and gives its name.
+async fn told_to_stop() -> Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hang_up.recv() => "SIGHUP",
+    })
 }
 
 /// One of no gap.

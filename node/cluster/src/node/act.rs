@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::claims::{Cleared, SETTLED};
 use super::effect::{Effect, Event};
 use super::events::{ClusterEvent, EventKind};
-use super::handoff::{Next, Running};
+use super::handoff::{Next, Running, Seen};
 use super::metrics::Move;
 use super::notes;
 use super::pause::{PauseCheck, Verdict};
 use super::rivals::Finding;
 use super::steer::Steering;
-use crate::member::{Incarnation, NodeId, Stage, State};
+use crate::member::{Incarnation, NodeId, Stage, State, TargetKey};
 use crate::memories::Parting;
 use crate::numbering::By;
 use crate::roster::Membership;
@@ -29,6 +29,17 @@ const COVERED: Duration = Duration::from_millis(1_500);
 pub(super) fn is_alive(membership: &Membership, who: &Incarnation) -> bool {
     let member = membership.member(&who.node);
     member.is_some_and(|member| member.who == *who && member.state != State::Dead)
+}
+
+/// What the gossip says of `who` as the new owner of `target`.
+fn seen(membership: &Membership, who: &Incarnation, target: &TargetId) -> Seen {
+    let member = membership.member(&who.node).filter(|_| is_alive(membership, who));
+    let key = TargetKey::from(target);
+    match member {
+        Some(member) if member.said.owned.binary_search(&key).is_ok() => Seen::Owning,
+        Some(_) => Seen::Alive,
+        None => Seen::Dead,
+    }
 }
 
 impl Steering {
@@ -244,6 +255,11 @@ impl Steering {
         if !wanted && self.moves.too_many(target, now) {
             if self.capped.insert(target.clone()) {
                 notes::capped(target, to);
+                self.tell(ClusterEvent {
+                    to: Some(to.clone()),
+                    reason: notes::CAPPED.to_owned(),
+                    ..ClusterEvent::of(EventKind::Abandoned, target)
+                });
             }
             return;
         }
@@ -263,7 +279,9 @@ impl Steering {
         let Some(membership) = self.membership.take() else {
             return;
         };
-        let steps = self.handoffs.pass(|who| is_alive(&membership, who), now);
+        let steps = self
+            .handoffs
+            .pass(|who, target| seen(&membership, who, target), now);
         self.incoming.pass(|who| is_alive(&membership, who), now);
         for (target, next) in steps {
             self.follow(&target, next);

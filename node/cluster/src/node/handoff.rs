@@ -2,7 +2,7 @@
 //!
 //! Prepare at the new owner, end the lanes here, commit there with the memory. Whatever goes wrong before
 //! the commit leaves the target here. A commit whose answer is lost is asked about until the other says
-//! what became of it, or is dead.
+//! what became of it, is dead, or would refuse it by now: then what it says by gossip decides.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use ringwatch_frame::TargetId;
 use tokio::time::Instant;
 
+use super::receive::PREPARED_FOR;
 use crate::member::{Incarnation, Member};
 use crate::peer::PeerError;
 
@@ -23,6 +24,17 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait after a handoff that failed.
 const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// What the gossip says of a new owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is dead, or no member.
+    Dead,
+    /// It is alive, and does not say that it has the target.
+    Alive,
+    /// It says that it has the target.
+    Owning,
+}
 
 /// How far a handoff is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,27 +249,32 @@ impl Handoffs {
         }
     }
 
-    /// What time and the loss of members make of the handoffs. `alive`: whether a life is a member that is
-    /// not dead.
+    /// What time and the loss of members make of the handoffs.
     pub(crate) fn pass(
         &mut self,
-        alive: impl Fn(&Incarnation) -> bool,
+        seen: impl Fn(&Incarnation, &TargetId) -> Seen,
         now: Instant,
     ) -> Vec<(TargetId, Next)> {
         self.retries.retain(|_, retry| now < retry.at + LAST_RETRY);
         let targets: Vec<TargetId> = self.active.keys().cloned().collect();
         let steps = targets.into_iter().map(|target| {
-            let next = self.pass_one(&target, &alive, now);
+            let next = self.pass_one(&target, &seen, now);
             (target, next)
         });
         steps.filter(|(_, next)| *next != Next::Nothing).collect()
     }
 
-    fn pass_one(&mut self, target: &TargetId, alive: impl Fn(&Incarnation) -> bool, now: Instant) -> Next {
+    fn pass_one(
+        &mut self,
+        target: &TargetId,
+        seen: impl Fn(&Incarnation, &TargetId) -> Seen,
+        now: Instant,
+    ) -> Next {
         let Some(handoff) = self.active.get_mut(target) else {
             return Next::Nothing;
         };
-        let lost = !alive(&handoff.to.who);
+        let seen = seen(&handoff.to.who, target);
+        let lost = seen == Seen::Dead;
         match handoff.phase {
             Phase::Preparing if lost => self.keep(target, "the new owner is dead".into(), false, now),
             Phase::Stopping if lost => {
@@ -271,6 +288,11 @@ impl Handoffs {
             Phase::Committing | Phase::Asking { .. } if lost => {
                 self.keep(target, "the new owner is dead".into(), true, now)
             }
+            // Prepared longer ago than this: a commit that is still on its way will be refused.
+            Phase::Asking { .. } if now >= handoff.since + PREPARED_FOR => match seen {
+                Seen::Owning => self.gone(target, now),
+                _ => self.keep(target, "nothing is heard of the commit".into(), true, now),
+            },
             Phase::Asking {
                 asked,
                 waiting: false,

@@ -92,6 +92,28 @@ impl Moves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::events::EventKind;
+    use crate::node::testing::{Scene, target_of};
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_target_stays_is_told_once() {
+        let target = target_of(&["a", "b"], "b", "a");
+        let mut scene = Scene::new(&["b"], &[&target]);
+        scene.own(&target, 9);
+        for _ in 0..MovesCap::default().most {
+            scene.steering.moves.left(&target, Instant::now());
+        }
+        let mut events = scene.steering.events.subscribe();
+        scene.step();
+        assert!(scene.pass(2_000).await.is_empty());
+        let mut kept = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            kept.extend((event.kind == EventKind::Abandoned).then_some(event));
+        }
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert!(kept[0].reason.contains("too often"), "{kept:?}");
+        assert_eq!(scene.pass(300_000).await, ["prepare at b"]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_target_that_moves_too_often_stays_for_a_while() {

@@ -148,9 +148,12 @@ pub(crate) fn offer_refused(target: &TargetId, error: &PeerError) {
     warn!(%target, %error, "the target cannot be reached from here, and is not handed to its standby");
 }
 
+/// Why a target stays.
+pub(crate) const CAPPED: &str = "it has changed its owner too often, and stays here for a while";
+
 /// A target has moved so often that it stays.
 pub(crate) fn capped(target: &TargetId, to: &NodeId) {
-    warn!(%target, %to, "the target has changed its owner too often: it stays here for a while");
+    warn!(%target, %to, reason = CAPPED, "the target is not handed over");
 }
 
 /// Another process runs under our id.

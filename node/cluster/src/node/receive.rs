@@ -15,7 +15,7 @@ use crate::memories::{Change, Leave, Memories, Word};
 use crate::peer::{Answers, Handed, Late, Recalled, Refused};
 
 /// A commit must follow its prepare within this time.
-const PREPARED_FOR: Duration = Duration::from_secs(30);
+pub(super) const PREPARED_FOR: Duration = Duration::from_secs(30);
 /// So long a caller that lost our answer to its commit is told that it was accepted.
 const ANSWERS_FOR: Duration = Duration::from_secs(30);
 /// So many ended handoffs are remembered.

@@ -13,8 +13,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::TickBooks;
 use super::file::{BookFile, BookFileError};
 
-/// They are written so long after the last time, if anything was written down since.
-const EVERY: Duration = Duration::from_secs(5);
+/// They are written so long after the last time, if anything was written down since: what a node that is killed has not
+/// written, nobody knows if its standby is killed too.
+const SOONEST: Duration = Duration::from_secs(1);
+/// Large ones less often, so that they write about as much a second, in bytes of memory; but not later than this.
+const A_SECOND: usize = 512 * 1024;
+const LATEST: Duration = Duration::from_secs(5);
 /// Writing takes one part in so many of the time at most.
 const SHARE: u32 = 20;
 /// After a failed write the next one is tried so much later.
@@ -108,7 +112,7 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, stop: CancellationToken) {
-        let mut wait = pause(Duration::ZERO, self.is_failing);
+        let mut wait = self.pause(Duration::ZERO);
         loop {
             tokio::select! {
                 biased;
@@ -117,9 +121,19 @@ impl Writer {
             }
             let began = Instant::now();
             self.save(false).await;
-            wait = pause(began.elapsed(), self.is_failing);
+            wait = self.pause(began.elapsed());
         }
         self.save(true).await;
+    }
+
+    /// How long to wait after a write that took so long.
+    fn pause(&self, took: Duration) -> Duration {
+        let least = if self.is_failing {
+            RETRY
+        } else {
+            every(self.books.bytes())
+        };
+        least.max(took * SHARE)
     }
 
     async fn save(&mut self, ended: bool) {
@@ -149,10 +163,10 @@ impl Writer {
     }
 }
 
-/// How long to wait after a write that took so long.
-fn pause(took: Duration, has_failed: bool) -> Duration {
-    let least = if has_failed { RETRY } else { EVERY };
-    least.max(took * SHARE)
+/// How often books of so many bytes are written.
+fn every(bytes: usize) -> Duration {
+    let seconds = u32::try_from(bytes / A_SECOND).unwrap_or(u32::MAX);
+    SOONEST.saturating_mul(seconds).clamp(SOONEST, LATEST)
 }
 
 #[cfg(test)]

@@ -161,12 +161,30 @@ async fn a_directory_that_cannot_be_written_costs_the_memory_alone() {
     memory.stop(soon()).await;
 }
 
-#[test]
-fn writing_takes_a_twentieth_of_the_time_at_most() {
+#[tokio::test(start_paused = true)]
+async fn writing_takes_a_twentieth_of_the_time_at_most() {
+    let lives = Lives::new();
+    let registry = Registry::new();
+    let mut writer = Writer {
+        books: TickBooks::new(&lives.clock, &registry).unwrap(),
+        file: Arc::new(BookFile::new(lives.folder.path(), "n1")),
+        failures: IntCounter::new("failures", "failures").unwrap(),
+        changes: None,
+        is_failing: false,
+    };
     let ms = Duration::from_millis;
-    assert_eq!(pause(ms(3), false), EVERY);
-    assert_eq!(pause(ms(3), true), RETRY);
-    assert_eq!(pause(ms(700), false), ms(14_000));
+    assert_eq!(writer.pause(ms(3)), SOONEST);
+    assert_eq!(writer.pause(ms(700)), ms(14_000));
+    writer.is_failing = true;
+    assert_eq!(writer.pause(ms(3)), RETRY);
+}
+
+#[test]
+fn small_books_are_written_each_second_and_large_ones_less_often() {
+    let table = [(0, 1), (A_SECOND, 1), (3 * A_SECOND, 3), (128 << 20, 5)];
+    for (bytes, seconds) in table {
+        assert_eq!(every(bytes), Duration::from_secs(seconds), "{bytes}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,7 +36,7 @@ const LIMIT: usize = 64 * 1024 * 1024;
 pub(crate) struct TickBooks {
     clock: Clock,
     ledger: Mutex<Ledger>,
-    bytes: IntGauge,
+    shown: IntGauge,
     forgot: IntCounter,
 }
 
@@ -65,7 +65,7 @@ impl TickBooks {
     }
 
     fn with(ledger: Ledger, clock: &Clock, registry: &Registry) -> prometheus::Result<Arc<Self>> {
-        let bytes = IntGauge::new(
+        let shown = IntGauge::new(
             "ringwatch_tick_books_bytes",
             "Memory of the books of ticks, in bytes",
         )?;
@@ -73,12 +73,12 @@ impl TickBooks {
             "ringwatch_tick_books_forgotten_total",
             "How often the books of ticks forgot what is less than an hour old, because there was too much",
         )?;
-        registry.register(Box::new(bytes.clone()))?;
+        registry.register(Box::new(shown.clone()))?;
         registry.register(Box::new(forgot.clone()))?;
         let books = Self {
             clock: clock.clone(),
             ledger: Mutex::new(ledger),
-            bytes,
+            shown,
             forgot,
         };
         books.forgot.inc_by(books.lock().forgot);
@@ -126,6 +126,11 @@ impl TickBooks {
             now: now.unix_nanos(),
             accounts: ledger.between(from, to),
         }
+    }
+
+    /// How much memory they take, in bytes; about.
+    fn bytes(&self) -> usize {
+        self.lock().bytes()
     }
 
     /// How often anything was written down since the start.
@@ -180,7 +185,7 @@ impl TickBooks {
     }
 
     fn told(&self, ledger: &Ledger, forgot: bool) {
-        self.bytes.set(i64::try_from(ledger.bytes()).unwrap_or(i64::MAX));
+        self.shown.set(i64::try_from(ledger.bytes()).unwrap_or(i64::MAX));
         if forgot {
             self.forgot.inc();
         }

@@ -7,14 +7,14 @@ use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::rest::REST;
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
 use ringwatch_cluster_tests::cluster::{Agreement, ask, client};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::{Bearable, Options, Report, close, start, wanted};
 
 /// Longer than any handoff of forty targets.
 const SETTLED: Duration = Duration::from_secs(60);
 /// Longer than a target stays where it is because it has moved too often (`node/cluster/src/node/moves.rs`). Rounds begin so
-/// long after each other, so that what is seen is what the ring and the load want.
+/// long after the last move of the one before, so that what is seen is what the ring and the load want.
 const UNCAPPED: Duration = Duration::from_secs(310);
 
 /// What was seen of all moves.
@@ -37,7 +37,6 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
     rig.load(50).await?;
     let (mut joins, mut drains) = (Figures::default(), Figures::default());
     for round in 0..rounds {
-        let begun = Instant::now();
         for n in [3, 4] {
             let before = rig.settled().await?;
             let since = Instant::now();
@@ -72,7 +71,7 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
         }
         eprintln!("{} of {rounds} rounds", round + 1);
         if round + 1 < rounds {
-            sleep_until(begun + UNCAPPED).await;
+            sleep(UNCAPPED).await;
         }
     }
     // With the books that they have kept on their disks.

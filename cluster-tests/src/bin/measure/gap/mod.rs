@@ -70,8 +70,8 @@ pub(crate) async fn start(wanted: &Wanted) -> Result<(Rig, TempDir)> {
 /// What may have happened that counts for the verdict.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bearable {
-    /// Requests that were on their way at a kill, or from a node that was cut off and could not know that another one
-    /// delivers the same: so many may have come twice, byte for byte.
+    /// Requests that were on their way at a kill or a freeze, or from a node that was cut off and could not know that
+    /// another one delivers the same: so many may have come twice, byte for byte.
     pub(crate) requests: usize,
     /// Calls that are in no delta, because a node went on that was cut off.
     pub(crate) calls: i64,

@@ -16,6 +16,8 @@ enum Happens {
     Passes(u64),
     /// So many pass, and b is dead.
     Dies,
+    /// So many pass, and b says that it has the target.
+    Owns(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ enum Answer {
 }
 
 use Answer::{Lost, No, Yes};
-use Happens::{Asked, Committed, Dies, Passes, Prepared, Stopped};
+use Happens::{Asked, Committed, Dies, Owns, Passes, Prepared, Stopped};
 
 fn answer(answer: Answer) -> Result<(), PeerError> {
     match answer {
@@ -50,6 +52,18 @@ fn word(next: &Next) -> &'static str {
     }
 }
 
+/// Time passes, in milliseconds, and b is seen as it is.
+fn passes(handoffs: &mut Handoffs, now: &mut Instant, time: u64, what: &Happens) -> Next {
+    *now += Duration::from_millis(time);
+    let seen = match what {
+        Dies => Seen::Dead,
+        Owns(_) => Seen::Owning,
+        _ => Seen::Alive,
+    };
+    let mut steps = handoffs.pass(|_, _| seen, *now);
+    steps.pop().map_or(Next::Nothing, |(_, next)| next)
+}
+
 /// Tells a story of one handoff; what came next at each point.
 fn story(happens: &[Happens]) -> String {
     let (target, to) = (TargetId::from_name("t"), testing::ready("b"));
@@ -62,11 +76,8 @@ fn story(happens: &[Happens]) -> String {
             Stopped { sure } => handoffs.stopped(&target, NUMBER, sure, now),
             Committed(given) => handoffs.committed(&target, NUMBER, answer(given), now),
             Asked(given) => handoffs.asked(&target, NUMBER, &given.ok_or(PeerError::Timeout), now),
-            Passes(_) | Dies => {
-                now += Duration::from_millis(if let Passes(time) = what { *time } else { 50 });
-                let mut steps = handoffs.pass(|_| !matches!(what, Dies), now);
-                steps.pop().map_or(Next::Nothing, |(_, next)| next)
-            }
+            Passes(time) | Owns(time) => passes(&mut handoffs, &mut now, time, what),
+            Dies => passes(&mut handoffs, &mut now, 50, what),
         };
         words.push(word(&next));
     }
@@ -130,6 +141,15 @@ async fn each_path_of_a_handoff_ends_with_one_owner() {
             ],
             "prepare stop commit ask - - ask",
         ),
+        // When it would refuse the commit if it came now, its gossip decides.
+        (
+            &[Prepared(Yes), stopped, Committed(Lost), Owns(29_999), Owns(1)],
+            "prepare stop commit ask - gone",
+        ),
+        (
+            &[Prepared(Yes), stopped, Committed(Lost), Passes(30_000)],
+            "prepare stop commit ask restart",
+        ),
         // What comes late changes nothing.
         (
             &[Prepared(Yes), stopped, Committed(No), Committed(Yes)],
@@ -155,7 +175,7 @@ async fn a_failed_handoff_is_tried_again_after_longer_and_longer_waits() {
         };
         waits.push(again_in.as_secs());
         let early = now + again_in - Duration::from_millis(1);
-        handoffs.pass(|_| true, early);
+        handoffs.pass(|_, _| Seen::Alive, early);
         assert_eq!(handoffs.begin(&target, &to, 7, early), Next::Nothing);
         now += again_in;
     }

@@ -17,6 +17,8 @@ use crate::commands::text::{aligned, plain, show};
 const LOOK: Duration = Duration::from_millis(300);
 /// When so long nothing has moved, nobody waits any more: a handoff that fails is tried again after 30 s at most.
 const STANDSTILL: Duration = Duration::from_secs(90);
+/// So many of the targets that have not moved are named.
+const NAMED: usize = 5;
 
 /// Keeps a target on a member; `auto`: where the ring says.
 pub(super) async fn move_target(client: &Client, target: &str, node: &str) -> anyhow::Result<()> {
@@ -55,23 +57,25 @@ pub(super) async fn rebalance(client: &Client, dry_run: bool, wait: bool) -> any
 async fn follow(node: &mut Node, output: Output, moves: &[v1::Move]) -> anyhow::Result<()> {
     let mut progress = Progress::new(output);
     let all = moves.len() as u64;
-    let (mut left, mut since) = (all, Instant::now());
-    while left > 0 {
+    let (mut left, mut since) = (moves.iter().collect::<Vec<_>>(), Instant::now());
+    while !left.is_empty() {
         tokio::time::sleep(LOOK).await;
         let targets = node
             .ask(async |node| node.list_targets(v1::ListTargetsRequest {}).await)
             .await?;
         let now = away(&targets, moves);
-        if now < left {
+        if now.len() < left.len() {
             since = Instant::now();
         }
         left = now;
-        progress.show("moved", all - left, all);
-        if left > 0 && since.elapsed() >= STANDSTILL {
+        progress.show("moved", all - left.len() as u64, all);
+        if !left.is_empty() && since.elapsed() >= STANDSTILL {
             progress.end();
             bail!(
-                "{left} of {all} targets have not moved: `ringwatch cluster watch` shows why a handoff fails, \
-                 `ringwatch cluster targets` where they are"
+                "{} of {all} targets have not moved: {}; `ringwatch cluster watch` shows why a handoff fails, and a target \
+                 that has changed its owner too often stays for some minutes",
+                left.len(),
+                names(&left)
             );
         }
     }
@@ -79,11 +83,24 @@ async fn follow(node: &mut Node, output: Output, moves: &[v1::Move]) -> anyhow::
     Ok(())
 }
 
-/// How many targets are not where they go. One that is not configured any more goes nowhere.
-fn away(targets: &v1::ListTargetsResponse, moves: &[v1::Move]) -> u64 {
+/// The moves that have not come to their end. A target that is not configured any more goes nowhere.
+fn away<'a>(targets: &v1::ListTargetsResponse, moves: &'a [v1::Move]) -> Vec<&'a v1::Move> {
     let owner = |id: &str| targets.targets.iter().find(|target| target.target_id == id);
     let away = |one: &&v1::Move| owner(&one.target_id).is_some_and(|target| target.owner != one.to);
-    moves.iter().filter(away).count() as u64
+    moves.iter().filter(away).collect()
+}
+
+/// The first few of the targets.
+fn names(moves: &[&v1::Move]) -> String {
+    let mut names: Vec<_> = moves
+        .iter()
+        .take(NAMED)
+        .map(|one| plain(&one.target_id))
+        .collect();
+    if moves.len() > NAMED {
+        names.push(format!("and {} more", moves.len() - NAMED));
+    }
+    names.join(", ")
 }
 
 fn moved(answer: &v1::MoveTargetResponse) -> String {
@@ -160,7 +177,11 @@ mod tests {
         let targets = v1::ListTargetsResponse {
             targets: vec![owned("a", "n1"), owned("b", "n2"), owned("d", "n1")],
         };
-        assert_eq!(away(&targets, &[one("a"), one("b"), one("c")]), 1);
+        let moves = [one("a"), one("b"), one("c")];
+        assert_eq!(names(&away(&targets, &moves)), "a");
+        let many: Vec<_> = ["a", "b", "c", "d", "e", "f", "g"].map(one).into();
+        let many: Vec<_> = many.iter().collect();
+        assert_eq!(names(&many), "a, b, c, d, e, and 2 more");
     }
 
     #[test]
