@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         let _ = read_only(text, dialect);
         // In a text that breaks off within brackets a list is not known to be one.
         if let Ok(one) = normalize(dialect, text)
-            && one.text.matches('(').count() == one.text.matches(')').count()
+            && !breaks_off(&one.text)
         {
             let two = normalize(dialect, &one.text).expect("normalised text is SQL");
             assert_eq!(two.text, one.text);
@@ -30,3 +30,13 @@ fuzz_target!(|text: &str| {
     }
     let _ = traceparent(&comment_tags([text]));
 });
+
+/// Whether a bracket stays open. One that closes what nothing has opened closes nothing.
+fn breaks_off(text: &str) -> bool {
+    let depth = |open: usize, sign| match sign {
+        '(' => open + 1,
+        ')' => open.saturating_sub(1),
+        _ => open,
+    };
+    text.chars().fold(0, depth) > 0
+}

@@ -82,6 +82,12 @@ pub trait Succession: Send + Sync {
     /// the same.
     fn missed(&self, target: &TargetId, stream: &StreamId, tick: Tick, reach: Reach);
 
+    /// Whether a tick that another node seems to have read is left to that one. `false`: that one was told from here that
+    /// its reading does not count, so it is read here.
+    fn leaves(&self, _: &TargetId, _: &StreamId, _: Tick) -> bool {
+        true
+    }
+
     /// As [`missed`](Self::missed), because another node has read the tick: the stream begins a baseline anew.
     fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
         self.missed(target, stream, tick, Reach::Reached);

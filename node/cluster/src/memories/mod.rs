@@ -150,6 +150,12 @@ impl Memories {
         self.told(missed);
     }
 
+    /// Whether a tick that another node seems to have read is left to that one. `false`: it was told from here that its
+    /// reading does not count. What is said first stays.
+    pub fn leaves(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> bool {
+        self.shadows().leave(target, stream, tick)
+    }
+
     /// As [`missed`](Self::missed), because another node read it, or may have: its session had the target's
     /// lock until then. Nobody knows up to where it counted, so the stream begins a baseline anew.
     pub fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {

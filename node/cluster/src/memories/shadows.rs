@@ -1,6 +1,7 @@
 //! What is remembered of targets that others own, and what was covered of them: pure but for the time.
 
 mod cover;
+mod former;
 mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::cover::Cover;
+use self::former::{Former, Whose};
 use super::bounds::Bounds;
 use super::change::{Change, CoverWord, EndedTick, Word};
 use super::remembered::{Ended, Gone as Parts, Remembered};
@@ -29,8 +31,8 @@ const WORDS: usize = 4096;
 pub(super) struct Shadows {
     bounds: Arc<Bounds>,
     by_target: BTreeMap<TargetId, Shadow>,
-    /// From whom targets were taken over, and under which epoch: what it says of them later does not count.
-    former: BTreeMap<TargetId, (Incarnation, u64)>,
+    /// From whom targets were taken over.
+    former: BTreeMap<TargetId, Former>,
     /// Where each owner hears what is said to it.
     voices: BTreeMap<Incarnation, mpsc::Sender<Word>>,
     /// The targets for which this node stands by.
@@ -110,7 +112,7 @@ impl Shadows {
                 view,
                 ..
             } => {
-                let old = |(who, epoch): &(Incarnation, u64)| who == from && view <= *epoch;
+                let old = |former: &Former| former.is_word_of(from, view);
                 if self.former.get(&target).is_some_and(old) {
                     return Err(TakenOver);
                 }
@@ -172,8 +174,10 @@ impl Shadows {
         let memory = self.get(target, alive)?;
         if let Some(shadow) = self.by_target.remove(target) {
             let Shadow { owner, streams, .. } = shadow;
+            let mut former = Former::new(owner.clone(), epoch);
             for (stream, cover) in streams {
                 for held in cover.held() {
+                    former.decide(&stream, held.tick, Whose::Refused);
                     let word = refusal(target, &stream, held.tick);
                     Self::say(&mut self.voices, &owner, word);
                 }
@@ -181,7 +185,7 @@ impl Shadows {
             if self.former.len() >= MAX_SHADOWS {
                 self.former.pop_first();
             }
-            self.former.insert(target.clone(), (owner, epoch));
+            self.former.insert(target.clone(), former);
         }
         Some(memory)
     }
@@ -207,9 +211,11 @@ impl Shadows {
         gone.map(|gone| Box::new(gone) as Box<dyn Send>)
     }
 
-    /// Whether a target was taken over from this owner.
-    fn lost(&self, target: &TargetId, owner: &Incarnation) -> bool {
-        self.former.get(target).is_some_and(|(who, _)| who == owner)
+    /// Leaves a tick of a target that was taken over to its former owner, which had asked for it. `false`: it was told
+    /// before that this reading does not count.
+    pub(super) fn leave(&mut self, target: &TargetId, stream: &StreamId, tick: Tick) -> bool {
+        let former = self.former.get_mut(target);
+        former.is_none_or(|former| former.decide(stream, tick, Whose::Left) == Whose::Left)
     }
 
     /// Whether [`take`](Self::take) would give a memory.

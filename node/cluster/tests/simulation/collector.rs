@@ -205,7 +205,7 @@ impl Inner {
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(tick) => {}
             }
-            match self.read(&series, tick, &mut baseline).await {
+            match self.read(&series, (tick, last), &mut baseline).await {
                 Err(GateRefusal::Unsure) => sleep(Duration::from_millis(20)).await,
                 Ok(true) => {
                     (last, failures) = (Some(tick), failures + 1);
@@ -220,12 +220,12 @@ impl Inner {
         }
     }
 
-    /// One reading. What was begun and is not ours any more before it ends is thrown away. Says whether the
-    /// target could not be reached.
+    /// One reading, after the last tick that has ended. What was begun and is not ours any more before it ends is
+    /// thrown away. Says whether the target could not be reached.
     async fn read(
         self: &Arc<Self>,
         series: &Series,
-        tick: Tick,
+        (tick, mut last): (Tick, Option<Tick>),
         baseline: &mut Option<RecordBatch>,
     ) -> Result<bool, GateRefusal> {
         let (target, stream) = series;
@@ -247,7 +247,8 @@ impl Inner {
                 format!("rebase at {:.3}: {}", seconds(tick), trace::memory(&memory))
             });
             *baseline = memory.baseline;
-            if memory.last.is_some_and(|last| last >= tick) {
+            last = last.max(memory.last);
+            if last.is_some_and(|last| last >= tick) {
                 return Ok(false);
             }
         }
@@ -255,7 +256,7 @@ impl Inner {
         if !self.gate.holds(target) {
             return Err(GateRefusal::Unsure);
         }
-        if let Some(done) = self.connects(series, (tick, epoch), baseline)? {
+        if let Some(done) = self.connects(series, (tick, last, epoch), baseline)? {
             return Ok(done);
         }
         let at = self.clock.now();
@@ -308,7 +309,7 @@ impl Inner {
     fn connects(
         &self,
         (target, stream): &Series,
-        (tick, epoch): (Tick, Epoch),
+        (tick, last, epoch): (Tick, Option<Tick>, Epoch),
         baseline: &mut Option<RecordBatch>,
     ) -> Result<Option<bool>, GateRefusal> {
         let series = &(target.clone(), stream.clone());
@@ -336,26 +337,18 @@ impl Inner {
             known
         };
         // Whoever had the lock until a moment ago has read it.
-        if read.is_some_and(|read| tick <= read) {
+        if read.is_some_and(|read| tick <= read) && self.memories.leaves(target, stream, tick) {
             self.say(series, || format!("another has read {:.3}", seconds(tick)));
             self.memories.read_elsewhere(target, stream, tick);
             *baseline = None;
             return Ok(Some(false));
         }
         let schedule = schedule(target, stream);
-        let was_due = |read| {
-            let last = self.last_of(target, stream);
-            last.is_none_or(|last| schedule.after(last) <= read)
-        };
+        let was_due = |read| last.is_none_or(|last| schedule.after(last) <= read);
         if read.is_some_and(was_due) {
             *baseline = None;
         }
         Ok(None)
-    }
-
-    /// The last tick that is known here to have ended.
-    fn last_of(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
-        self.memories.recall(target).get(stream)?.last
     }
 
     /// Delivers a frame when it may leave, if it ever does.

@@ -58,13 +58,14 @@ impl Inner {
     }
 
     async fn cover_target(self: Arc<Self>, target: TargetId) {
+        let mut excused = BTreeMap::new();
         loop {
             sleep(LOOK).await;
             let refused = self.memories.unreachable(&target);
             for (stream, tick) in refused {
                 self.cover_tick(&(target.clone(), stream), tick).await;
             }
-            while let Some((series, tick)) = self.open_tick(&target) {
+            while let Some((series, tick)) = self.open_tick(&target, &mut excused) {
                 if !self.cover_tick(&series, tick).await {
                     break;
                 }
@@ -82,8 +83,9 @@ impl Inner {
         })
     }
 
-    /// The oldest tick that nobody has read and that its owner does not come to read.
-    fn open_tick(&self, target: &TargetId) -> Option<(Series, Tick)> {
+    /// The oldest tick that nobody has read and that its owner does not come to read. While the owner asks, ticks whose
+    /// successor it was there for are `excused`: they are its own, though it has not told their end.
+    fn open_tick(&self, target: &TargetId, excused: &mut BTreeMap<StreamId, Tick>) -> Option<(Series, Tick)> {
         let now = self.clock.now();
         let (present, asked) = self.oracle.look(|books| books.sessions(target, &self.me));
         let due = |(name, ..): &(&str, u64, bool)| {
@@ -94,10 +96,17 @@ impl Inner {
         };
         let streams: Vec<_> = STREAMS.iter().map(due).collect();
         if present && !self.is_stuck(target, asked) {
+            for (stream, schedule, _) in &streams {
+                let back = millis(schedule.interval()) + grace(schedule.interval());
+                let known = asked.map(|asked| schedule.at_or_before(shifted(asked, -back)));
+                let before = excused.get(stream).copied();
+                excused.extend(known.max(before).map(|tick| (stream.clone(), tick)));
+            }
             return None;
         }
         let open = |(stream, schedule, due): &(StreamId, ringwatch_frame::Schedule, Tick)| {
-            let last = self.memories.shadow_last(target, stream)?;
+            let told = self.memories.shadow_last(target, stream)?;
+            let last = excused.get(stream).map_or(told, |excused| told.max(*excused));
             // A tick that is much older than its interval cannot be had any more.
             let oldest = schedule.after(shifted(now, -2 * millis(schedule.interval())));
             let next = schedule.after(last).max(oldest);

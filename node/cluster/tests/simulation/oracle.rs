@@ -77,6 +77,8 @@ pub(crate) struct Books {
     asked: BTreeMap<TargetId, BTreeMap<Incarnation, Tick>>,
     /// Whose session holds the lock of a target, and under which epoch.
     locks: BTreeMap<TargetId, (Incarnation, u64)>,
+    /// Who had the lock of a target since it reads it.
+    held: BTreeSet<(Incarnation, TargetId)>,
     /// How many sessions were ended by a newer owner.
     pub(crate) fenced: usize,
     /// Ticks that were covered, each with how late.
@@ -135,11 +137,13 @@ impl Oracle {
         });
     }
 
-    /// Whether a session of another node has the lock of a target under a newer epoch.
+    /// Whether a session of another node has the lock of a target under a newer epoch, or has taken it from this one under
+    /// the same.
     pub(crate) fn is_outranked(&self, who: &Incarnation, target: &TargetId, epoch: u64) -> bool {
         let books = &self.0.lock().unwrap();
         let lock = books.locks.get(target);
-        lock.is_some_and(|(holder, held)| holder != who && *held > epoch)
+        let was_held = books.held.contains(&(who.clone(), target.clone()));
+        lock.is_some_and(|(holder, held)| holder != who && (*held > epoch || (*held == epoch && was_held)))
     }
 
     /// Tries the lock of a target, as its owner under this epoch. `outranks` says whether the session that has
@@ -165,6 +169,7 @@ impl Oracle {
             books.fenced += 1;
         }
         books.locks.insert(target.clone(), (who.clone(), epoch));
+        books.held.insert((who.clone(), target.clone()));
         Some(asked)
     }
 
@@ -173,6 +178,7 @@ impl Oracle {
             books
                 .locks
                 .retain(|of, (holder, _)| of != target || holder != who);
+            books.held.remove(&(who.clone(), target.clone()));
             books.holders.entry(target.clone()).or_default().remove(who);
         });
     }

@@ -90,6 +90,11 @@ impl Machine {
         matches!(self.state, State::Held(_))
     }
 
+    /// Whether the lock was ours at any time.
+    pub(super) const fn was_held(&self) -> bool {
+        self.count > 0
+    }
+
     /// What is shown of it.
     pub(super) const fn shown(&self) -> Shown {
         match self.state {

@@ -30,7 +30,7 @@ pub(crate) struct TargetFence {
     elsewhere: Mutex<Elsewhere>,
     /// The node whose sessions were ended, until the lock is ours: one that was opened meanwhile has to be ended too.
     ended: Mutex<Option<Outranked>>,
-    /// Our epoch, where a session of a newer one had the lock when it was tried last; else 0.
+    /// Our epoch, where another owner had the lock when it was tried last, of a newer epoch or of ours; else 0.
     outranked: AtomicU64,
     /// A lane connects to try the lock.
     connecting: AtomicBool,

@@ -76,7 +76,11 @@ impl<C: Connector> Lane<C> {
             let asked = Instant::now();
             let secured = self.secure().await;
             let elsewhere = self.read_elsewhere(at);
-            if secured.is_ok() && elsewhere.is_some_and(|until| tick <= until) {
+            let (id, succession) = (&self.tracks[at].id, &env.succession);
+            if secured.is_ok()
+                && elsewhere.is_some_and(|until| tick <= until)
+                && succession.leaves(&self.spec.id, id, tick)
+            {
                 return Err(Passed::ReadElsewhere);
             }
             if let Some(until) = elsewhere {

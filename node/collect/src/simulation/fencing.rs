@@ -310,6 +310,36 @@ async fn a_lock_that_was_taken_away_stops_all_lanes() {
     assert!(fenced.count("activity", "fenced") >= 15);
 }
 
+/// How many ticks are left to another node that took our lock under this epoch and lets it go just after a tick was due.
+async fn left_to_who_let_go(epoch: u64) -> u64 {
+    let fenced = fenced(|_| {});
+    millis(20_300).await;
+    fenced.servers.with(|world| {
+        world.sessions.end_lanes("a", "o");
+        world.sessions.locked_by("a", "other", Epoch(epoch));
+    });
+    millis(4_000).await;
+    let schedule = Schedule::new(&id(), &StreamId::of_server("activity"), SECOND).unwrap();
+    let clock = fenced.catcher.clock.clone();
+    clock.sleep_until(schedule.after(clock.now())).await;
+    millis(10).await;
+    fenced.servers.with(|world| {
+        let (number, _) = world.sessions.holder("a").unwrap();
+        world.sessions.close(number);
+    });
+    let before = fenced.count("activity", "not_owned");
+    millis(600).await;
+    assert_eq!((fenced.holder(), fenced.unlocked()), (Some("o"), 0));
+    fenced.count("activity", "not_owned") - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_due_while_another_of_our_epoch_or_a_newer_one_had_our_lock_is_its_own() {
+    assert_eq!(left_to_who_let_go(10).await, 1);
+    assert_eq!(left_to_who_let_go(9).await, 1, "a member of our own view");
+    assert_eq!(left_to_who_let_go(8).await, 0, "one that has no right to it");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_new_finds_the_lock_free_and_takes_it() {
     let fenced = fenced(|_| {});

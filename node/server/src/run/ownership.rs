@@ -73,6 +73,10 @@ impl Succession for InMemories {
             .missed(target, stream, tick, reach == Reach::Unreachable);
     }
 
+    fn leaves(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> bool {
+        self.memories.leaves(target, stream, tick)
+    }
+
     fn read_elsewhere(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
         self.memories.read_elsewhere(target, stream, tick);
     }

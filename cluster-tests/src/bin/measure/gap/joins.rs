@@ -1,12 +1,14 @@
 //! Nodes that join, are drained, and are restarted one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::rest::REST;
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
 use ringwatch_cluster_tests::cluster::{Agreement, ask, client};
+use ringwatch_cluster_tests::wait;
+use ringwatch_proto::v1::Pin;
 use tokio::time::{Instant, sleep};
 
 use super::{Bearable, Options, Report, close, start, wanted};
@@ -17,13 +19,25 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// long after the last move of the one before, so that what is seen is what the ring and the load want.
 const UNCAPPED: Duration = Duration::from_secs(310);
 
+/// Longer than it takes until all know what each target costs.
+const WEIGHED: Duration = Duration::from_secs(120);
+
 /// What was seen of all moves.
 #[derive(Default)]
 struct Figures {
     moved: usize,
+    /// Of these, the ones to or from a place where the load has pinned the target.
+    for_pins: usize,
+    /// The others that the join or the drain did not ask for.
     elsewhere: usize,
     worst_load: f64,
     times: Vec<Duration>,
+}
+
+/// Who has what, and which targets are where they are for the load.
+struct Placed {
+    agreement: Agreement,
+    pinned: BTreeSet<String>,
 }
 
 /// Three nodes, then four, then five, and back to three.
@@ -35,10 +49,11 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
     };
     let (mut rig, folder) = start(&wanted).await?;
     rig.load(50).await?;
+    weighed(&rig).await?;
     let (mut joins, mut drains) = (Figures::default(), Figures::default());
     for round in 0..rounds {
         for n in [3, 4] {
-            let before = rig.settled().await?;
+            let before = placed(&rig, rig.settled().await?).await?;
             let since = Instant::now();
             if n == rig.cluster.seats().len() {
                 rig.join().await?;
@@ -48,11 +63,12 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
             let after = rig.cluster.agree_at_rest(REST, SETTLED).await?;
             joins.times.push(since.elapsed());
             let newcomer = rig.cluster.seat(n).id().to_owned();
-            joins.note(&before, &after, |owner| owner == newcomer);
+            let after = placed(&rig, after).await?;
+            joins.note(&before, &after, |_, owner| owner == newcomer);
         }
         joins.note_load(&rig).await?;
         for n in [4, 3] {
-            let before = rig.settled().await?;
+            let before = placed(&rig, rig.settled().await?).await?;
             let (id, witness) = (
                 rig.cluster.seat(n).id().to_owned(),
                 rig.cluster.seat(0).ports().grpc,
@@ -62,14 +78,17 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
             ask::drain(witness, &id, false).await?;
             let after = rig.cluster.agree_at_rest_on(&others, REST, SETTLED).await?;
             drains.times.push(since.elapsed());
-            let lost = before.owned_by(&id);
-            let moved = after.moved_since(&before);
-            drains.moved += moved.len();
-            drains.elsewhere += moved.keys().filter(|target| !lost.contains(target)).count();
+            let lost = before.agreement.owned_by(&id);
+            let after = placed(&rig, after).await?;
+            drains.note(&before, &after, |target, _| lost.contains(target));
             rig.cluster.terminate(n).await?;
             rig.cluster.agree_at_rest(REST, SETTLED).await?;
         }
-        eprintln!("{} of {rounds} rounds", round + 1);
+        eprintln!(
+            "{} of {rounds} rounds, load at most {:.2} x the mean",
+            round + 1,
+            joins.worst_load
+        );
         if round + 1 < rounds {
             sleep(UNCAPPED).await;
         }
@@ -82,10 +101,12 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
     let mut report = Report::new("gap-join");
     report.set("rounds", rounds);
     report.set("moved_on_joins", joins.moved);
-    report.set("moved_on_joins_to_others", joins.elsewhere);
+    report.set("moved_on_joins_for_pins", joins.for_pins);
+    report.set_at_most("moved_on_joins_to_others", joins.elsewhere, 0.0);
     report.times("join_until_agreed_and_at_rest", &joins.times);
     report.set("moved_on_drains", drains.moved);
-    report.set("moved_on_drains_of_others", drains.elsewhere);
+    report.set("moved_on_drains_for_pins", drains.for_pins);
+    report.set_at_most("moved_on_drains_of_others", drains.elsewhere, 0.0);
     report.times("drain_until_agreed_and_at_rest", &drains.times);
     report.set_at_most(
         "worst_load_to_mean",
@@ -119,10 +140,14 @@ pub(crate) async fn rolling(options: Options) -> Result<()> {
 }
 
 impl Figures {
-    fn note(&mut self, before: &Agreement, after: &Agreement, expected: impl Fn(&str) -> bool) {
-        let moved = after.moved_since(before);
+    fn note(&mut self, before: &Placed, after: &Placed, expected: impl Fn(&String, &str) -> bool) {
+        let moved = after.agreement.moved_since(&before.agreement);
         self.moved += moved.len();
-        self.elsewhere += moved.values().filter(|owner| !expected(owner)).count();
+        let unexpected = moved.iter().filter(|(target, owner)| !expected(target, owner));
+        let (for_pins, elsewhere): (Vec<_>, Vec<_>) = unexpected
+            .partition(|(target, _)| before.pinned.contains(*target) || after.pinned.contains(*target));
+        self.for_pins += for_pins.len();
+        self.elsewhere += elsewhere.len();
     }
 
     /// The load of the busiest member, as a multiple of the mean, once it was evened out.
@@ -145,4 +170,24 @@ impl Figures {
         }
         Ok(())
     }
+}
+
+async fn placed(rig: &Rig, agreement: Agreement) -> Result<Placed> {
+    let targets = ask::targets(rig.cluster.seat(0).ports().grpc).await?;
+    let pinned = targets.into_iter().filter(|target| target.pin() == Pin::ByLoad);
+    Ok(Placed {
+        agreement,
+        pinned: pinned.map(|target| target.target_id).collect(),
+    })
+}
+
+/// Waits until the group knows what each target costs: before that there is no load to even out.
+async fn weighed(rig: &Rig) -> Result<()> {
+    let grpc = rig.cluster.seat(0).ports().grpc;
+    wait::until("a weight of every target", WEIGHED, async || {
+        let targets = ask::targets(grpc).await.map_err(|e| e.to_string())?;
+        let unknown = targets.iter().filter(|target| target.weight <= 0.0).count();
+        wait::when(unknown == 0, || format!("{unknown} have none"))
+    })
+    .await
 }

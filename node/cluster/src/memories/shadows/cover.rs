@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use ringwatch_frame::{StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
-use super::{Ended, EndedTick, Gone, Shadow, Shadows, refusal};
+use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Whose, refusal};
 use crate::member::Incarnation;
 use crate::memories::READING;
 use crate::memories::change::{Change, CoverWord, Leave, Word};
@@ -116,9 +116,10 @@ impl Shadows {
             tick: ended.tick,
             kept: false,
         };
-        let lost = self.lost(target, from);
-        let Some(shadow) = self.by_target.get_mut(target).filter(|_| !lost) else {
-            let word = if lost {
+        let former = self.former.get_mut(target).filter(|former| former.is(from));
+        let whose = former.map(|former| former.decide(&ended.stream, ended.tick, Whose::Refused));
+        let Some(shadow) = self.by_target.get_mut(target).filter(|_| whose.is_none()) else {
+            let word = if whose == Some(Whose::Refused) {
                 refusal(target, &ended.stream, ended.tick)
             } else {
                 taken
@@ -318,7 +319,7 @@ impl Shadows {
             yes: true,
             ..Leave::default()
         };
-        let taken = |(who, taken): &(Incarnation, u64)| who == from && epoch <= *taken;
+        let taken = |former: &Former| former.is_word_of(from, epoch);
         if self.former.get(target).is_some_and(taken) {
             return Leave::default();
         }

@@ -55,10 +55,16 @@ impl Shadows {
         let mut words = Vec::new();
         if let Some(before) = before.as_mut().filter(|before| before.owner == *from) {
             shadow.recalled = before.recalled;
+            let released = !before.hears;
             shadow.epoch = epoch.max(before.epoch);
             for (stream, cover) in std::mem::take(&mut before.streams) {
                 let own = before.remembered.place(&stream);
                 let known = covers.get(&stream).copied();
+                // What its owner read after it had left this node was taken by another, or by nobody: it counts.
+                let told = shadow.remembered.last(&stream);
+                if released && told > cover.covered {
+                    continue;
+                }
                 words.extend(shadow.merge(stream, cover, own, known));
             }
         }

@@ -257,6 +257,30 @@ async fn a_snapshot_does_not_undo_what_was_covered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_read_after_a_release_counts_though_the_owner_comes_back() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    line.cut();
+    standby.claim(&db, &activity, tick(2)).unwrap();
+    let covered = cover(&standby, &db, &activity, 2).unwrap();
+    // The owner goes with another heir, and does not hear of the cover.
+    owner.set_heirs(&BTreeMap::new());
+    line.settle();
+    let later = [2, 3].map(|n| collect(&owner, &db, &activity, n));
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    line.settle();
+    assert_eq!(standby.claim(&db, &activity, tick(3)), None, "it was read");
+    let next = collect(&owner, &db, &activity, 4);
+    line.settle();
+    assert_eq!(fate(&owner, &db, &activity, 4), Some(true));
+    assert_eq!(standby.shadow(&db, &nobody), Some(owner.whole(&db)));
+    drop((first, covered, later, next));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_taken_over_hears_so() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);
@@ -278,6 +302,26 @@ async fn who_was_taken_over_hears_so() {
     };
     assert!(standby.shadowed(&line.from, snapshot).is_err());
     assert!(standby.recall(&db).contains_key(&activity));
+    drop((first, zombie));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_is_the_former_owners_or_the_new_ones_as_was_decided_first() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    let memory = standby.take_shadow(&db, &nobody).unwrap();
+    standby.own(&db, memory);
+    assert!(standby.leaves(&db, &activity, tick(2)));
+    let zombie = [2, 3].map(|n| collect(&owner, &db, &activity, n));
+    line.settle();
+    assert_eq!(
+        [2, 3].map(|n| fate(&owner, &db, &activity, n)),
+        [Some(true), Some(false)]
+    );
+    assert!(!standby.leaves(&db, &activity, tick(3)));
     drop((first, zombie));
 }
 

@@ -3,9 +3,10 @@
 //!
 //! A frame says what the counter was at the reading before, and what it was at its own. One frame may
 //! arrive twice, when an owner died before it knew of the delivery; then both are the same, row for row.
-//! Where two faults meet, a standby may not know what the owner knew.
+//! Where two faults meet, a standby may not know what the owner knew: then it reads again what its owner had read a short
+//! time before.
 
-use crate::collector::counts;
+use crate::collector::{counts, schedule};
 use crate::invariants::windows::Windows;
 use crate::oracle::Books;
 use crate::story::{Kind, Story};
@@ -14,10 +15,11 @@ pub(crate) fn faults(story: &Story, books: &Books) -> Vec<String> {
     let windows = Windows::of(story, books);
     let mut faults = Vec::new();
     for (series, ticks) in &books.delivered {
+        let schedule = schedule(&series.0, &series.1);
         let mut previous: Option<i64> = None;
         for (tick, frames) in ticks {
             let Some(first) = frames.first() else { continue };
-            let excused = windows.meet(*tick);
+            let excused = windows.meet_at(&schedule, *tick);
             if frames.iter().any(|frame| frame.counter != first.counter) && !excused {
                 faults.push(format!("{series:?} has several readings of {tick}: {frames:?}"));
             }

@@ -1,7 +1,8 @@
 //! When faults were at work, and when more than one was.
 
-use ringwatch_frame::Tick;
+use ringwatch_frame::{Schedule, Tick};
 
+use crate::cover::grace;
 use crate::oracle::{Books, millis, shifted};
 use crate::story::{Fault, Kind, Story};
 
@@ -38,6 +39,16 @@ impl Windows {
     /// Whether more than one fault was at work at this tick.
     pub(crate) fn meet(&self, tick: Tick) -> bool {
         self.at_work(tick).count() > 1
+    }
+
+    /// Whether more than one was at work while this tick of a stream could be read, or the one before it: from then on what
+    /// it counts from is known.
+    pub(crate) fn meet_at(&self, schedule: &Schedule, tick: Tick) -> bool {
+        let interval = schedule.interval();
+        let from = shifted(tick, -millis(interval));
+        let until = shifted(tick, millis(interval) + grace(interval));
+        let near = |(begins, ends, _): &&(Tick, Tick, bool)| *begins <= until && from <= *ends;
+        self.0.iter().filter(near).count() > 1
     }
 
     /// Whether a node was cut off at this tick, or a short time ago.

@@ -53,7 +53,13 @@ impl Attempt {
         if let Locked::Elsewhere(Some(other)) = locked {
             let ours = self.lock.epoch;
             let newer = other.epoch.is_some_and(|its| its > ours);
-            fence.outranked.store(if newer { ours.0 } else { 0 }, Relaxed);
+            // A member of our view that did not see us, and took the target over: nobody else comes to a lock that was ours.
+            let took_over = other.epoch == Some(ours)
+                && other.node.as_ref().is_some_and(|node| *node != fence.node)
+                && fence.with(|machine| machine.was_held());
+            fence
+                .outranked
+                .store(if newer || took_over { ours.0 } else { 0 }, Relaxed);
         }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
@@ -127,8 +133,8 @@ impl Attempt {
         self.fence.elsewhere().ended(last, now);
     }
 
-    /// The lock is held since `now`. What was due while a newer owner had it is that one's, unless the target came back from
-    /// there: then our epoch is higher. Says whose sessions had to be ended for it.
+    /// The lock is held since `now`. What was due while a newer owner had it, or one of our view that took it from us, is that
+    /// one's, unless the target came back from there: then our epoch is higher. Says whose sessions had to be ended for it.
     pub(crate) fn took(&self, now: Tick) -> Option<Outranked> {
         if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
             self.fence.elsewhere().read_until(now);
