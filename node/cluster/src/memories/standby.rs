@@ -77,6 +77,13 @@ impl Memories {
         Some(entry.map_or_else(|| Receipt::new(|| {}), |entry| self.receipt_of(id, entry)))
     }
 
+    /// Ticks of another node's target up to `until` are its owner's, though it has not told their end: it was at work when
+    /// their successor was due.
+    pub fn excused(&self, target: &TargetId, stream: &StreamId, until: Tick) {
+        let gone = self.shadows().excuse(target, stream, until);
+        drop(gone);
+    }
+
     /// A claimed tick was not read.
     pub fn abandoned(&self, target: &TargetId, stream: &StreamId, tick: Tick) {
         self.shadows().abandon(target, stream, tick);

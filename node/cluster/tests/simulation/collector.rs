@@ -65,8 +65,8 @@ pub(crate) struct Inner {
     delivering: TaskTracker,
     /// Targets whose lock a newer owner had when it was tried last, and under which epoch that was.
     outranked: Mutex<BTreeMap<TargetId, Epoch>>,
-    /// When the session that had the lock of a target asked last, where it was ended from here.
-    read_before: Mutex<BTreeMap<TargetId, Tick>>,
+    /// Up to when another node has read a stream, which had the lock of its target before.
+    read_before: Mutex<BTreeMap<Series, Tick>>,
 }
 
 impl SimCollector {
@@ -263,7 +263,8 @@ impl Inner {
         self.oracle.issues(&self.me, series, (tick, epoch.0), at);
         let long = self.rng.lock().unwrap().u32(..20) == 0;
         self.pass(if long { 50..400 } else { 1..8 }).await;
-        if !self.gate.holds(target) {
+        // Who has taken the lock meanwhile has ended the session.
+        if !self.gate.holds(target) || !self.oracle.has_lock(&self.me, target) {
             return Err(GateRefusal::Unsure);
         }
         let counter = at.unix_nanos() / 1_000;
@@ -325,17 +326,14 @@ impl Inner {
         let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
             return Err(GateRefusal::Unsure);
         };
+        let mut read: BTreeMap<StreamId, Tick> = BTreeMap::new();
         if self.outranked.lock().unwrap().remove(target) == Some(epoch) {
             let now = self.clock.now();
-            self.read_before.lock().unwrap().insert(target.clone(), now);
+            read.extend(STREAMS.map(|(name, ..)| (StreamId::of_server(name), now)));
         }
-        let read = {
-            let mut read = self.read_before.lock().unwrap();
-            let lives = stolen.filter(|_| !self.is_stuck(target, stolen));
-            let known = read.get(target).copied().max(lives);
-            read.extend(known.map(|known| (target.clone(), known)));
-            known
-        };
+        let at_work = stolen.filter(|ended| !self.is_stuck(target, ended.asked));
+        read.extend(at_work.into_iter().flat_map(|ended| ended.read));
+        let read = self.reads_before(series, read);
         // Whoever had the lock until a moment ago has read it.
         if read.is_some_and(|read| tick <= read) && self.memories.leaves(target, stream, tick) {
             self.say(series, || format!("another has read {:.3}", seconds(tick)));
@@ -349,6 +347,16 @@ impl Inner {
             *baseline = None;
         }
         Ok(None)
+    }
+
+    /// Streams of the target were read up to these ticks by another node. Up to when this one was.
+    fn reads_before(&self, series: &Series, read: BTreeMap<StreamId, Tick>) -> Option<Tick> {
+        let mut before = self.read_before.lock().unwrap();
+        for (stream, tick) in read {
+            let known = before.entry((series.0.clone(), stream)).or_insert(tick);
+            *known = tick.max(*known);
+        }
+        before.get(series).copied()
     }
 
     /// Delivers a frame when it may leave, if it ever does.

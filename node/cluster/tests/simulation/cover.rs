@@ -99,8 +99,10 @@ impl Inner {
             for (stream, schedule, _) in &streams {
                 let back = millis(schedule.interval()) + grace(schedule.interval());
                 let known = asked.map(|asked| schedule.at_or_before(shifted(asked, -back)));
-                let before = excused.get(stream).copied();
-                excused.extend(known.max(before).map(|tick| (stream.clone(), tick)));
+                if let Some(until) = known.filter(|_| known.as_ref() > excused.get(stream)) {
+                    self.memories.excused(target, stream, until);
+                    excused.insert(stream.clone(), until);
+                }
             }
             return None;
         }

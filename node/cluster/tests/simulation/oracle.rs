@@ -77,6 +77,8 @@ pub(crate) struct Books {
     asked: BTreeMap<TargetId, BTreeMap<Incarnation, Tick>>,
     /// Whose session holds the lock of a target, and under which epoch.
     locks: BTreeMap<TargetId, (Incarnation, u64)>,
+    /// What each life asked last of a stream, and whether that was answered.
+    questions: BTreeMap<(TargetId, Incarnation), BTreeMap<StreamId, (Tick, bool)>>,
     /// Who had the lock of a target since it reads it.
     held: BTreeSet<(Incarnation, TargetId)>,
     /// How many sessions were ended by a newer owner.
@@ -93,6 +95,30 @@ impl Books {
         let asked = self.asked.get(target).into_iter().flatten();
         let last = asked.filter(|(life, _)| *life != me).map(|(_, at)| *at).max();
         (present, last)
+    }
+}
+
+/// What the sessions of a life were at that were ended for the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// When one asked last.
+    pub(crate) asked: Option<Tick>,
+    /// Up to when each stream was read.
+    pub(crate) read: BTreeMap<StreamId, Tick>,
+}
+
+impl Books {
+    fn ended(&self, target: &TargetId, life: &Incarnation) -> Ended {
+        let asked = self.asked.get(target).and_then(|asked| asked.get(life));
+        let questions = self.questions.get(&(target.clone(), life.clone()));
+        let read = questions.into_iter().flatten().map(|(stream, (tick, answered))| {
+            let tick = if *answered { *tick } else { shifted(*tick, -1) };
+            (stream.clone(), tick)
+        });
+        Ended {
+            asked: asked.copied(),
+            read: read.collect(),
+        }
     }
 }
 
@@ -147,30 +173,30 @@ impl Oracle {
     }
 
     /// Tries the lock of a target, as its owner under this epoch. `outranks` says whether the session that has
-    /// it may be ended; gives then when that one asked last.
+    /// it may be ended; gives then what that one was at.
     pub(crate) fn locks(
         &self,
         who: &Incarnation,
         target: &TargetId,
         epoch: u64,
         outranks: impl Fn(&NodeId, u64) -> bool,
-    ) -> Option<Option<Tick>> {
+    ) -> Option<Option<Ended>> {
         let books = &mut *self.0.lock().unwrap();
-        let mut asked = None;
+        let mut ended = None;
         if let Some((holder, held)) = books.locks.get(target).filter(|(holder, _)| holder != who) {
             if !outranks(&holder.node, *held) {
                 return None;
             }
-            asked = books
-                .asked
-                .get(target)
-                .and_then(|asked| asked.get(holder))
-                .copied();
+            ended = Some(books.ended(target, holder));
             books.fenced += 1;
         }
         books.locks.insert(target.clone(), (who.clone(), epoch));
         books.held.insert((who.clone(), target.clone()));
-        Some(asked)
+        Some(ended)
+    }
+
+    pub(crate) fn has_lock(&self, who: &Incarnation, target: &TargetId) -> bool {
+        self.look(|books| books.locks.get(target).is_some_and(|(holder, _)| holder == who))
     }
 
     pub(crate) fn ends(&self, who: &Incarnation, target: &TargetId) {
@@ -197,6 +223,9 @@ impl Oracle {
         self.note(|books| {
             let asked = books.asked.entry(series.0.clone()).or_default();
             asked.insert(by.clone(), at);
+            let of = (series.0.clone(), by.clone());
+            let questions = books.questions.entry(of).or_default();
+            questions.insert(series.1.clone(), (tick, false));
             let mut others = books.holders.get(&series.0).cloned().unwrap_or_default();
             let mine = others.remove(by);
             others.retain(|other, since| Some(*since) > mine && !books.paused.contains(other));
@@ -219,6 +248,11 @@ impl Oracle {
                 .entry((series.clone(), tick))
                 .or_default()
                 .push((by.clone(), at));
+            let questions = books.questions.get_mut(&(series.0.clone(), by.clone()));
+            let question = questions.and_then(|questions| questions.get_mut(&series.1));
+            if let Some(question) = question.filter(|(asked, _)| *asked == tick) {
+                question.1 = true;
+            }
         });
     }
 

@@ -198,9 +198,14 @@ impl<C: Connector> Covering<C> {
             return;
         };
         for (id, line) in ids.iter().zip(lines) {
-            if let Some(stream) = self.streams.get_mut(id) {
-                stream.excused = line.excuse(sign);
+            let Some(stream) = self.streams.get_mut(id) else {
+                continue;
+            };
+            let until = line.excuse(sign);
+            if let Some(until) = until.filter(|_| until > stream.excused) {
+                self.env.standby.excused(&self.post.spec.id, id, until);
             }
+            stream.excused = until;
         }
     }
 
@@ -219,7 +224,6 @@ impl<C: Connector> Covering<C> {
                     interval: stream.planned.interval(),
                     epoch: None,
                 });
-                self.env.standby.passed_over(&self.post.spec.id, id, last);
             }
         }
     }

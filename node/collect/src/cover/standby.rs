@@ -62,8 +62,8 @@ pub trait Standby: Send + Sync {
     /// node was not paused just now. Asked before each question of a reading and of a look at the owner's sessions.
     fn stands_by(&self, target: &TargetId) -> bool;
 
-    /// Ticks up to this one are too old to be covered: nobody has read them, and they are counted as late.
-    fn passed_over(&self, _: &TargetId, _: &StreamId, _: Tick) {}
+    /// Ticks up to this one are the owner's, though it has not told their end: it was at work when their successor was due.
+    fn excused(&self, target: &TargetId, stream: &StreamId, until: Tick);
 }
 
 /// Stands by for nothing.
@@ -92,6 +92,8 @@ impl Standby for NoStandby {
     }
 
     fn abandoned(&self, _: &TargetId, _: &StreamId, _: Tick) {}
+
+    fn excused(&self, _: &TargetId, _: &StreamId, _: Tick) {}
 
     fn stands_by(&self, _: &TargetId) -> bool {
         false

@@ -252,6 +252,14 @@ impl Standby for StandbysSide {
         });
     }
 
+    fn excused(&self, _: &TargetId, stream: &StreamId, until: Tick) {
+        self.0.with(|state| {
+            let known = state.shadow.entry(stream.clone()).or_default();
+            known.last = known.last.max(Some(until));
+            known.baseline = None;
+        });
+    }
+
     fn stands_by(&self, _: &TargetId) -> bool {
         self.0.with(|state| !state.over)
     }

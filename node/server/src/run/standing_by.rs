@@ -54,6 +54,10 @@ impl Standby for InShadows {
         self.memories.abandoned(target, stream, tick);
     }
 
+    fn excused(&self, target: &TargetId, stream: &StreamId, until: Tick) {
+        self.memories.excused(target, stream, until);
+    }
+
     fn stands_by(&self, target: &TargetId) -> bool {
         self.gate.stands_by(target)
     }

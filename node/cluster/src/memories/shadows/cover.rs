@@ -248,6 +248,19 @@ impl Shadows {
         (true, Some(Box::new(gone)))
     }
 
+    /// Ticks up to this one are the owner's, which does not tell their end: what it had read of them counts, and what is
+    /// read here next cannot count from before them.
+    pub(in crate::memories) fn excuse(&mut self, target: &TargetId, stream: &StreamId, until: Tick) -> Gone {
+        let shadow = self.by_target.get_mut(target)?;
+        let last = shadow.remembered.last(stream)?;
+        let cover = shadow.streams.entry(stream.clone()).or_default();
+        if until <= last || cover.claim.is_some() {
+            return None;
+        }
+        cover.told = cover.told.max(Some(until));
+        Some(Box::new(shadow.remembered.covered(stream, until, None)))
+    }
+
     /// A claimed tick is not read after all.
     pub(in crate::memories) fn abandon(&mut self, target: &TargetId, stream: &StreamId, tick: Tick) {
         let shadow = self.by_target.get(target);

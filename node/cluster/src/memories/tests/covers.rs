@@ -281,6 +281,32 @@ async fn what_was_read_after_a_release_counts_though_the_owner_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_standby_left_to_its_owner_counts_and_is_not_counted_again() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    line.cut();
+    let unheard = [2, 3].map(|n| collect(&owner, &db, &activity, n));
+    standby.excused(&db, &activity, tick(2));
+    assert_eq!(standby.claim(&db, &activity, tick(2)), None, "it is the owner's");
+    standby.claim(&db, &activity, tick(3)).unwrap();
+    assert_eq!(
+        standby.shadow_memory(&db)[&activity].baseline,
+        None,
+        "that of tick 1 is too old"
+    );
+    let covered = cover(&standby, &db, &activity, 3).unwrap();
+    line.settle();
+    assert_eq!(
+        [2, 3].map(|n| fate(&owner, &db, &activity, n)),
+        [Some(true), Some(false)]
+    );
+    drop((first, unheard, covered));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_taken_over_hears_so() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);

@@ -2,7 +2,6 @@
 
 use ringwatch_frame::{Schedule, Tick};
 
-use crate::cover::grace;
 use crate::oracle::{Books, millis, shifted};
 use crate::story::{Fault, Kind, Story};
 
@@ -41,12 +40,12 @@ impl Windows {
         self.at_work(tick).count() > 1
     }
 
-    /// Whether more than one was at work while this tick of a stream could be read, or the one before it: from then on what
-    /// it counts from is known.
+    /// Whether more than one was at work while this tick of a stream could be read, which a standby does until two
+    /// intervals later, or since the one before it: from then on what it counts from is known.
     pub(crate) fn meet_at(&self, schedule: &Schedule, tick: Tick) -> bool {
         let interval = schedule.interval();
         let from = shifted(tick, -millis(interval));
-        let until = shifted(tick, millis(interval) + grace(interval));
+        let until = shifted(tick, 2 * millis(interval));
         let near = |(begins, ends, _): &&(Tick, Tick, bool)| *begins <= until && from <= *ends;
         self.0.iter().filter(near).count() > 1
     }
