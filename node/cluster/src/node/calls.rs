@@ -162,7 +162,7 @@ impl Inner {
     ) {
         let silent = of
             .iter()
-            .map(|member| (member.who.node.clone(), Told::Silent))
+            .map(|member| (member.who.clone(), Told::Silent))
             .collect();
         let peers = Arc::clone(&self.peers);
         let work = async move {
@@ -177,7 +177,7 @@ impl Inner {
                     Err(PeerError::Stale { .. }) => Told::Newer,
                     Ok(_) | Err(_) => Told::Silent,
                 };
-                (member.who.node, told)
+                (member.who, told)
             };
             let answers = futures::future::join_all(of.into_iter().map(ask)).await;
             Event::Recalled { number, answers }

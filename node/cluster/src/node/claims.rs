@@ -42,8 +42,8 @@ pub(crate) struct Cleared {
     left: BTreeMap<StreamId, Tick>,
     /// But for these frames, with the memory of their streams.
     doubtful: TargetMemory,
-    /// Who has answered.
-    answered: BTreeSet<NodeId>,
+    /// Who has answered: a later life of who has died knows nothing of what that one had read.
+    answered: BTreeSet<Incarnation>,
 }
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(crate) struct Ask {
 }
 
 /// What one member has said to a batch.
-pub(crate) type Answer = (NodeId, Told);
+pub(crate) type Answer = (Incarnation, Told);
 
 /// An answer.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Claims {
         let newer = answers.iter().any(|(_, answer)| matches!(answer, Told::Newer));
         let mut owned = BTreeSet::new();
         let mut known: BTreeMap<TargetId, Cleared> = BTreeMap::new();
-        for (node, answer) in answers {
+        for (who, answer) in answers {
             let Told::Known(all) = answer else {
                 continue;
             };
@@ -123,7 +123,7 @@ impl Claims {
                     owned.insert(recalled.target);
                 } else {
                     let known = known.entry(recalled.target.clone()).or_default();
-                    known.add(&node, recalled);
+                    known.add(&who, recalled);
                 }
             }
         }
@@ -186,8 +186,8 @@ impl Claims {
 }
 
 impl Cleared {
-    fn add(&mut self, node: &NodeId, recalled: Recalled) {
-        self.answered.insert(node.clone());
+    fn add(&mut self, who: &Incarnation, recalled: Recalled) {
+        self.answered.insert(who.clone());
         let memory = recalled.memory.unwrap_or_default();
         if recalled.delivers {
             self.leave(memory, recalled.doubtful);
@@ -198,7 +198,7 @@ impl Cleared {
 
     /// What is known here of the target from `owner`, which told of it last.
     pub(crate) fn add_shadow(&mut self, owner: Option<&Incarnation>, mut memory: TargetMemory) {
-        if owner.is_some_and(|owner| self.answered.contains(&owner.node)) {
+        if owner.is_some_and(|owner| self.answered.contains(owner)) {
             // It has let it go, and delivers itself what it has read, but for what it has told.
             self.keep_pending(&mut memory, |_, _| false);
         }
@@ -255,5 +255,38 @@ pub(crate) fn merge(best: &mut TargetMemory, other: TargetMemory) {
                 best.insert(stream, memory);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::testing::{life, memory};
+
+    /// How many frames are left to deliver of a dead owner that had told of two, if this life of it answers.
+    fn delivered_if_answers(who: &Incarnation) -> usize {
+        let target = TargetId::from_name("t");
+        let mut cleared = Cleared::default();
+        let knows_nothing = Recalled {
+            target: target.clone(),
+            owned: false,
+            memory: None,
+            delivers: false,
+            doubtful: TargetMemory::new(),
+        };
+        cleared.add(who, knows_nothing);
+        cleared.add_shadow(Some(&life("b")), memory(&target, 7, 2));
+        cleared.settle().values().map(|stream| stream.pending.len()).sum()
+    }
+
+    #[test]
+    fn what_a_dead_life_had_read_is_delivered_though_its_next_life_answers() {
+        let next = Incarnation {
+            generation: 2,
+            ..life("b")
+        };
+        assert_eq!(delivered_if_answers(&next), 2);
+        assert_eq!(delivered_if_answers(&life("b")), 0, "it delivers that itself");
+        assert_eq!(delivered_if_answers(&life("c")), 2);
     }
 }

@@ -11,7 +11,7 @@ use super::effect::Event;
 use super::gate::GateRefusal;
 use super::receive::Question;
 use super::testing::{Scene, life, memory, target_of};
-use crate::member::{Incarnation, NodeId};
+use crate::member::Incarnation;
 use crate::memories::Change;
 use crate::peer::{Handed, PeerError, Recalled, Refused};
 use crate::pulse::PAUSE;
@@ -52,8 +52,8 @@ async fn it_asks_the_others_before_it_claims_and_goes_on_where_they_know() {
     assert_eq!(scene.step(), NOBODY, "the view is young");
     assert_eq!(scene.pass(300).await, ["recall b,c"]);
     let answers = vec![
-        (NodeId::new("b"), recalled(&target, false, Some(5))),
-        (NodeId::new("c"), recalled(&target, false, Some(7))),
+        (life("b"), recalled(&target, false, Some(5))),
+        (life("c"), recalled(&target, false, Some(7))),
     ];
     assert_eq!(scene.on(Event::Recalled { number: 1, answers }), ["start"]);
     assert_eq!(last(&scene, &target), Some(7));
@@ -70,10 +70,7 @@ async fn it_does_not_claim_what_somebody_owns_or_may_own() {
         let mut scene = Scene::new(&["b", "c"], &[&target]);
         scene.step();
         assert_eq!(scene.pass(300).await, ["recall b,c"]);
-        let answers = vec![
-            (NodeId::new("b"), b),
-            (NodeId::new("c"), recalled(&target, false, None)),
-        ];
+        let answers = vec![(life("b"), b), (life("c"), recalled(&target, false, None))];
         assert_eq!(
             scene.on(Event::Recalled { number: 1, answers }),
             NOBODY,
@@ -90,8 +87,8 @@ async fn a_live_member_that_never_answers_is_not_waited_for_for_ever() {
     scene.step();
     assert_eq!(scene.pass(2_300).await, ["recall b,c"]);
     let answers = vec![
-        (NodeId::new("b"), Told::Silent),
-        (NodeId::new("c"), recalled(&target, false, None)),
+        (life("b"), Told::Silent),
+        (life("c"), recalled(&target, false, None)),
     ];
     assert_eq!(scene.on(Event::Recalled { number: 1, answers }), ["start"]);
 }
@@ -118,8 +115,8 @@ async fn of_two_that_claim_one_target_the_lower_name_gets_it() {
     let mut answer = scene.ask(asks("Z"));
     assert!(!answer.try_recv().unwrap().unwrap()[0].owned);
     let answers = vec![
-        (NodeId::new("b"), recalled(&target, false, None)),
-        (NodeId::new("c"), recalled(&target, false, None)),
+        (life("b"), recalled(&target, false, None)),
+        (life("c"), recalled(&target, false, None)),
     ];
     assert!(
         !scene

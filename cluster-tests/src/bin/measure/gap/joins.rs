@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use ringwatch_cluster_tests::chaos::rest::REST;
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
+use ringwatch_cluster_tests::cluster::agreement::endpoint;
 use ringwatch_cluster_tests::cluster::{Agreement, ask, client};
 use ringwatch_cluster_tests::wait;
 use ringwatch_proto::v1::Pin;
@@ -177,7 +178,7 @@ async fn placed(rig: &Rig, agreement: Agreement) -> Result<Placed> {
     let pinned = targets.into_iter().filter(|target| target.pin() == Pin::ByLoad);
     Ok(Placed {
         agreement,
-        pinned: pinned.map(|target| target.target_id).collect(),
+        pinned: pinned.map(|target| endpoint(&target).to_owned()).collect(),
     })
 }
 
