@@ -1,4 +1,5 @@
-//! What standing by costs: processor time and traffic between nodes, with standbys and without.
+//! What standing by costs: processor time and traffic between nodes, with standbys that cover, with some that only remember, and
+//! what one node alone needs for the same targets.
 
 use std::time::Duration;
 
@@ -29,12 +30,12 @@ pub(crate) async fn measure(options: Options, apart: bool) -> Result<()> {
     report.set("seconds_each", time.as_secs());
     let mut used = Vec::new();
     let as_it_is: fn(&mut Shape) = |_| {};
-    for (mode, shape) in [("hot", as_it_is), ("none", without)] {
+    for (mode, nodes, shape) in [("hot", 3, as_it_is), ("none", 3, without), ("alone", 1, as_it_is)] {
         let wanted = Wanted {
             apart,
             relays: apart.then_some(options.seed),
             shape,
-            ..wanted(3)
+            ..wanted(nodes)
         };
         let (rig, _folder) = start(&wanted).await?;
         sleep(WARM).await;
@@ -52,8 +53,15 @@ pub(crate) async fn measure(options: Options, apart: bool) -> Result<()> {
     }
     #[expect(clippy::cast_precision_loss, reason = "forty")]
     let each = |difference: f64| rounded(difference / NAMES as f64);
-    if let [hot, none] = used[..] {
-        report.set("cpu_percent_of_a_core_per_target", each(hot.cpu - none.cpu));
+    if let [hot, none, alone] = used[..] {
+        report.set(
+            "cpu_percent_of_a_core_per_target_to_cover",
+            each(hot.cpu - none.cpu),
+        );
+        report.set(
+            "cpu_percent_of_a_core_per_target_of_three_more_than_of_one",
+            each(hot.cpu - alone.cpu),
+        );
         if let (Some(hot), Some(none)) = (hot.traffic, none.traffic) {
             report.set("call_bytes_per_second_per_target", each(hot.1));
             report.set(
