@@ -63,8 +63,9 @@ pub(crate) struct Inner {
     /// Targets that were handed to this process and are not started yet.
     received: Mutex<BTreeSet<TargetId>>,
     delivering: TaskTracker,
-    /// Targets whose lock a newer owner had when it was tried last, and under which epoch that was.
-    outranked: Mutex<BTreeMap<TargetId, Epoch>>,
+    /// Targets whose lock another owner had when it was tried last, and under which epoch that was; without one, where it had
+    /// been ours before.
+    outranked: Mutex<BTreeMap<TargetId, Option<Epoch>>>,
     /// Up to when another node has read a stream, which had the lock of its target before.
     read_before: Mutex<BTreeMap<Series, Tick>>,
 }
@@ -145,6 +146,7 @@ impl Collecting for SimCollector {
         tasks.wait().await;
         self.0.switch.running().await;
         self.0.lanes.lock().unwrap().remove(target);
+        self.0.outranked.lock().unwrap().remove(target);
         self.0
             .trace
             .line(&self.0.me.node, || format!("{target} lanes have ended"));
@@ -321,13 +323,15 @@ impl Inner {
         }
         let outranks = |node: &NodeId, held| self.gate.outranks(target, node, Epoch(held));
         if self.oracle.is_outranked(&self.me, target, epoch.0) {
-            self.outranked.lock().unwrap().insert(target.clone(), epoch);
+            let tried = (!self.oracle.was_held(&self.me, target)).then_some(epoch);
+            self.outranked.lock().unwrap().insert(target.clone(), tried);
         }
         let Some(stolen) = self.oracle.locks(&self.me, target, epoch.0, outranks) else {
             return Err(GateRefusal::Unsure);
         };
         let mut read: BTreeMap<StreamId, Tick> = BTreeMap::new();
-        if self.outranked.lock().unwrap().remove(target) == Some(epoch) {
+        let tried = self.outranked.lock().unwrap().remove(target);
+        if tried.is_some_and(|tried| tried.is_none_or(|tried| tried == epoch)) {
             let now = self.clock.now();
             read.extend(STREAMS.map(|(name, ..)| (StreamId::of_server(name), now)));
         }

@@ -195,6 +195,11 @@ impl Oracle {
         Some(ended)
     }
 
+    /// Whether the lock was that life's since it reads the target.
+    pub(crate) fn was_held(&self, who: &Incarnation, target: &TargetId) -> bool {
+        self.look(|books| books.held.contains(&(who.clone(), target.clone())))
+    }
+
     pub(crate) fn has_lock(&self, who: &Incarnation, target: &TargetId) -> bool {
         self.look(|books| books.locks.get(target).is_some_and(|(holder, _)| holder == who))
     }

@@ -16,6 +16,9 @@ use super::elsewhere::Elsewhere;
 use super::state::Machine;
 use super::{Arbiter, FenceMeters, FenceMode, Lock, LockKey};
 
+/// The lock was taken from us: what is due is another's until it is ours again, under whatever epoch.
+const UNTIL_HELD: u64 = u64::MAX;
+
 /// The fence of one target.
 pub(crate) struct TargetFence {
     target: TargetId,
@@ -30,7 +33,8 @@ pub(crate) struct TargetFence {
     elsewhere: Mutex<Elsewhere>,
     /// The node whose sessions were ended, until the lock is ours: one that was opened meanwhile has to be ended too.
     ended: Mutex<Option<Outranked>>,
-    /// Our epoch, where another owner had the lock when it was tried last, of a newer epoch or of ours; else 0.
+    /// Our epoch, where a session of a newer one had the lock when it was tried last; [`UNTIL_HELD`] where it had been ours
+    /// before; else 0.
     outranked: AtomicU64,
     /// A lane connects to try the lock.
     connecting: AtomicBool,

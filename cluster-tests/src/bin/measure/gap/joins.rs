@@ -53,38 +53,7 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
     weighed(&rig).await?;
     let (mut joins, mut drains) = (Figures::default(), Figures::default());
     for round in 0..rounds {
-        for n in [3, 4] {
-            let before = placed(&rig, rig.settled().await?).await?;
-            let since = Instant::now();
-            if n == rig.cluster.seats().len() {
-                rig.join().await?;
-            } else {
-                rig.cluster.launch(n)?;
-            }
-            let after = rig.cluster.agree_at_rest(REST, SETTLED).await?;
-            joins.times.push(since.elapsed());
-            let newcomer = rig.cluster.seat(n).id().to_owned();
-            let after = placed(&rig, after).await?;
-            joins.note(&before, &after, |_, owner| owner == newcomer);
-        }
-        joins.note_load(&rig).await?;
-        for n in [4, 3] {
-            let before = placed(&rig, rig.settled().await?).await?;
-            let (id, witness) = (
-                rig.cluster.seat(n).id().to_owned(),
-                rig.cluster.seat(0).ports().grpc,
-            );
-            let others: Vec<String> = (0..n).map(|m| rig.cluster.seat(m).id().to_owned()).collect();
-            let since = Instant::now();
-            ask::drain(witness, &id, false).await?;
-            let after = rig.cluster.agree_at_rest_on(&others, REST, SETTLED).await?;
-            drains.times.push(since.elapsed());
-            let lost = before.agreement.owned_by(&id);
-            let after = placed(&rig, after).await?;
-            drains.note(&before, &after, |target, _| lost.contains(target));
-            rig.cluster.terminate(n).await?;
-            rig.cluster.agree_at_rest(REST, SETTLED).await?;
-        }
+        one_round(&mut rig, &mut joins, &mut drains).await?;
         eprintln!(
             "{} of {rounds} rounds, load at most {:.2} x the mean",
             round + 1,
@@ -115,6 +84,43 @@ pub(crate) async fn join_and_drain(options: Options) -> Result<()> {
         1.15,
     );
     close(rig, folder, report, Bearable::default(), options.json).await
+}
+
+/// Two nodes join, one after the other, and are drained and stopped.
+async fn one_round(rig: &mut Rig, joins: &mut Figures, drains: &mut Figures) -> Result<()> {
+    for n in [3, 4] {
+        let before = placed(rig, rig.settled().await?).await?;
+        let since = Instant::now();
+        if n == rig.cluster.seats().len() {
+            rig.join().await?;
+        } else {
+            rig.cluster.launch(n)?;
+        }
+        let after = rig.cluster.agree_at_rest(REST, SETTLED).await?;
+        joins.times.push(since.elapsed());
+        let newcomer = rig.cluster.seat(n).id().to_owned();
+        let after = placed(rig, after).await?;
+        joins.note(&before, &after, |_, owner| owner == newcomer);
+    }
+    joins.note_load(rig).await?;
+    for n in [4, 3] {
+        let before = placed(rig, rig.settled().await?).await?;
+        let (id, witness) = (
+            rig.cluster.seat(n).id().to_owned(),
+            rig.cluster.seat(0).ports().grpc,
+        );
+        let others: Vec<String> = (0..n).map(|m| rig.cluster.seat(m).id().to_owned()).collect();
+        let since = Instant::now();
+        ask::drain(witness, &id, false).await?;
+        let after = rig.cluster.agree_at_rest_on(&others, REST, SETTLED).await?;
+        drains.times.push(since.elapsed());
+        let lost = before.agreement.owned_by(&id);
+        let after = placed(rig, after).await?;
+        drains.note(&before, &after, |target, _| lost.contains(target));
+        rig.cluster.terminate(n).await?;
+        rig.cluster.agree_at_rest(REST, SETTLED).await?;
+    }
+    Ok(())
 }
 
 /// Each node in turn is told to stop and started again.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::state::{Machine, Step};
 use super::super::{Holder, Lock, Locked, Other};
-use super::{Held, TargetFence};
+use super::{Held, TargetFence, UNTIL_HELD};
 use crate::fault::Fault;
 use crate::session::LastQuestion;
 
@@ -52,14 +52,15 @@ impl Attempt {
         let own = (fence.node.as_str(), self.lock.epoch);
         if let Locked::Elsewhere(Some(other)) = locked {
             let ours = self.lock.epoch;
-            let newer = other.epoch.is_some_and(|its| its > ours);
-            // A member of our view that did not see us, and took the target over: nobody else comes to a lock that was ours.
-            let took_over = other.epoch == Some(ours)
-                && other.node.as_ref().is_some_and(|node| *node != fence.node)
-                && fence.with(|machine| machine.was_held());
-            fence
-                .outranked
-                .store(if newer || took_over { ours.0 } else { 0 }, Relaxed);
+            let was_held = fence.with(|machine| machine.was_held());
+            let foreign = other.node.as_ref().is_some_and(|node| *node != fence.node);
+            let outranked = match other.epoch {
+                // A member of our view that did not see us took the target over: nobody else comes to a lock that was ours.
+                Some(its) if its >= ours && was_held && foreign => UNTIL_HELD,
+                Some(its) if its > ours => ours.0,
+                _ => 0,
+            };
+            fence.outranked.store(outranked, Relaxed);
         }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
@@ -133,10 +134,12 @@ impl Attempt {
         self.fence.elsewhere().ended(last, now);
     }
 
-    /// The lock is held since `now`. What was due while a newer owner had it, or one of our view that took it from us, is that
-    /// one's, unless the target came back from there: then our epoch is higher. Says whose sessions had to be ended for it.
+    /// The lock is held since `now`. What was due while a newer owner had it is that one's, unless the target came from there:
+    /// then our epoch is higher. So is what was due while one had it that took it from us. Says whose sessions had to be
+    /// ended for it.
     pub(crate) fn took(&self, now: Tick) -> Option<Outranked> {
-        if self.fence.outranked.swap(0, Relaxed) == self.lock.epoch.0 {
+        let outranked = self.fence.outranked.swap(0, Relaxed);
+        if outranked == self.lock.epoch.0 || outranked == UNTIL_HELD {
             self.fence.elsewhere().read_until(now);
         }
         self.fence.ended_node().take()

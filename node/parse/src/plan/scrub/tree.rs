@@ -33,9 +33,12 @@ pub(super) fn scrub(text: &str, from: usize, limits: &Limits<'_>) -> Result<Stri
         }
         out.push_str(line.get(..line.len() - said.len()).unwrap_or_default());
         out.push_str("-> ");
-        let (step, figures) = figures(step.trim_end());
-        out.push_str(&operation(step));
-        for (at, group) in figures.iter().enumerate() {
+        let (step, at_end) = figures(step.trim_end());
+        let written = operation(step);
+        // What was something else before it was written anew.
+        let (written, more) = figures(written.trim_end());
+        out.push_str(written);
+        for (at, group) in more.iter().chain(&at_end).enumerate() {
             out.push_str(if at == 0 { "  " } else { " " });
             out.push_str(group);
         }
