@@ -173,7 +173,8 @@ impl Steering {
     /// `claims`: the caller owns the target next, if nobody does.
     fn recalled(&mut self, target: TargetId, from: &Incarnation, claims: bool, now: Instant) -> Recalled {
         let claiming = self.claims.yields(&self.fixed.me.node, &from.node, &target);
-        let accepted = self.incoming.asked(&target, from, now);
+        // Who claims has seen that nobody has it: that it came here once, and went on, says nothing.
+        let accepted = self.incoming.asked(&target, from, now) && !claims;
         let owned = self.owned.contains_key(&target) || claiming || accepted;
         let alive = |who: &Incarnation| self.membership.as_ref().is_some_and(|m| is_alive(m, who));
         let mut memory = match () {

@@ -320,6 +320,13 @@ async fn what_is_committed_is_owned_and_started() {
     assert_eq!(commit(&mut scene, &target, 1), Ok(()));
     assert_eq!(scene.step(), NOBODY);
     assert!(asks_back(&mut scene, &target));
+    // It goes on to a third, which dies.
+    scene.steering.owned.remove(&target);
+    assert!(asks_back(&mut scene, &target), "b still hears that it came here");
+    assert!(
+        !recall(&mut scene, &target, 1).unwrap()[0].owned,
+        "b may claim it"
+    );
 }
 
 #[tokio::test(start_paused = true)]

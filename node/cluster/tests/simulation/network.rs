@@ -236,11 +236,23 @@ impl Peers for SimPeers {
     }
 
     async fn recall(&self, to: &Member, targets: &[TargetId], view: u64) -> Result<Vec<Recalled>, PeerError> {
-        let (me, targets) = (self.me.clone(), targets.to_vec());
+        let (me, asked) = (self.me.clone(), targets.to_vec());
         let ask = move |answers: Arc<dyn Answers>| -> BoxFuture<'static, Result<Vec<Recalled>, Refused>> {
-            Box::pin(async move { answers.recall(me, targets, view).await })
+            Box::pin(async move { answers.recall(me, asked, view).await })
         };
-        self.call(to, ask).await?.map_err(PeerError::from)
+        let answer = self
+            .call(to, ask)
+            .await
+            .and_then(|answer| answer.map_err(PeerError::from));
+        let who = format!("{} asks {}", self.me.node, to.who.node);
+        self.network.trace.line(&who, || {
+            let owned = |recalled: &Recalled| (recalled.target.to_string(), recalled.owned);
+            let owned = answer
+                .as_ref()
+                .map(|all| all.iter().map(owned).collect::<Vec<_>>());
+            format!("for {targets:?} in view {view}: {owned:?}")
+        });
+        answer
     }
 
     async fn replicate(
