@@ -31,6 +31,13 @@ const LITERALS: [&str; 17] = [
 ];
 
 #[test]
+fn what_is_hidden_leaves_no_space_at_the_end_of_a_line() {
+    let text = "Sort  (cost=1.00..2.00 rows=3 width=4)\n  CTE w\u{a0}\u{a0}-- secret\n    ->  Seq Scan on t  (cost=1.00..2.00 rows=3 width=4)\n";
+    let hidden = scrubbed(text);
+    assert!(hidden.lines().all(|line| line == line.trim_end()), "{hidden:?}");
+}
+
+#[test]
 fn no_literal_survives_in_text() {
     // PostgreSQL doubles quotes, and escapes none of them.
     for literal in LITERALS.into_iter().filter(|literal| !literal.starts_with('E')) {

@@ -100,6 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_looks_like_figures_once_it_is_written_anew_is_written_as_such() {
+        let step = "Filter: a (never\texecuted)  (never executed)";
+        let (name, at_end) = figures(step);
+        let written = operation(name);
+        assert_eq!((at_end.len(), figures(&written).1.len()), (1, 1));
+        let once = scrub(&format!("-> {step}"), 0, &Limits::default()).unwrap();
+        assert_eq!(once, "-> Filter: a  (never executed) (never executed)\n");
+        assert_eq!(scrub(&once, 0, &Limits::default()).unwrap(), once);
+    }
+
+    #[test]
     fn steps_keep_their_figures_and_lose_their_literals() {
         let text = concat!(
             "-> Limit: 10 row(s)  (cost=1.1 rows=10) (actual time=0.1..0.2 rows=10 loops=1)\n",

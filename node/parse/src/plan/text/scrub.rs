@@ -102,9 +102,10 @@ fn lines(
         } else {
             None
         };
-        if let Some(said) = said.filter(|said| !said.is_empty()) {
+        // What was hidden may leave a space at the end, which is none of a line that is read.
+        if let Some(said) = said.as_deref().map(str::trim_end).filter(|said| !said.is_empty()) {
             out.extend(std::iter::repeat_n(' ', line.column));
-            out.push_str(&said);
+            out.push_str(said);
             out.push('\n');
             limits.check_written(out.len())?;
         }
