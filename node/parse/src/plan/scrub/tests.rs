@@ -31,6 +31,12 @@ const LITERALS: [&str; 17] = [
 ];
 
 #[test]
+fn brackets_around_nothing_are_no_figures() {
+    let text = "Sort  (cost=1.00..2.00 rows=3 width=4)#'InitPlan 1 (returns $0)  (\n  \n\n)\n'||x";
+    assert_eq!(scrubbed(text), "Sort  (cost=1.00..2.00 rows=3 width=4)\n");
+}
+
+#[test]
 fn what_is_hidden_leaves_no_space_at_the_end_of_a_line() {
     let text = "Sort  (cost=1.00..2.00 rows=3 width=4)\n  CTE w\u{a0}\u{a0}-- secret\n    ->  Seq Scan on t  (cost=1.00..2.00 rows=3 width=4)\n";
     let hidden = scrubbed(text);

@@ -190,7 +190,7 @@ fn is_group(group: &str) -> bool {
                 || item.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         }
     };
-    !group.is_empty() && group.split_whitespace().all(is_item)
+    !group.trim().is_empty() && group.split_whitespace().all(is_item)
 }
 
 /// `Key: value`.
