@@ -174,7 +174,7 @@ simulation() {
     RINGWATCH_SIM_SEEDS="${SEEDS:-2000}" RINGWATCH_SIM_FROM=1000 \
         cargo test --workspace --locked --test simulation every_seed_ends_well -- --nocapture >"$logs/simulation.log" 2>&1 ||
         { grep -A40 '^seed\|panicked' "$logs/simulation.log" | head -80; return 1; }
-    sed -n 's/^\([0-9]* runs, .*\)/   \1/p' "$logs/simulation.log"
+    sed -n 's/^\([0-9]* runs, .*\)/   \1/p; s/^failed once/   &/p' "$logs/simulation.log"
 }
 
 # Shows what a reader wants to see of a test run: each scenario, and of the rest only what is not ok. The whole is in
