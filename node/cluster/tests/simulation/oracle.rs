@@ -200,6 +200,7 @@ impl Oracle {
         self.look(|books| books.held.contains(&(who.clone(), target.clone())))
     }
 
+    /// Whether the lock of a target is that life's now.
     pub(crate) fn has_lock(&self, who: &Incarnation, target: &TargetId) -> bool {
         self.look(|books| books.locks.get(target).is_some_and(|(holder, _)| holder == who))
     }

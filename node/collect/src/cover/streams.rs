@@ -75,8 +75,8 @@ impl Stream {
         None
     }
 
-    /// The last tick that ended is this one. What we have read ourselves, or left to the owner, says nothing of it. It was told after
-    /// the last look at `looked`, and not before it was due.
+    /// The last tick that ended is this one. What we have read ourselves, or left to the owner, says nothing of it. It was
+    /// told after the last look at `looked`, and not before it was due.
     fn hear(&mut self, last: Tick, now: Tick, looked: Instant) {
         let own = self.track.as_ref().is_some_and(|track| track.has_read(last));
         let left = self.excused.is_some_and(|until| last <= until);
