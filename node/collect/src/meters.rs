@@ -60,11 +60,11 @@ impl Meters {
     /// Registers the metrics.
     pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let buckets = vec![
-            0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+            0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0, 5.0, 10.0,
         ];
         let lateness = HistogramOpts::new(
             "ringwatch_tick_lateness_seconds",
-            "How long after its tick a reading began.",
+            "How long after its tick a reading that succeeded began.",
         );
         let meters = Self {
             ticks: IntCounterVec::new(
@@ -74,7 +74,7 @@ impl Meters {
                 ),
                 &["target", "stream", "outcome"],
             )?,
-            lateness: HistogramVec::new(lateness.buckets(buckets), &["stream"])?,
+            lateness: HistogramVec::new(lateness.buckets(buckets), &["stream", "outcome"])?,
             up: IntGaugeVec::new(
                 Opts::new(
                     "ringwatch_target_up",
@@ -208,12 +208,12 @@ impl TargetMeters {
         self.meters.ticks.with_label_values(&labels)
     }
 
-    /// A reading that was collected had begun so long after its tick. What a sick target's readings wait is not
-    /// lateness of the node.
-    pub(crate) fn began(&self, stream: &StreamId, lateness: Duration) {
+    /// A reading that was collected or covered had begun so long after its tick. What a sick target's readings wait is
+    /// not lateness of the node, and a cover is late because it waits for the owner.
+    pub(crate) fn began(&self, stream: &StreamId, outcome: Outcome, lateness: Duration) {
         self.meters
             .lateness
-            .with_label_values(&[stream.name()])
+            .with_label_values(&[stream.name(), outcome.as_str()])
             .observe(lateness.as_secs_f64());
     }
 
@@ -233,7 +233,11 @@ impl TargetMeters {
     /// Counts what cannot be known.
     pub(crate) fn uncertain(&self, stream: &StreamId, uncertain: Uncertain) {
         let label = stream.to_string();
-        for (reason, rows) in [("reset", uncertain.reset), ("evicted", uncertain.evicted)] {
+        for (reason, rows) in [
+            ("reset", uncertain.reset),
+            ("evicted", uncertain.evicted),
+            ("baseline", uncertain.baseline),
+        ] {
             if rows > 0 {
                 self.meters
                     .uncertain
@@ -331,7 +335,14 @@ mod tests {
                 epoch: None,
             });
             meters.took(&stream, Duration::from_millis(5));
-            meters.uncertain(&stream, Uncertain { reset: 1, evicted: 2 });
+            meters.uncertain(
+                &stream,
+                Uncertain {
+                    reset: 1,
+                    evicted: 2,
+                    baseline: 3,
+                },
+            );
         }
         drop(of_a);
         let text = prometheus::TextEncoder::new()

@@ -255,7 +255,10 @@ impl Track {
             return Ok((rows, Uncertain::default(), None));
         };
         let step = step(spec, self.memory.baseline.as_ref(), &rows);
-        let step = step.map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))?;
+        let mut step = step.map_err(|e| Fault::new(FaultKind::Shape, &e.to_string()))?;
+        if self.memory.baseline.is_none() && self.was_read() {
+            step.uncertain.baseline = step.baseline.rows() as u64;
+        }
         Ok((step.rows, step.uncertain, Some(step.baseline)))
     }
 
@@ -393,8 +396,8 @@ mod tests {
         async fn close(self) {}
     }
 
-    #[tokio::test]
-    async fn an_error_with_the_texts_costs_no_rows() {
+    /// A stream of one statement, with texts.
+    fn statements() -> Track {
         let engine = serde_saphyr::from_str(
             r"
 engine: postgresql
@@ -418,9 +421,13 @@ streams:
         };
         let plan = ReceiverPlan::new(&engine, "r", &settings, wants);
         let (target, id) = (TargetId::new("postgresql", "a:1"), StreamId::of_server("s"));
-        let now = Tick::from_unix_nanos(1);
         let planned = Planned::Stream(Arc::clone(&plan.streams()[0]));
-        let mut track = Track::new(&target, &planned, id, &"app".into(), now).unwrap();
+        Track::new(&target, &planned, id, &"app".into(), Tick::from_unix_nanos(1)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_error_with_the_texts_costs_no_rows() {
+        let (mut track, now) = (statements(), Tick::from_unix_nanos(1));
         let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
         let first = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
         track.collected(now, first.baseline);
@@ -429,5 +436,20 @@ streams:
         assert_eq!(calls.as_primitive::<Int64Type>().value(0), 5);
         assert!(reading.rows.column_by_name("query").unwrap().is_null(0));
         assert_eq!(reading.fault.unwrap().kind, FaultKind::Shape);
+    }
+
+    #[tokio::test]
+    async fn what_another_counted_and_cannot_tell_is_uncertain() {
+        let (mut track, now) = (statements(), Tick::from_unix_nanos(1));
+        let (mut session, cleaner) = (WithoutTexts(0), Arc::new(Cleaner::new()));
+        let first = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
+        assert_eq!(first.uncertain, Uncertain::default(), "nobody has read it before");
+        track.collected(now, first.baseline);
+        track.was_read_elsewhere(track.timeline.after(now));
+        let anew = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
+        assert_eq!((anew.rows.num_rows(), anew.uncertain.baseline), (0, 1));
+        track.collected(now, anew.baseline);
+        let next = read_at(&mut track, &mut session, &cleaner, now).await.unwrap();
+        assert_eq!((next.rows.num_rows(), next.uncertain.baseline), (1, 0));
     }
 }

@@ -146,8 +146,12 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    /// By the comment with which each statement of ours begins.
+    /// By the comment with which each statement of ours begins. A session that was opened just now has asked nothing, and
+    /// its statement is empty.
     pub(crate) fn of(statement: Option<&str>) -> Self {
+        if statement == Some("") {
+            return Self::Before;
+        }
         let begin = statement.and_then(|text| text.trim_start().strip_prefix("/* ringwatch"));
         let comment = begin.and_then(|rest| rest.split_once("*/"));
         match comment.map(|(name, _)| name.trim()) {

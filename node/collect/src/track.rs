@@ -162,6 +162,11 @@ impl Track {
         self.done.is_some_and(|done| done >= tick)
     }
 
+    /// Whether anything of it was read before, here or on another node.
+    pub(crate) fn was_read(&self) -> bool {
+        self.done.is_some()
+    }
+
     /// Takes a baseline that was told.
     fn take_up(&mut self, target: &TargetId, batch: &RecordBatch, now: Tick) {
         match &self.planned {

@@ -35,9 +35,14 @@ pub fn balanced(grpc: u16, minutes: u64, seen: &Ticks) -> Result<Value> {
     let double = double.filter(|finding| finding["what"] == "double");
     let all_told = u64::try_from(double.clone().count()).ok() == number("double");
     // All streams of a database have the same ticks: the receiver counts one where the books count each stream. Of a server
-    // without a standby there is nothing to be said about replication, so that the receiver sees no such tick.
+    // without a standby there is nothing to be said about replication, and nothing about statements where a baseline began
+    // anew, so that the receiver sees no such tick.
+    let seen_there = |finding: &&Value| {
+        let stream = finding["stream"].as_str().unwrap_or_default();
+        !matches!(stream, "postgresql.replication" | "postgresql.statements")
+    };
     let double: BTreeSet<_> = double
-        .filter(|finding| finding["stream"] != "postgresql.replication")
+        .filter(seen_there)
         .map(|finding| (finding["target_id"].as_str(), finding["tick"].as_str()))
         .collect();
     let counted = u64::try_from(double.len()).unwrap_or(u64::MAX);

@@ -127,9 +127,19 @@ pub fn is_reading(question: &Question) -> bool {
         && !question.text.starts_with("/* ringwatch */")
 }
 
-/// The same of those that an owner makes; a standby that covers is named so.
+/// The same of those that an owner makes.
 pub fn is_owners_reading(question: &Question) -> bool {
-    is_reading(question) && !question.application.ends_with("/standby")
+    is_reading(question) && !of_standby(question)
+}
+
+/// The same of those that a standby makes, which covers.
+pub fn is_standbys_reading(question: &Question) -> bool {
+    is_reading(question) && of_standby(question)
+}
+
+/// A standby's session is named so.
+fn of_standby(question: &Question) -> bool {
+    question.application.ends_with("/standby")
 }
 
 /// The number of the target of an owner's session, `3f00a1b2` of `ringwatch/node-1@demo/3f00a1b2/12`.

@@ -1,6 +1,7 @@
 //! Those who see all and whom no fault touches.
 
 pub mod audit;
+pub mod covers;
 pub mod database;
 pub mod owners;
 pub mod sockets;

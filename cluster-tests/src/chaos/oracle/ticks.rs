@@ -129,17 +129,6 @@ impl Ticks {
     }
 }
 
-/// How long after its tick the first of each came, of all ticks of a target from `from` to `to`, in nanoseconds.
-pub fn lateness(ledger: &Ledger, target: &str, from: u64, to: u64) -> Vec<u64> {
-    let Some(arrivals) = ledger.repeats.arrivals.get(target) else {
-        return Vec::new();
-    };
-    arrivals
-        .range(from..=to)
-        .map(|(tick, came)| came.at.saturating_sub(*tick))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

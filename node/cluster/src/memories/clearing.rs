@@ -49,6 +49,11 @@ impl Memories {
         self.told(heard);
     }
 
+    /// The standby reads nothing of this stream now, whatever it has said before.
+    pub(crate) fn hear_idle(&self, target: &TargetId, stream: &StreamId) {
+        self.lock().hear_idle(target, stream);
+    }
+
     /// Whether `peer` should have answered long ago.
     pub(crate) fn is_silent(&self, peer: &Incarnation) -> bool {
         self.lock().links.is_silent(peer, Instant::now())

@@ -81,7 +81,12 @@ impl Steering {
                 handoff,
                 answer,
             } => self.warmed(&target, &from, handoff, answer),
-            Event::Recalled { number, answers } => self.claims.answered(number, answers, now),
+            Event::Recalled { number, answers } => {
+                for known in answers.iter().flat_map(|(_, told)| told.known()) {
+                    self.moves.learn(&known.target, &known.moves, now);
+                }
+                self.claims.answered(number, answers, now);
+            }
             Event::Confirmed { pauses, by, excluded } => {
                 if let Some(check) = &mut self.pause {
                     check.answered(pauses, &by, excluded);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ringwatch_frame::{StreamId, StreamMemory, TargetId, TargetMemory, Tick};
+use ringwatch_frame::{StreamId, TargetId, TargetMemory, Tick};
 use tokio::time::Instant;
 
 use crate::member::{Incarnation, Member, NodeId};
@@ -38,7 +38,7 @@ pub(crate) struct Claims {
 #[derive(Debug, Default)]
 pub(crate) struct Cleared {
     memory: TargetMemory,
-    /// The last tick of each stream at its last owner, which delivers what it has until then.
+    /// The last tick of each stream at its last owners, which deliver what they have until then.
     left: BTreeMap<StreamId, Tick>,
     /// But for these frames, with the memory of their streams.
     doubtful: TargetMemory,
@@ -72,6 +72,16 @@ pub(crate) enum Told {
     Newer,
     /// Nothing in time.
     Silent,
+}
+
+impl Told {
+    /// What it knows, if it has said so.
+    pub(super) fn known(&self) -> &[Recalled] {
+        match self {
+            Self::Known(known) => known,
+            Self::Newer | Self::Silent => &[],
+        }
+    }
 }
 
 impl Claims {
@@ -205,11 +215,12 @@ impl Cleared {
         merge(&mut self.memory, memory);
     }
 
-    /// The last owner has this memory, and delivers what it has read, but for the frames of `doubtful`.
+    /// One of the last owners has this memory, and delivers what it has read, but for the frames of `doubtful`.
     pub(crate) fn leave(&mut self, memory: TargetMemory, doubtful: TargetMemory) {
-        let last = |(stream, known): (&StreamId, &StreamMemory)| Some((stream.clone(), known.last?));
-        self.left.extend(memory.iter().filter_map(last));
-        self.left.extend(doubtful.iter().filter_map(last));
+        for (stream, known) in memory.iter().chain(&doubtful) {
+            let last = self.left.remove(stream).max(known.last);
+            self.left.extend(last.map(|last| (stream.clone(), last)));
+        }
         self.doubtful.extend(doubtful);
         merge(&mut self.memory, memory);
     }
@@ -273,6 +284,7 @@ mod tests {
             memory: None,
             delivers: false,
             doubtful: TargetMemory::new(),
+            moves: Vec::new(),
         };
         cleared.add(who, knows_nothing);
         cleared.add_shadow(Some(&life("b")), memory(&target, 7, 2));

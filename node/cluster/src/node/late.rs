@@ -13,9 +13,9 @@ use crate::peer::{Late, Peers};
 
 /// A standby that answers later is not waited for.
 const ANSWER: Duration = Duration::from_millis(200);
-/// So long the reading of an earlier tick by the standby is waited for.
+/// So long a reading by the standby is waited for.
 const READING: Duration = Duration::from_secs(1);
-/// So soon a standby is asked again that has not heard yet who the owner is.
+/// So soon a standby is asked again that has not heard yet who the owner is, or that is reading.
 const AGAIN: Duration = Duration::from_millis(25);
 /// How often it is looked at whether that has ended.
 const LOOK: Duration = Duration::from_millis(10);
@@ -41,8 +41,9 @@ impl May {
         }
     }
 
-    /// Whether the late tick may begin here. `false`: the standby has read it, or is reading it; what it knows
-    /// of it is told by [`Memories::rebase`]. A standby that cannot be asked has no say.
+    /// Whether the late tick may begin here. `false`: the standby has read it; what it knows of it is told by
+    /// [`Memories::rebase`]. What it is reading is waited for. A standby that cannot be asked has no say, nor one that
+    /// reads for too long.
     pub fn ask(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> BoxFuture<'static, bool> {
         let (may, target, stream) = (self.clone(), target.clone(), stream.clone());
         async move { may.go_on(&target, &stream, tick).await }.boxed()
@@ -69,18 +70,31 @@ impl May {
                 sleep(AGAIN).await;
                 continue;
             }
-            let reads = leave.covered.as_ref().filter(|cover| cover.reading);
-            let earlier = reads.is_some_and(|cover| cover.last < tick);
+            let reads = leave.covered.as_ref().is_some_and(|cover| cover.reading);
             if let Some(cover) = leave.covered {
                 self.memories.hear_cover(&heir.who, target, cover);
             }
-            if !earlier || Instant::now() >= until {
+            if !reads {
+                if leave.yes {
+                    self.memories.hear_idle(target, stream);
+                }
                 return leave.yes;
             }
-            // It reads an earlier tick: ours is based on that.
-            while self.memories.awaits(target, stream) && Instant::now() < until {
+            if Instant::now() >= until {
+                return true;
+            }
+            // It reads our tick, and may yet give that up: then it is ours again. Or an earlier one, on which ours is based.
+            let again = (Instant::now() + AGAIN).min(until);
+            loop {
                 sleep(LOOK).await;
+                if !self.memories.awaits(target, stream) || Instant::now() >= again {
+                    break;
+                }
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "late_tests.rs"]
+mod tests;

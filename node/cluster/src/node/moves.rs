@@ -8,6 +8,10 @@ use tokio::time::Instant;
 
 use crate::peer::MOST_MOVES;
 
+/// Who gave a target away and who got it see the same move at two moments, so far apart at most. Moves of one target are
+/// further apart.
+const SAME: Duration = Duration::from_secs(2);
+
 /// So often a target may be handed over, in so long a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MovesCap {
@@ -43,15 +47,21 @@ impl Moves {
 
     /// The target was handed to this node; `before` says how long ago it changed its owner before that.
     pub(super) fn arrived(&mut self, target: &TargetId, before: &[Duration], now: Instant) {
-        let moves = self.by_target.entry(target.clone()).or_default();
-        let told = before.iter().filter_map(|ago| now.checked_sub(*ago));
-        // Of moves that this node has seen too, the other one has told no less.
-        let mut all: VecDeque<Instant> = told.collect();
-        if all.len() < moves.len() {
-            std::mem::swap(&mut all, moves);
+        self.learn(target, before, now);
+        self.left(target, now);
+    }
+
+    /// Another node has told how long ago the target changed its owner. An owner that is lost cannot tell its heir.
+    pub(super) fn learn(&mut self, target: &TargetId, before: &[Duration], now: Instant) {
+        if before.is_empty() {
+            return;
         }
-        all.push_back(now);
-        *moves = all;
+        let known = self.by_target.remove(target).unwrap_or_default();
+        let told = before.iter().filter_map(|ago| now.checked_sub(*ago));
+        let mut all: Vec<Instant> = known.into_iter().chain(told).collect();
+        all.sort_unstable();
+        all.dedup_by(|later, earlier| later.duration_since(*earlier) < SAME);
+        self.by_target.insert(target.clone(), all.into());
         self.trim(target, now);
     }
 
@@ -133,6 +143,16 @@ mod tests {
         }
         assert!(a.too_many(&target, now) && b.too_many(&target, now));
         assert_eq!(a.ages(&target, now).len(), 4, "each move counts once");
+        let mut heir = Moves::new(MovesCap::default());
+        for told in [&b, &a] {
+            heir.learn(
+                &target,
+                &told.ages(&target, now),
+                now + Duration::from_millis(300),
+            );
+        }
+        assert!(heir.too_many(&target, now), "whoever takes it over is told");
+        assert_eq!(heir.ages(&target, now).len(), 4);
         now += Duration::from_secs(180);
         assert!(!a.too_many(&target, now), "the first one is five minutes ago");
         a.too_many(&target, now + Duration::from_secs(300));

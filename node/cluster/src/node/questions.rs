@@ -198,12 +198,14 @@ impl Steering {
             }
             merge(memory.get_or_insert_default(), relic.clone());
         }
+        let moves = self.moves.ages(&target, now);
         Recalled {
             target,
             owned,
             memory,
             delivers,
             doubtful,
+            moves,
         }
     }
 }

@@ -414,7 +414,7 @@ impl Steering {
                     }
                 }
                 Action::HandOver { target, to } => self.hand_over(&target, &to, &membership, now),
-                Action::Stop { target, why } => self.stop(&target, &why),
+                Action::Stop { target, why } => self.stop(&target, &why, now),
             }
         }
         self.claim(wanted, cleared, &membership, now);
@@ -432,12 +432,14 @@ impl Steering {
             .collect()
     }
 
-    /// The plan stops only what is not on its way to another.
-    fn stop(&mut self, target: &TargetId, why: &Why) {
+    /// The plan stops only what is not on its way to another. The other owner may be about to let go too: it was away,
+    /// and does not know yet that it was replaced. Whoever claims the target then goes on from here.
+    fn stop(&mut self, target: &TargetId, why: &Why, now: Instant) {
         notes::stopped(target, why);
         self.tell(ClusterEvent::of(EventKind::Released, target));
-        self.drop_target(target, Parting::Handed);
+        let memory = self.drop_target(target, Parting::Handed);
         self.owned.remove(target);
+        self.relics.insert(target.clone(), (memory, now));
     }
 
     /// Shuts the gate to what is not ours, before anything else is done.

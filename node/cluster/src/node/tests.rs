@@ -16,6 +16,8 @@ use crate::memories::Change;
 use crate::peer::{Handed, PeerError, Recalled, Refused};
 use crate::pulse::PAUSE;
 
+mod pauses;
+
 const NOBODY: [&str; 0] = [];
 
 fn last(scene: &Scene, target: &TargetId) -> Option<i64> {
@@ -31,6 +33,7 @@ fn recalled(target: &TargetId, owned: bool, last: Option<i64>) -> Told {
     Told::Known(vec![Recalled {
         delivers: false,
         doubtful: TargetMemory::new(),
+        moves: Vec::new(),
         target: target.clone(),
         owned,
         memory,
@@ -390,81 +393,6 @@ async fn what_cannot_be_taken_is_refused_at_once() {
     scene.step();
     advance(PAUSE + Duration::from_millis(100)).await;
     assert!(prepare(&mut scene, &target, 3).unwrap_err().contains("paused"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_peers_took_while_it_was_paused_is_let_go_before_anything_is_read() {
-    let target = target_of(&["a", "b", "c"], "a", "b");
-    let mut scene = Scene::new(&["b", "c"], &[&target]);
-    scene.own(&target, 9);
-    scene.step();
-    advance(PAUSE + Duration::from_secs(5)).await;
-    scene.pulse.beat();
-    assert_eq!(scene.step(), ["confirm b", "confirm c"]);
-    let confirmed = |by: &str, excluded| Event::Confirmed {
-        pauses: 1,
-        by: life(by),
-        excluded: Some(excluded),
-    };
-    assert_eq!(scene.on(confirmed("b", false)), NOBODY);
-    assert_eq!(
-        scene.gate.ask(&target),
-        Err(GateRefusal::Unsure),
-        "c has not answered"
-    );
-    assert_eq!(scene.on(confirmed("c", true)), ["stop"]);
-    assert_eq!(scene.gate.ask(&target), Err(GateRefusal::NotOwned));
-    assert!(scene.pulse.sure());
-    // Whoever claims it may go on where it ended here.
-    let known = recall(&mut scene, &target, 1).unwrap().remove(0);
-    assert_eq!((known.owned, known.memory), (false, Some(memory(&target, 9, 0))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_pause_that_nobody_has_noticed_changes_nothing() {
-    let target = target_of(&["a", "b", "c"], "a", "b");
-    let mut scene = Scene::new(&["b", "c"], &[&target]);
-    scene.own(&target, 9);
-    scene.step();
-    advance(PAUSE + Duration::from_millis(100)).await;
-    scene.pulse.beat();
-    scene.step();
-    for by in ["b", "c"] {
-        let wants = scene.on(Event::Confirmed {
-            pauses: 1,
-            by: life(by),
-            excluded: Some(false),
-        });
-        assert_eq!(wants, NOBODY);
-    }
-    assert_eq!(
-        scene.gate.ask(&target),
-        Err(GateRefusal::Unsure),
-        "its standby has a second to speak"
-    );
-    scene.pass(1_000).await;
-    assert!(scene.gate.ask(&target).is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_is_dead_by_a_detector_that_had_time_is_not_waited_for() {
-    let target = target_of(&["a", "b", "c"], "a", "b");
-    let mut scene = Scene::new(&["b", "c"], &[&target]);
-    scene.own(&target, 9);
-    scene.step();
-    advance(PAUSE + Duration::from_millis(100)).await;
-    scene.pulse.beat();
-    scene.step();
-    scene.on(Event::Confirmed {
-        pauses: 1,
-        by: life("b"),
-        excluded: Some(false),
-    });
-    scene.change("c", |c| c.live = false);
-    scene.pass(1_900).await;
-    assert_eq!(scene.gate.ask(&target), Err(GateRefusal::Unsure));
-    scene.pass(200).await;
-    assert!(scene.gate.ask(&target).is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -328,6 +328,7 @@ pub(super) fn recalled_out(recalled: Vec<Recalled>, metrics: &PeerMetrics) -> wi
             memory: recalled.memory.as_ref().map(&mut out),
             delivers: recalled.delivers,
             doubtful: (!recalled.doubtful.is_empty()).then(|| out(&recalled.doubtful)),
+            moves: moves_out(&recalled.moves),
         }
     };
     wire::RecallResponse {
@@ -356,6 +357,7 @@ pub(super) fn recalled_in(response: wire::RecallResponse) -> Result<Vec<Recalled
             memory: memory.map(|(_, memory)| memory),
             delivers: recalled.delivers,
             doubtful: doubtful.map(|(_, memory)| memory).unwrap_or_default(),
+            moves: moves_in(&recalled.moves),
         })
     };
     response.targets.into_iter().map(recalled).collect()

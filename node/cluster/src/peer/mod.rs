@@ -209,4 +209,6 @@ pub struct Recalled {
     /// is used, frames and all, unless something as late is known. Without a last tick it is not used: then only the
     /// copies of these frames count that others have taken.
     pub doubtful: TargetMemory,
+    /// How long ago the target changed its owner, for each time that the peer knows of.
+    pub moves: Vec<Duration>,
 }

@@ -200,6 +200,7 @@ impl Answers for Desk {
             doubtful: TargetMemory::new(),
             owned: owned.contains_key(&target),
             memory: owned.get(&target).cloned(),
+            moves: Vec::new(),
             target,
         };
         Ok(targets.into_iter().map(known).collect())

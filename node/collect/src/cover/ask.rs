@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringwatch_frame::{StreamId, Tick};
 use tokio::time::Instant;
 
-use super::decide::{Line, OwnerIs, claims, judge, sign_of, stuck_in};
+use super::decide::{Line, OwnerIs, claims, doubt_in, judge, sign_of, stuck_in};
 use super::task::Covering;
 use crate::fault::{Fault, Scene};
 use crate::gate::Place;
@@ -114,6 +114,9 @@ impl<C: Connector> Covering<C> {
             }
             self.excuse(ids, lines, &activity, now);
             return;
+        }
+        if let Some(wait) = doubt_in(lines, now, owner) {
+            self.pace.waits(wait);
         }
         self.pass_over(ids, lines, now);
         let claims = claims(lines, now, owner);

@@ -3,6 +3,10 @@
 //! A tick is open when nobody has told its end and its grace is over. What the database says of the owner's sessions
 //! decides: if it has none, it is gone; if none is at a question and its last sign of life is older than a tick that it
 //! should have asked for, it is stuck. Otherwise it lives, and only the link between the nodes may be cut.
+//!
+//! Of an owner that had told nothing for a while when it gave its last sign of life, the ticks before that are in doubt: it
+//! asks and does not tell, because the link is cut. Where it is not stuck but late, they would be read twice; so they are
+//! left to it for longer. One that stands still had told what it asked, but perhaps the last.
 
 use std::time::Duration;
 
@@ -17,6 +21,9 @@ const LONGEST_PACE: Duration = Duration::from_secs(2);
 /// How far a tick may lie back when its end is told, beyond its interval. What lies further back, or in the future by an
 /// interval, comes from a clock that shows another time than ours.
 const STRANGE: Duration = Duration::from_secs(5);
+/// So long after its last sign of life an owner that is stuck is waited for where ticks are in doubt: longer than one with
+/// too little processor time is late, and far shorter than [`OLDEST`].
+const DOUBT: Duration = Duration::from_secs(3);
 /// The longest grace of a tick.
 const LONGEST_GRACE: Duration = Duration::from_secs(1);
 /// How old an open tick may be that is still read.
@@ -41,8 +48,8 @@ pub(super) struct Line {
 pub(super) enum OwnerIs {
     /// It has no session.
     Gone,
-    /// It should have asked and did not.
-    Stuck,
+    /// It should have asked and did not since this, its last sign of life.
+    Stuck(Tick),
     /// It asks.
     Alive,
 }
@@ -123,6 +130,11 @@ impl Line {
         self.is_readable() && self.open(now).any(|tick| sign < tick)
     }
 
+    /// Whether the owner may have asked for the first open tick, if its last sign of life was at `sign`.
+    fn is_in_doubt(&self, now: Tick, sign: Tick) -> bool {
+        self.open(now).next().is_some_and(|tick| tick <= sign)
+    }
+
     /// What is the owner's, when it was not at a question and gave its last sign of life at `sign`: ticks whose
     /// successor it was there for. Their end was not told, or is under way.
     pub(super) fn excuse(&self, sign: Tick) -> Option<Tick> {
@@ -153,6 +165,22 @@ pub(super) fn stuck_in(lines: &[Line], now: Tick, activity: &Activity) -> Option
     neglected.then_some(rest)
 }
 
+/// Ticks up to this one are in doubt: the last sign of life of an owner that has asked meanwhile and told nothing.
+fn doubt(lines: &[Line], now: Tick, owner: OwnerIs) -> Option<Tick> {
+    let OwnerIs::Stuck(sign) = owner else { return None };
+    let fastest = lines.iter().map(|line| line.schedule.interval()).min()?;
+    let silent = lines.iter().map(|line| line.silent).min()?;
+    let untold = silent.saturating_sub(sign.lateness(now));
+    (untold > fastest * 3 / 2 && sign.lateness(now) < DOUBT).then_some(sign)
+}
+
+/// In what time the ticks are in doubt no more that now are, if there are any and the owner gives no sign of life.
+pub(super) fn doubt_in(lines: &[Line], now: Tick, owner: OwnerIs) -> Option<Duration> {
+    let sign = doubt(lines, now, owner)?;
+    let any = lines.iter().any(|line| line.is_in_doubt(now, sign));
+    any.then(|| DOUBT.saturating_sub(sign.lateness(now)))
+}
+
 /// When the owner gave its last sign of life, as the database told at `now`.
 pub(super) fn sign_of(activity: &Activity, now: Tick) -> Option<Tick> {
     activity.age.map(|age| minus(now, age))
@@ -167,21 +195,24 @@ pub(super) fn judge(lines: &[Line], now: Tick, activity: &Activity) -> OwnerIs {
     if activity.sessions == 0 {
         return OwnerIs::Gone;
     }
-    if stuck_in(lines, now, activity) == Some(Duration::ZERO) {
-        OwnerIs::Stuck
-    } else {
-        OwnerIs::Alive
+    match sign_of(activity, now) {
+        Some(sign) if stuck_in(lines, now, activity) == Some(Duration::ZERO) => OwnerIs::Stuck(sign),
+        _ => OwnerIs::Alive,
     }
 }
 
-/// The ticks to claim, oldest first, each with the place of its line.
+/// The ticks to claim, oldest first, each with the place of its line. Of a line with a tick in doubt there are none: its
+/// ticks are read in their order.
 pub(super) fn claims(lines: &[Line], now: Tick, owner: OwnerIs) -> Vec<(usize, Tick)> {
     if owner == OwnerIs::Alive {
         return Vec::new();
     }
+    let doubt = doubt(lines, now, owner);
+    let is_ours =
+        |line: &Line| line.is_readable() && !doubt.is_some_and(|before| line.is_in_doubt(now, before));
     let of_line = |(at, line): (usize, &Line)| line.open(now).map(move |tick| (at, tick)).collect::<Vec<_>>();
-    let readable = lines.iter().enumerate().filter(|(_, line)| line.is_readable());
-    let mut claims: Vec<_> = readable.flat_map(of_line).collect();
+    let lines = lines.iter().enumerate().filter(|(_, line)| is_ours(line));
+    let mut claims: Vec<_> = lines.flat_map(of_line).collect();
     claims.sort_by_key(|(at, tick)| (*tick, *at));
     claims
 }

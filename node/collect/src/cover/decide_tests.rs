@@ -104,15 +104,15 @@ fn the_database_says_what_the_owner_is_at() {
         // Tick 1000 is open at 1300 and later.
         (1300, 0, false, None, OwnerIs::Gone),
         (1300, 1, false, Some(298), OwnerIs::Alive),
-        (1300, 1, false, Some(1298), OwnerIs::Stuck),
+        (1300, 1, false, Some(1298), OwnerIs::Stuck(at(2))),
         (1300, 1, true, Some(1298), OwnerIs::Alive),
         (1300, 1, false, None, OwnerIs::Alive),
         // It asked for 1000 and stopped: that is seen at 2300.
         (2299, 1, false, Some(1297), OwnerIs::Alive),
-        (2300, 1, false, Some(1298), OwnerIs::Stuck),
+        (2300, 1, false, Some(1298), OwnerIs::Stuck(at(1002))),
         // It was there before the tick, and not for it: it may be late, or its clock a little ahead of ours.
         (1300, 1, false, Some(749), OwnerIs::Alive),
-        (1300, 1, false, Some(750), OwnerIs::Stuck),
+        (1300, 1, false, Some(750), OwnerIs::Stuck(at(550))),
         // Nothing is open: nothing is neglected.
         (1200, 1, false, Some(5000), OwnerIs::Alive),
     ];
@@ -207,10 +207,45 @@ fn a_slow_stream_tells_of_a_fast_one() {
     };
     // The slow one has nothing open; the fast one was neglected, though something was asked at 700.
     let told = activity(2, false, Some(1700));
-    assert_eq!(judge(&[slow, fast], at(2400), &told), OwnerIs::Stuck);
-    let claimed = claims(&[slow, fast], at(2400), OwnerIs::Stuck);
+    let owner = judge(&[slow, fast], at(2400), &told);
+    assert_eq!(owner, OwnerIs::Stuck(at(700)));
+    let claimed = claims(&[slow, fast], at(2400), owner);
     assert_eq!(claimed, [(1, at(1000)), (1, at(2000))]);
     assert!(claims(&[slow, fast], at(2400), OwnerIs::Alive).is_empty());
+}
+
+#[test]
+fn a_tick_that_the_owner_may_have_asked_for_waits() {
+    let (line, at) = line(1000);
+    let told = Line {
+        last: at(1000),
+        ..line
+    };
+    // It asked at 1002 and stopped. Behind a cut link nobody has heard of tick 1000.
+    let owner = OwnerIs::Stuck(at(1002));
+    for (now, rest) in [(2300, Some(1702)), (4001, Some(1)), (4002, None)] {
+        let open: Vec<_> = line.open(at(now)).map(|tick| (0, tick)).collect();
+        let expected = if rest.is_some() { vec![] } else { open };
+        assert_eq!(claims(&[line], at(now), owner), expected, "{now}");
+        let rest = rest.map(Duration::from_millis);
+        assert_eq!(doubt_in(&[line], at(now), owner), rest, "{now}");
+    }
+    // One that stands still had told tick 0, and asked for the next.
+    let stands = Line {
+        silent: Duration::from_millis(2_298),
+        ..line
+    };
+    assert_eq!(claims(&[stands], at(2300), owner), [(0, at(1000)), (0, at(2000))]);
+    assert_eq!(
+        claims(&[line, stands], at(2300), owner).len(),
+        4,
+        "it told of another stream"
+    );
+    assert_eq!(claims(&[told], at(2300), owner), [(0, at(2000))]);
+    assert_eq!(claims(&[line, told], at(2300), owner), [(1, at(2000))]);
+    assert_eq!(doubt_in(&[told], at(2300), owner), None);
+    assert_eq!(claims(&[line], at(2300), OwnerIs::Gone).len(), 2);
+    assert_eq!(doubt_in(&[line], at(2300), OwnerIs::Gone), None);
 }
 
 #[test]

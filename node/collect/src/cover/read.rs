@@ -51,15 +51,14 @@ impl<C: Connector> Covering<C> {
         tell(leave, &read);
         match read {
             Ok(made) => {
-                self.health.meters().began(id, lateness);
-                self.fine(claim, id, tick, made);
+                self.fine(claim, id, tick, made, lateness);
             }
             Err(fault) => self.failed(id, tick, &fault),
         }
     }
 
     /// Hands on a reading.
-    fn fine(&mut self, claim: Claim, id: &StreamId, tick: Tick, made: Made) {
+    fn fine(&mut self, claim: Claim, id: &StreamId, tick: Tick, made: Made, lateness: Duration) {
         let Some(stream) = self.streams.get_mut(id) else {
             return;
         };
@@ -100,6 +99,7 @@ impl<C: Connector> Covering<C> {
             return;
         };
         meters.ended(&ended(Outcome::Covered));
+        meters.began(id, Outcome::Covered, lateness);
         if let Some(track) = &mut stream.track {
             track.collected(tick, baseline);
         }

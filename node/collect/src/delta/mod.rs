@@ -56,6 +56,8 @@ pub struct Uncertain {
     pub reset: u64,
     /// For entries that were thrown out, or reset one by one.
     pub evicted: u64,
+    /// Because who read before cannot tell what it had counted: all rows of the reading that begins anew.
+    pub baseline: u64,
 }
 
 /// What the next reading is compared with. It holds the columns that deltas need and no others.
@@ -241,6 +243,7 @@ fn uncertain(baseline: &Baseline, fates: &[Fate], was_reset: bool, evictions: Op
         return Uncertain {
             reset: rows.max(1),
             evicted: 0,
+            baseline: 0,
         };
     }
     let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count() as u64;
@@ -253,6 +256,7 @@ fn uncertain(baseline: &Baseline, fates: &[Fate], was_reset: bool, evictions: Op
     Uncertain {
         reset: 0,
         evicted: (vanished + anew).max(thrown_out),
+        baseline: 0,
     }
 }
 

@@ -137,7 +137,14 @@ fn rows_yield_what_they_grew_by() {
     for (name, then, expected, evicted) in table {
         let step = case(then);
         assert_eq!(yielded(&step), expected, "{name}");
-        assert_eq!(step.uncertain, Uncertain { reset: 0, evicted }, "{name}");
+        assert_eq!(
+            step.uncertain,
+            Uncertain {
+                evicted,
+                ..Uncertain::default()
+            },
+            "{name}"
+        );
     }
 }
 
@@ -161,7 +168,13 @@ fn a_reset_of_all_yields_everything_since() {
     let first = [(1, 5, 10.0, 3.0, 1.0, -1, 0, 0), (2, 7, 7.0, 1.0, 1.0, -1, 0, 0)];
     let step = second(false, &first, &[(1, 9, 20.0, 3.0, 1.0, -1, 50, 0)]);
     assert_eq!(yielded(&step), [(1, 9, 20.0)]);
-    assert_eq!(step.uncertain, Uncertain { reset: 2, evicted: 0 });
+    assert_eq!(
+        step.uncertain,
+        Uncertain {
+            reset: 2,
+            ..Uncertain::default()
+        }
+    );
 }
 
 #[test]
@@ -173,7 +186,13 @@ fn a_reset_instant_that_the_rows_do_not_bear_out_is_not_believed() {
     ];
     let step = second(false, &first, &then);
     assert_eq!(yielded(&step), [(1, 1, 1.0)], "old rows beside the new instant");
-    assert_eq!(step.uncertain, Uncertain { reset: 2, evicted: 0 });
+    assert_eq!(
+        step.uncertain,
+        Uncertain {
+            reset: 2,
+            ..Uncertain::default()
+        }
+    );
     let since = [(1, 5, 10.0, 3.0, 1.0, 7, 0, 0), (2, 7, 7.0, 1.0, 1.0, 7, 0, 0)];
     let then = [(1, 6, 11.0, 3.0, 1.0, 7, 50, 0)];
     let step = second(true, &since, &then);

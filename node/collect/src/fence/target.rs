@@ -2,8 +2,8 @@
 
 mod attempt;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +16,14 @@ use super::elsewhere::Elsewhere;
 use super::state::Machine;
 use super::{Arbiter, FenceMeters, FenceMode, Lock, LockKey};
 
-/// The lock was taken from us: what is due is another's until it is ours again, under whatever epoch.
-const UNTIL_HELD: u64 = u64::MAX;
+/// Another node has the lock, and reads what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// Under a newer epoch than ours, which is this one.
+    Of(Epoch),
+    /// It had been ours: a member of our view took it from us.
+    TookIt,
+}
 
 /// The fence of one target.
 pub(crate) struct TargetFence {
@@ -33,9 +39,8 @@ pub(crate) struct TargetFence {
     elsewhere: Mutex<Elsewhere>,
     /// The node whose sessions were ended, until the lock is ours: one that was opened meanwhile has to be ended too.
     ended: Mutex<Option<Outranked>>,
-    /// Our epoch, where a session of a newer one had the lock when it was tried last; [`UNTIL_HELD`] where it had been ours
-    /// before; else 0.
-    outranked: AtomicU64,
+    /// Whether another node was ahead when the lock was tried last.
+    ahead: Mutex<Option<Ahead>>,
     /// A lane connects to try the lock.
     connecting: AtomicBool,
     changed: Notify,
@@ -64,7 +69,7 @@ impl TargetFence {
             machine: Mutex::new(machine),
             elsewhere: Mutex::default(),
             ended: Mutex::default(),
-            outranked: AtomicU64::new(0),
+            ahead: Mutex::default(),
             connecting: AtomicBool::new(false),
             changed: Notify::new(),
         })
@@ -141,6 +146,10 @@ impl TargetFence {
 
     fn ended_node(&self) -> MutexGuard<'_, Option<Outranked>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<Ahead>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {

@@ -95,7 +95,8 @@ impl<C: Connector> Lane<C> {
             match read {
                 Ok(Made { reading, version, .. }) => {
                     let epoch = self.confirmation(at, tick, epoch).await?;
-                    health.meters().began(&self.tracks[at].id, lateness);
+                    let id = &self.tracks[at].id;
+                    health.meters().began(id, Outcome::Collected, lateness);
                     self.fine(at, reading, version, tick, epoch);
                     return Ok(epoch);
                 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use ringwatch_cluster_tests::mysql::{Flavour, Server as MyServer};
 use ringwatch_cluster_tests::postgres::{MONITOR, MONITOR_PASSWORD};
 use ringwatch_frame::{Epoch, TargetId};
+use sqlx::ConnectOptions as _;
 use tokio::time::Instant;
 
 use super::*;
 use crate::fence::{Lock, LockKey, Locked, Other};
-use crate::names::session_node;
+use crate::names::{lane_of, session_node};
 use crate::session::{Activity, Asked, Whose};
 use crate::target::TargetSpec;
 
@@ -216,6 +217,26 @@ async fn all_holds_for_postgresql() {
     a_question_under_way_is_told(&nodes).await;
     a_lane_counts_for_nothing_with_another_role(&nodes).await;
     nodes.all_lanes_of_a_node_are_ended(true).await;
+    who_has_just_connected_has_read_nothing(&real, &nodes).await;
+}
+
+/// Such a session knows no question yet: it is not one whose question the server does not tell.
+async fn who_has_just_connected_has_read_nothing(real: &Real, nodes: &Nodes) {
+    let node = session_node(CLUSTER, "n1");
+    let whose = nodes.whose(&node);
+    let url = format!(
+        "postgresql://{SUPERUSER}:{SUPERUSER_PASSWORD}@{}/postgres?sslmode=disable",
+        real.server.endpoint()
+    );
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let options = options.application_name(&lane_of(&node, whose.lock));
+    let fresh = options.connect().await.unwrap();
+    let mut two = nodes.session("n2", Station::Lane).await;
+    let ended = two.end_lanes(&whose).await.unwrap();
+    let asked: Vec<_> = ended.iter().map(|last| &last.asked).collect();
+    assert_eq!(asked, [&Asked::Before], "{ended:?}");
+    two.close().await;
+    drop(fresh);
 }
 
 async fn a_question_under_way_is_told(nodes: &Nodes) {

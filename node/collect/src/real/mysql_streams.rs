@@ -178,7 +178,10 @@ async fn statements(flavour: Flavour) {
         "{texts:?}"
     );
     let rows = stream.read().await.unwrap();
-    assert_eq!(rows.num_rows(), 0, "{rows:?}");
+    // What a run ends with may be counted after its answer has come.
+    let texts = (0..rows.num_rows()).map(|at| cell(&rows, "query_text", at));
+    let again: Vec<_> = texts.filter(|text| text != "s DO ?").collect();
+    assert!(again.is_empty(), "{again:?}");
     forgotten_entries_begin_anew(&streams, &mut stream, orders).await;
 }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use ringwatch_cluster_tests::chaos::oracle::{audit, owners};
+use ringwatch_cluster_tests::chaos::oracle::{audit, covers, owners};
 use ringwatch_cluster_tests::chaos::rig::{SESSIONS, SESSIONS_AT_REST};
 use ringwatch_cluster_tests::chaos::{Rig, Wanted};
 use ringwatch_cluster_tests::node::Every;
@@ -130,6 +130,11 @@ pub(crate) async fn close(
     report.set("locks_seen", at_rest.holders.len());
     report.set_at_most("locks_with_two_holders", at_rest.shared.len(), 0.0);
     let log = log_of(&folder)?;
+    let seen = rig.database.seen();
+    let covers = rig.sink.look(|ledger| covers::of(&log, &seen, ledger));
+    let (read, came): (Vec<_>, Vec<_>) = covers.iter().map(|cover| (cover.read, cover.came)).unzip();
+    report.times("covered_activity_read_after_tick", &read);
+    report.times("covered_activity_came_after_tick", &came);
     let at_once = owners::at_once(&log);
     for words in at_once.iter().take(3) {
         eprintln!("two owners: {words}");

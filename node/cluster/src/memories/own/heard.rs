@@ -119,7 +119,10 @@ impl Own {
         // The standby may have read what could not be read here, or what it said that it reads, and its word is lost: to
         // count from the baseline before might count twice.
         let open = heard.unreached.is_some() || heard.reading.is_some();
-        let unheard = open && !self.links.listens(target, &owned.synced);
+        // Where the standby does not answer, what is read now leaves without its word.
+        let now = Instant::now();
+        let away = self.links.heir(target).is_none_or(|heir| heir.is_away(now));
+        let unheard = open && (away || !self.links.listens(target, &owned.synced));
         if unheard {
             (heard.unreached, heard.reading) = (None, None);
             drop(owned.remembered.drop_baseline(stream));
@@ -140,6 +143,14 @@ impl Own {
         let owned = self.targets.get(target).filter(|owned| owned.ours);
         let heard = owned.and_then(|owned| owned.heard.get(stream));
         heard.is_some_and(|heard| heard.reading.is_some_and(|until| now < until))
+    }
+
+    /// The standby is reading nothing of this stream: what it had begun it has given up.
+    pub(in crate::memories) fn hear_idle(&mut self, target: &TargetId, stream: &StreamId) {
+        let owned = self.targets.get_mut(target);
+        if let Some(heard) = owned.and_then(|owned| owned.heard.get_mut(stream)) {
+            heard.reading = None;
+        }
     }
 
     /// Whether anything of the target waits for a word of its standby.

@@ -191,6 +191,8 @@ impl World<'_> {
             let base = memory
                 .get(&stream(s))
                 .and_then(|stream| number(stream.baseline.as_ref()));
+            // Its owner had said that it begins anew.
+            self.anew[s] |= base.is_none();
             self.covering[s] = Some((n, base));
         }
     }
@@ -411,15 +413,34 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
     world.verdict()
 }
 
+fn play(ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(run(ops))
+}
+
+#[test]
+fn what_a_standby_said_it_reads_may_have_been_read_though_its_word_does_not_come() {
+    let told = [
+        Op::Freeze,
+        Op::Due(1),
+        Op::Claim(1),
+        Op::Wake,
+        Op::Settle,
+        Op::Pass(474),
+    ];
+    let reads = [Op::Cut, Op::Due(1), Op::Open, Op::Snapshot, Op::Cover(1)];
+    let goes_on = [Op::Pass(526), Op::Read(1)];
+    play(told.into_iter().chain(reads).chain(goes_on).collect()).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
     #[test]
     fn of_each_tick_one_reading_leaves(ops in prop::collection::vec(op(), 1..150)) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(run(ops))?;
+        play(ops)?;
     }
 }

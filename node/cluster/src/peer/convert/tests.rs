@@ -1,6 +1,7 @@
 //! Messages to our own types and back, and what must not come through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use prometheus::Registry;
@@ -172,6 +173,7 @@ proptest! {
             target: db(),
             owned: n % 2 == 0,
             memory,
+            moves: (0..n).map(|n| Duration::from_millis(n as u64)).collect(),
         };
         let known: Vec<Recalled> = memories.into_iter().enumerate().map(known).collect();
         prop_assert_eq!(recalled_in(recalled_out(known.clone(), &metrics())).unwrap(), known);

@@ -1,12 +1,11 @@
-//! Epochs only rise: from one reading of a process to the next, and from one tick of a stream to the next,
-//! whoever read it. And nothing is claimed without the group, but for the seconds that an election takes.
+//! Epochs only rise: from one reading of a lane to the next, and from one tick of a stream to the next, whoever read it.
+//! Two lanes of a process may have asked for theirs just before and just after it rose. And nothing is claimed without the
+//! group, but for the seconds that an election takes.
 //!
 //! Where the network is cut a target may have two owners, one of them under an old number.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-use ringwatch_cluster::member::Incarnation;
 
 use crate::oracle::Books;
 use crate::story::{Kind, Story};
@@ -18,9 +17,11 @@ const LATE: Duration = Duration::from_millis(100);
 
 pub(crate) fn faults(story: &Story, books: &Books) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut last: BTreeMap<&Incarnation, u64> = BTreeMap::new();
+    let mut last: BTreeMap<_, u64> = BTreeMap::new();
     for issued in &books.issued {
-        let before = last.insert(&issued.by, issued.epoch).unwrap_or(0);
+        let before = last
+            .insert((&issued.by, &issued.series), issued.epoch)
+            .unwrap_or(0);
         if issued.epoch < before || issued.epoch == 0 {
             faults.push(format!("the epoch falls from {before}: {issued:?}"));
         }

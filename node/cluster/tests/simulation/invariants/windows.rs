@@ -1,5 +1,6 @@
 //! When faults were at work, and when more than one was.
 
+use ringwatch_cluster::member::Incarnation;
 use ringwatch_frame::{Schedule, Tick};
 
 use crate::oracle::{Books, millis, shifted};
@@ -13,8 +14,18 @@ const BEFORE: i64 = 700;
 /// Where anything may happen at any time, it takes until a node that returned is in the ring again.
 const LONG_AFTER: i64 = 12_000;
 
-/// From when to when each fault was at work, and whether it cut a node off.
-pub(crate) struct Windows(Vec<(Tick, Tick, bool)>);
+/// So long after a cut has healed a node may still act on what it saw behind it, in milliseconds.
+const HEALED: i64 = 1_000;
+
+/// From when to when each fault was at work.
+pub(crate) struct Windows(Vec<Window>);
+
+struct Window {
+    from: Tick,
+    to: Tick,
+    /// The life that was cut off, and until when.
+    cut: Option<(Option<Incarnation>, Tick)>,
+}
 
 impl Windows {
     pub(crate) fn of(story: &Story, books: &Books) -> Self {
@@ -29,8 +40,17 @@ impl Windows {
                 | Fault::Weather(time) => millis(time) + after,
                 _ => after,
             };
-            let cuts = matches!(happened.fault, Fault::Partition(..) | Fault::Unheard(..));
-            (shifted(happened.at, -BEFORE), shifted(happened.at, lasts), cuts)
+            let cut = match happened.fault {
+                Fault::Partition(_, time) | Fault::Unheard(_, time) => {
+                    Some(shifted(happened.at, millis(time)))
+                }
+                _ => None,
+            };
+            Window {
+                from: shifted(happened.at, -BEFORE),
+                to: shifted(happened.at, lasts),
+                cut: cut.map(|until| (happened.life.clone(), until)),
+            }
         };
         Self(books.happened.iter().map(window).collect())
     }
@@ -46,19 +66,29 @@ impl Windows {
         let interval = schedule.interval();
         let from = shifted(tick, -millis(interval));
         let until = shifted(tick, 2 * millis(interval));
-        let near = |(begins, ends, _): &&(Tick, Tick, bool)| *begins <= until && from <= *ends;
+        let near = |window: &&Window| window.from <= until && from <= window.to;
         self.0.iter().filter(near).count() > 1
     }
 
     /// Whether a node was cut off at this tick, or a short time ago.
     pub(crate) fn cut(&self, tick: Tick) -> bool {
-        let near = |(from, to, _): &&(Tick, Tick, bool)| *from <= tick && tick <= shifted(*to, LONG_AFTER);
-        self.0.iter().filter(near).any(|(_, _, cuts)| *cuts)
+        let near = |window: &&Window| window.from <= tick && tick <= shifted(window.to, LONG_AFTER);
+        self.0.iter().filter(near).any(|window| window.cut.is_some())
     }
 
-    fn at_work(&self, tick: Tick) -> impl Iterator<Item = &(Tick, Tick, bool)> {
+    /// Whether this life was cut off at this tick.
+    pub(crate) fn cuts_off(&self, who: &Incarnation, tick: Tick) -> bool {
+        let cut = |window: &Window| {
+            let (life, until) = window.cut.as_ref()?;
+            let off = window.from <= tick && tick <= shifted(*until, HEALED);
+            Some(off && life.as_ref() == Some(who))
+        };
+        self.0.iter().filter_map(cut).any(|off| off)
+    }
+
+    fn at_work(&self, tick: Tick) -> impl Iterator<Item = &Window> {
         self.0
             .iter()
-            .filter(move |(from, to, _)| *from <= tick && tick <= *to)
+            .filter(move |window| window.from <= tick && tick <= window.to)
     }
 }

@@ -1,14 +1,13 @@
 //! A try at a target's lock, and a look at it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use ringwatch_frame::{TargetId, Tick};
 use tokio::time::Instant;
 
 use super::super::state::{Machine, Step};
 use super::super::{Holder, Lock, Locked, Other};
-use super::{Held, TargetFence, UNTIL_HELD};
+use super::{Ahead, Held, TargetFence};
 use crate::fault::Fault;
 use crate::session::LastQuestion;
 
@@ -54,13 +53,12 @@ impl Attempt {
             let ours = self.lock.epoch;
             let was_held = fence.with(|machine| machine.was_held());
             let foreign = other.node.as_ref().is_some_and(|node| *node != fence.node);
-            let outranked = match other.epoch {
+            *fence.ahead() = match other.epoch {
                 // A member of our view that did not see us took the target over: nobody else comes to a lock that was ours.
-                Some(its) if its >= ours && was_held && foreign => UNTIL_HELD,
-                Some(its) if its > ours => ours.0,
-                _ => 0,
+                Some(its) if its >= ours && was_held && foreign => Some(Ahead::TookIt),
+                Some(its) if its > ours => Some(Ahead::Of(ours)),
+                _ => None,
             };
-            fence.outranked.store(outranked, Relaxed);
         }
         // Asked before the lock of the machine is taken.
         let outranked = match locked {
@@ -138,8 +136,12 @@ impl Attempt {
     /// then our epoch is higher. So is what was due while one had it that took it from us. Says whose sessions had to be
     /// ended for it.
     pub(crate) fn took(&self, now: Tick) -> Option<Outranked> {
-        let outranked = self.fence.outranked.swap(0, Relaxed);
-        if outranked == self.lock.epoch.0 || outranked == UNTIL_HELD {
+        let reads = match self.fence.ahead().take() {
+            Some(Ahead::Of(epoch)) => epoch == self.lock.epoch,
+            Some(Ahead::TookIt) => true,
+            None => false,
+        };
+        if reads {
             self.fence.elsewhere().read_until(now);
         }
         self.fence.ended_node().take()
