@@ -21,9 +21,10 @@ impl Memories {
         self.lock().rebase(target, stream)
     }
 
-    /// Whether the standby is reading a tick of this stream just now: the next one must wait for that.
-    pub fn awaits(&self, target: &TargetId, stream: &StreamId) -> bool {
-        self.lock().awaits(target, stream, Instant::now())
+    /// Whether the standby is reading a tick of this stream just now: this one must wait for that. Or it may have read
+    /// this one, and cannot be heard: until it can, or another one stands by, the tick is left to it.
+    pub fn awaits(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> bool {
+        self.lock().awaits(target, stream, tick, Instant::now())
     }
 
     /// The last covered tick of a stream of ours that is known here.

@@ -149,7 +149,11 @@ impl Own {
             *heard = Heard::default();
             self.links.renew(&id.target, &mut owned.synced);
         }
-        heard.resolve(|read| self.waits.has(&id.target, &id.stream, read));
+        owned.resolve(&id.target, &id.stream, &mut self.waits);
+        let (remembered, heard) = (
+            &mut owned.remembered,
+            owned.heard.entry(id.stream.clone()).or_default(),
+        );
         // A reading that was begun before something was covered has the wrong baseline.
         let grounds = heard.grounds();
         let stale = grounds == Grounds::Stale;
@@ -176,10 +180,8 @@ impl Own {
         };
         told.drop_later(gone);
         owned.read_at = Some(Instant::now());
-        if !stale {
-            heard.read(id.tick);
-        }
         let listens = change.is_some();
+        heard.read(id.tick, grounds, listens);
         let tell = |change| self.links.tell(&id.target, &owned.synced, || change);
         told.overflow = change.is_some_and(tell);
         told.value = remembered.entry(&id.stream, id.tick);

@@ -165,7 +165,7 @@ impl Remembered {
     }
 
     /// The frames of `stream` of these ticks are no business of this memory.
-    pub(super) fn cut(&mut self, stream: &StreamId, which: impl Fn(Tick) -> bool) -> Gone {
+    pub(super) fn cut(&mut self, stream: &StreamId, mut which: impl FnMut(Tick) -> bool) -> Gone {
         let mut gone = Gone::default();
         let Some(kept) = self.streams.get_mut(stream) else {
             return gone;

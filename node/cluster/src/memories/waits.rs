@@ -228,10 +228,15 @@ impl Waits {
     /// What time decides: gives what is superseded, with its number.
     pub(super) fn pass(&mut self, look: &Look<'_>) -> Vec<(FrameKey, u64)> {
         let mut decided = Vec::new();
+        // The stream of the last frame that waits for a word because of a doubt.
+        let mut waits: Option<(&TargetId, &StreamId)> = None;
         for (key, wait) in &mut self.open {
             let heir = (look.heir)(&key.0);
-            if let Some(go) = wait.due(heir.as_ref(), look) {
-                decided.push((key.clone(), go));
+            let series = (&key.0, &key.1);
+            match wait.due(heir.as_ref(), look, waits == Some(series)) {
+                Some(go) => decided.push((key.clone(), go)),
+                None if wait.grounds == Grounds::Doubtful => waits = Some(series),
+                None => {}
             }
         }
         let mut superseded = Vec::new();
@@ -263,8 +268,8 @@ impl Wait {
         }
     }
 
-    /// What time decides about it, if it does now.
-    fn due(&mut self, heir: Option<&Heir>, look: &Look<'_>) -> Option<bool> {
+    /// What time decides about it, if it does now. `follows`: it counts from a frame that waits for a word.
+    fn due(&mut self, heir: Option<&Heir>, look: &Look<'_>, follows: bool) -> Option<bool> {
         let now = look.now;
         if let Some(since) = self.orphaned {
             return (now >= since + ORPHANED).then_some(false);
@@ -282,7 +287,9 @@ impl Wait {
             Some(heir) if heir.mute => go,
             // It may have taken what it was told, and count from it.
             Some(heir)
-                if never_paused && heir.is_away(now) && !(self.told.is_some() && go == Some(false)) =>
+                if never_paused
+                    && heir.is_away(now)
+                    && !((follows || self.told.is_some()) && go == Some(false)) =>
             {
                 go
             }

@@ -87,7 +87,7 @@ impl May {
             let again = (Instant::now() + AGAIN).min(until);
             loop {
                 sleep(LOOK).await;
-                if !self.memories.awaits(target, stream) || Instant::now() >= again {
+                if !self.memories.awaits(target, stream, tick) || Instant::now() >= again {
                     break;
                 }
             }

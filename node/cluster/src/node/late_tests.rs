@@ -70,7 +70,11 @@ async fn told(answers: Vec<Leave>) -> (bool, Duration, bool) {
     let yes = May::new(&memories, &peers)
         .ask(&db, &activity, Tick::from_unix_nanos(2))
         .await;
-    (yes, began.elapsed(), memories.awaits(&db, &activity))
+    (
+        yes,
+        began.elapsed(),
+        memories.awaits(&db, &activity, Tick::from_unix_nanos(2)),
+    )
 }
 
 fn says(yes: bool, last: Option<i64>, reading: bool) -> Leave {

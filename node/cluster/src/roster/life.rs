@@ -98,7 +98,9 @@ impl Life {
         if self.left && !leaves(&later.said) && later.live {
             return later.said.is_some();
         }
-        let beside = self.live && !self.left && !joins(&self.said);
+        // At another address it may be another node, beside which this one is only short of processor time.
+        let elsewhere = later.gossip_address != self.gossip_address && !self.dead();
+        let beside = (self.live || elsewhere) && !self.left && !joins(&self.said);
         let gives_way = joins(&later.said) || leaves(&later.said);
         later.who.generation > self.who.generation && later.live && !(beside && gives_way)
     }

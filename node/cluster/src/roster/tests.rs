@@ -140,6 +140,18 @@ fn a_restart_that_still_joins_takes_the_place_as_soon_as_the_old_life_is_silent(
 }
 
 #[test]
+fn one_that_joins_elsewhere_does_not_count_while_the_old_life_is_only_suspect() {
+    story().goes(&[
+        (0, "b1+R c1+R", "a:R b:R c:R"),
+        (300, "b1-R b2@+J c1+R", "a:R b:S c:R"),
+        (400, "b1+R b2@+J c1+R", "a:R b:R c:R"),
+        (500, "b1-R b2@+J c1+R", "a:R b:S c:R"),
+        (700, "b1-R b2@+J c1+R", "a:R b:X c:R out:b1"),
+        (750, "b1-R b2@+J c1+R", "a:R b:J c:R out:b2"),
+    ]);
+}
+
+#[test]
 fn of_two_nodes_with_one_name_the_one_that_joins_does_not_count() {
     let mut told = story().goes(&[
         (0, "b1+R c1+R", "a:R b:R c:R"),

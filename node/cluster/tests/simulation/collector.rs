@@ -239,7 +239,7 @@ impl Inner {
             return Ok(false);
         }
         let epoch = match self.gate.ask(target) {
-            Ok(_) if self.memories.awaits(target, stream) => return Err(GateRefusal::Unsure),
+            Ok(_) if self.memories.awaits(target, stream, tick) => return Err(GateRefusal::Unsure),
             Ok(epoch) => epoch,
             Err(GateRefusal::Unsure) => return Err(GateRefusal::Unsure),
             Err(GateRefusal::NotOwned) => return Ok(false),

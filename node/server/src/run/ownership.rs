@@ -20,13 +20,13 @@ pub(super) struct ByGate {
 }
 
 impl Ownership for ByGate {
-    fn ask(&self, target: &TargetId, stream: &StreamId, _: Tick) -> Result<Epoch, Refusal> {
+    fn ask(&self, target: &TargetId, stream: &StreamId, tick: Tick) -> Result<Epoch, Refusal> {
         let epoch = self.gate.ask(target).map_err(|refusal| match refusal {
             GateRefusal::NotOwned => Refusal::NotOwned,
             GateRefusal::Unsure => Refusal::Unsure,
         })?;
         // The standby is just reading a tick of it, and our next delta begins where that reading ends.
-        if self.memories.awaits(target, stream) {
+        if self.memories.awaits(target, stream, tick) {
             return Err(Refusal::Unsure);
         }
         Ok(epoch)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ringwatch_frame::{StreamId, StreamMemory, TargetId, Tick};
 use tokio::time::Instant;
 
-use super::{Own, Runs, Told, is_set_back};
+use super::{Own, Owned, Runs, Told, is_set_back};
 use crate::member::{Incarnation, Member};
 use crate::memories::change::{CoverWord, Word};
-use crate::memories::waits::{Grounds, Look};
+use crate::memories::waits::{Grounds, Heir, Look, Waits};
 use crate::memories::{READING, Tie};
 
 /// So long the standby may take to read what could not be read here.
@@ -24,9 +24,11 @@ pub(super) struct Heard {
     /// The lane does not know the last cover yet.
     fresh: bool,
     /// The standby reads a tick; until then at most.
-    reading: Option<Instant>,
+    reading: Option<(Tick, Instant)>,
     /// The tick of the last reading of ours that counts.
     read: Option<Tick>,
+    /// That of the last one.
+    latest: Option<Tick>,
     /// A tick that could not be read here, and when that was told: the standby tries it, until it has taken a later one.
     unreached: Option<(Tick, Instant)>,
 }
@@ -51,19 +53,32 @@ impl Heard {
 
     /// What is known of the reading on which the next one is based, or the present one.
     pub(super) fn grounds(&self) -> Grounds {
-        match self.unreached {
-            _ if self.is_stale() => Grounds::Stale,
-            Some(_) => Grounds::Doubtful,
-            None => Grounds::Sure,
+        match () {
+            () if self.is_stale() => Grounds::Stale,
+            () if self.is_open() => Grounds::Doubtful,
+            () => Grounds::Sure,
         }
     }
 
-    /// Where what was covered was not taken over, because a later reading of ours waited, and that has left
-    /// meanwhile: it counts.
-    pub(super) fn resolve(&mut self, undecided: impl Fn(Tick) -> bool) {
-        if self.is_stale() && !self.fresh && !self.read.is_some_and(undecided) {
+    /// The standby may have read what could not be read here, or what it said that it reads, and its word has not come.
+    fn is_open(&self) -> bool {
+        self.unreached.is_some() || self.reading.is_some()
+    }
+
+    /// Where what was covered was not taken over, because a later reading of ours waited: whether that has left
+    /// meanwhile.
+    fn is_resolved(&self, undecided: impl Fn(Tick) -> bool) -> bool {
+        self.is_stale() && !self.fresh && !self.read.is_some_and(undecided)
+    }
+
+    /// The last reading of ours that counts is later than what was covered: what comes after it is based on that. Says
+    /// whether the lane has read on from one that does not count: then the stream begins anew.
+    fn go_on(&mut self) -> bool {
+        self.fresh = self.latest > self.read;
+        if !self.fresh {
             self.rebase();
         }
+        self.fresh
     }
 
     pub(super) fn based(&self) -> Option<Tick> {
@@ -80,8 +95,15 @@ impl Heard {
         if self.fresh { self.covered } else { self.based }
     }
 
-    pub(super) fn read(&mut self, tick: Tick) {
-        self.read = Some(tick);
+    /// The lane has read this tick, and the standby is told of it or not.
+    pub(super) fn read(&mut self, tick: Tick, grounds: Grounds, told: bool) {
+        self.latest = Some(tick);
+        match grounds {
+            Grounds::Sure | Grounds::Doubtful => self.read = Some(tick),
+            // The standby will refuse it, and try it itself.
+            Grounds::Stale if told => self.unreached(tick),
+            Grounds::Stale => {}
+        }
     }
 
     /// The standby has taken this tick: it does not try any before it.
@@ -106,6 +128,32 @@ impl Heard {
     }
 }
 
+impl Owned {
+    /// What was heard of a cover while a later reading waited is taken over, once that has left.
+    pub(super) fn resolve(&mut self, target: &TargetId, stream: &StreamId, waits: &mut Waits) {
+        let heard = self.heard.get(stream);
+        if heard.is_some_and(|heard| heard.is_resolved(|read| waits.has(target, stream, read))) {
+            self.go_on(target, stream, waits);
+        }
+    }
+
+    /// A stream goes on from a reading that has left, and is later than what was covered.
+    fn go_on(&mut self, target: &TargetId, stream: &StreamId, waits: &mut Waits) {
+        let Some(heard) = self.heard.get_mut(stream) else {
+            return;
+        };
+        let left = heard.read;
+        if heard.go_on() {
+            drop(self.remembered.drop_baseline(stream));
+        }
+        // What was read before it and waits still is not based on the cover.
+        for tick in left.map_or_else(Vec::new, |left| waits.through(target, stream, left)) {
+            let number = waits.decide(target, stream, tick, false);
+            drop(self.remembered.settled(stream, tick, number));
+        }
+    }
+}
+
 impl Own {
     /// What a lane goes on from, if something was covered since it was asked last.
     pub(in crate::memories) fn rebase(
@@ -114,11 +162,11 @@ impl Own {
         stream: &StreamId,
     ) -> Option<StreamMemory> {
         let owned = self.targets.get_mut(target).filter(|owned| owned.ours)?;
+        owned.resolve(target, stream, &mut self.waits);
         let heard = owned.heard.get_mut(stream)?;
         let fresh = heard.fresh;
-        // The standby may have read what could not be read here, or what it said that it reads, and its word is lost: to
-        // count from the baseline before might count twice.
-        let open = heard.unreached.is_some() || heard.reading.is_some();
+        // To count from the baseline before might count twice.
+        let open = heard.is_open();
         // Where the standby does not answer, what is read now leaves without its word.
         let now = Instant::now();
         let away = self.links.heir(target).is_none_or(|heir| heir.is_away(now));
@@ -138,11 +186,22 @@ impl Own {
         self.targets.get(target)?.heard.get(stream)?.known()
     }
 
-    /// Whether the standby is reading a tick of this stream.
-    pub(in crate::memories) fn awaits(&self, target: &TargetId, stream: &StreamId, now: Instant) -> bool {
-        let owned = self.targets.get(target).filter(|owned| owned.ours);
-        let heard = owned.and_then(|owned| owned.heard.get(stream));
-        heard.is_some_and(|heard| heard.reading.is_some_and(|until| now < until))
+    /// Whether the standby is reading a tick of this stream, or may have read this very one, and cannot be heard.
+    pub(in crate::memories) fn awaits(
+        &self,
+        target: &TargetId,
+        stream: &StreamId,
+        tick: Tick,
+        now: Instant,
+    ) -> bool {
+        let Some(owned) = self.targets.get(target).filter(|owned| owned.ours) else {
+            return false;
+        };
+        let reading = owned.heard.get(stream).and_then(|heard| heard.reading);
+        reading.is_some_and(|(read, until)| {
+            let deaf = |heir: Heir| heir.is_away(now) || !self.links.listens(target, &owned.synced);
+            now < until || (tick <= read && self.links.heir(target).is_some_and(deaf))
+        })
     }
 
     /// The standby is reading nothing of this stream: what it had begun it has given up.
@@ -157,7 +216,7 @@ impl Own {
     pub(in crate::memories) fn is_waiting(&mut self, target: &TargetId, now: Instant) -> bool {
         let busy = |heard: &Heard| {
             let tries = heard.unreached.is_some_and(|(_, told)| now < told + TRIES);
-            tries || heard.reading.is_some_and(|until| now < until)
+            tries || heard.reading.is_some_and(|(_, until)| now < until)
         };
         let owned = self.targets.get(target).filter(|owned| owned.ours);
         self.waits.waits(target) || owned.is_some_and(|owned| owned.heard.values().any(busy))
@@ -234,7 +293,7 @@ impl Own {
         } = cover;
         if reading {
             if let Some(owned) = self.targets.get_mut(target).filter(|owned| owned.ours) {
-                owned.heard.entry(stream).or_default().reading = Some(now + READING);
+                owned.heard.entry(stream).or_default().reading = Some((last, now + READING));
             }
             return told;
         }
@@ -267,6 +326,10 @@ impl Own {
         let heard = owned.heard.entry(stream.clone()).or_default();
         heard.reading = None;
         heard.unreached = heard.unreached.filter(|(unreached, _)| *unreached > last);
+        // What was refused for its base the standby tries again.
+        if let Some(refused) = tick.filter(|tick| *tick > last) {
+            heard.unreached = heard.unreached.max(Some((refused, now)));
+        }
         let superseded = |read: Tick| numbers.iter().any(|(tick, _)| *tick == read);
         heard.read = heard.read.filter(|read| !superseded(*read));
         if heard.covered.is_some_and(|covered| last < covered) {
@@ -281,8 +344,8 @@ impl Own {
         let undecided = |read| self.waits.has(target, &stream, read);
         match heard.read {
             Some(read) if read > last && undecided(read) => return told,
-            // It has left and is later: what comes after it is based on that.
-            Some(read) if read > last => heard.rebase(),
+            // It has left and is later.
+            Some(read) if read > last => owned.go_on(target, &stream, &mut self.waits),
             _ => {
                 heard.fresh = true;
                 told.drop_later(owned.remembered.covered(&stream, last, baseline));

@@ -74,6 +74,14 @@ impl Cover {
         least.map_or(self.told, |least| self.told.map(|told| told.min(least)))
     }
 
+    /// A tick was read by its owner too, or on another base than what was covered.
+    pub(super) fn refuse(&mut self, tick: Tick) {
+        self.refused.insert(tick);
+        while self.refused.len() > MOST_HELD {
+            self.refused.pop_first();
+        }
+    }
+
     /// What its owner said while a tick is read here.
     pub(super) fn held(self) -> Vec<EndedTick> {
         self.claim.map(|claim| claim.held).unwrap_or_default()
@@ -433,13 +441,12 @@ impl Shadow {
         if let Some(covered) = cover.covered
             && (tick <= covered || (read && based < Some(covered)))
         {
+            if read {
+                cover.refuse(tick);
+            }
             // Read on another base than what was covered: it is read again here, on that.
             if tick > covered {
                 cover.due.insert(tick);
-                cover.refused.insert(tick);
-                while cover.refused.len() > MOST_HELD {
-                    cover.refused.pop_first();
-                }
             }
             let word = CoverWord {
                 tick: Some(tick),

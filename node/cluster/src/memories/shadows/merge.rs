@@ -114,8 +114,13 @@ impl Shadow {
                 // What its owner read meanwhile, not knowing of the cover, does not count unless it has left.
                 // It says so then, by another snapshot.
                 let through = told.map_or(covered, |told| told.max(covered));
-                let unknowing = |tick| Some(tick) > taken && tick <= through;
-                drop(self.remembered.cut(&stream, unknowing));
+                drop(self.remembered.cut(&stream, |tick| {
+                    let unknowing = Some(tick) > taken && tick <= through;
+                    if unknowing && tick > covered {
+                        cover.refuse(tick);
+                    }
+                    unknowing
+                }));
                 // What it missed meanwhile and has told has ended all the same.
                 let ended = last.min(told).max(Some(covered)).unwrap_or(covered);
                 drop(self.remembered.rewind(&stream, ended, baseline.clone()));

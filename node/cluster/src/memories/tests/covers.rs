@@ -77,12 +77,12 @@ async fn what_the_standby_has_claimed_does_not_count_at_the_owner() {
     let late = collect(&owner, &db, &activity, 2);
     line.settle();
     assert_eq!(fate(&owner, &db, &activity, 2), None, "it is being read");
-    assert!(owner.awaits(&db, &activity));
+    assert!(owner.awaits(&db, &activity, tick(3)));
     let covered = cover(&standby, &db, &activity, 2);
     assert!(covered.is_some());
     line.settle();
     assert_eq!(fate(&owner, &db, &activity, 2), Some(false));
-    assert!(!owner.awaits(&db, &activity));
+    assert!(!owner.awaits(&db, &activity, tick(3)));
     let place = owner.rebase(&db, &activity).unwrap();
     assert_eq!((place.last, place.baseline), (Some(tick(2)), Some(rows(2, 7))));
     assert_eq!(owner.rebase(&db, &activity), None, "it was told once");

@@ -94,9 +94,11 @@ fn sighting(word: &str) -> Sighting {
         .split_once('!')
         .map_or((word, None), |(word, who)| (word, Some(who)));
     let (who, rest) = word.split_at(word.find(['+', '-']).unwrap());
+    let elsewhere = who.strip_suffix('@');
+    let address = elsewhere.map_or("127.0.0.1:2", |_| "127.0.0.2:2");
     Sighting {
-        who: life(who),
-        gossip_address: "127.0.0.1:2".parse().unwrap(),
+        who: life(elsewhere.unwrap_or(who)),
+        gossip_address: address.parse().unwrap(),
         live: rest.starts_with('+'),
         said: stage(&rest[1..]).map(|stage| said(stage, excluded)),
     }
