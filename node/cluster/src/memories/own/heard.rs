@@ -27,7 +27,7 @@ pub(super) struct Heard {
     reading: Option<(Tick, Instant)>,
     /// The tick of the last reading of ours that counts.
     read: Option<Tick>,
-    /// That of the last one.
+    /// The tick of the last reading of ours, whether it counts or not.
     latest: Option<Tick>,
     /// A tick that could not be read here, and when that was told: the standby tries it, until it has taken a later one.
     unreached: Option<(Tick, Instant)>,
@@ -103,6 +103,16 @@ impl Heard {
             // The standby will refuse it, and try it itself.
             Grounds::Stale if told => self.unreached(tick),
             Grounds::Stale => {}
+        }
+    }
+
+    /// The standby has covered up to `last`, and has perhaps refused a tick.
+    fn cover_came(&mut self, last: Tick, refused: Option<Tick>, now: Instant) {
+        self.reading = None;
+        self.unreached = self.unreached.filter(|(unreached, _)| *unreached > last);
+        // What was refused for its base it tries again.
+        if let Some(refused) = refused.filter(|refused| *refused > last) {
+            self.unreached = self.unreached.max(Some((refused, now)));
         }
     }
 
@@ -324,12 +334,7 @@ impl Own {
             return told;
         }
         let heard = owned.heard.entry(stream.clone()).or_default();
-        heard.reading = None;
-        heard.unreached = heard.unreached.filter(|(unreached, _)| *unreached > last);
-        // What was refused for its base the standby tries again.
-        if let Some(refused) = tick.filter(|tick| *tick > last) {
-            heard.unreached = heard.unreached.max(Some((refused, now)));
-        }
+        heard.cover_came(last, tick, now);
         let superseded = |read: Tick| numbers.iter().any(|(tick, _)| *tick == read);
         heard.read = heard.read.filter(|read| !superseded(*read));
         if heard.covered.is_some_and(|covered| last < covered) {
