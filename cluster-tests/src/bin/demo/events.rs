@@ -51,7 +51,6 @@ async fn kill(stage: &mut Stage) -> Result<Vec<String>> {
     let n = stage.cluster.number_of(&victim)?;
     let collected = Collected::of(&stage.cluster, Some(n)).await?;
     let since = stage.cluster.seat_mut(n).kill().await?;
-    stage.bereft += lost.len();
     let times = next_ticks(&stage.cluster, &lost, &collected, since, PATIENCE).await?;
     let after = stage.cluster.agree(AGREE).await?;
     let mut told = vec![format!(

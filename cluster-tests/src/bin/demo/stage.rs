@@ -29,8 +29,6 @@ pub(crate) struct Stage {
     pub(crate) sink: Sink,
     _server: Server,
     _folder: TempDir,
-    /// Targets whose owner was killed.
-    pub(crate) bereft: usize,
 }
 
 impl Stage {
@@ -92,7 +90,6 @@ impl Stage {
             sink,
             _server: server,
             _folder: folder,
-            bereft: 0,
         })
     }
 

@@ -7,11 +7,7 @@ use ringwatch_cluster_tests::sink::status::Status;
 
 use crate::stage::Stage;
 
-/// Ticks of the one-second stream that a kill may cost each target: no standby covers them yet.
-const MOST: usize = 2;
-
-/// Ends the load and the nodes in order, and judges. `false` where something was missed, doubled or lost beyond what a
-/// kill may cost.
+/// Ends the load and the nodes in order, and judges. `false` where something was missed, doubled or lost.
 pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
     stage.end_load().await?;
     let books = life::verdict(&stage.cluster, &stage.sink).await?;
@@ -26,20 +22,20 @@ pub(crate) async fn speak(mut stage: Stage) -> Result<bool> {
             .look(|ledger| crate::view::statements(&Status::of(ledger, crate::view::STATEMENTS)))
     );
     println!("verdict");
-    let collected = books.outcomes.get("collected").copied().unwrap_or(0);
-    let bearable = (stage.bereft * MOST) as u64;
+    let ticks = |outcome: &str| books.outcomes.get(outcome).copied().unwrap_or(0);
+    let covered = ticks("covered");
+    let collected = ticks("collected") + covered;
     let sent = books.running.iter().fold((0, 0), |(points, records), (_, b)| {
         (points + b.sent_points, records + b.sent_records)
     });
     let judged = [
         judge(
             "every tick collected",
-            books.missed() <= bearable && collected > 0,
+            books.missed() == 0 && collected > 0,
             &format!(
-                "{collected} collected, {} missed{}{}",
+                "{collected} collected, {covered} of them by standbys, {} missed{}",
                 books.missed(),
-                reasons(&books),
-                because(stage.bereft)
+                reasons(&books)
             ),
         ),
         judge(
@@ -90,13 +86,6 @@ fn reasons(books: &LifeBooks) -> String {
     missed
         .map(|(outcome, ticks)| format!(", {outcome} {ticks}"))
         .collect()
-}
-
-fn because(bereft: usize) -> String {
-    if bereft == 0 {
-        return String::new();
-    }
-    format!(" (a kill may cost each of its {bereft} targets {MOST} of the one-second stream)")
 }
 
 fn lost(killed: usize) -> String {

@@ -21,7 +21,7 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
         let kept = before.owned_by(all.cluster.seat(last).id());
         let lost = before.owned_by(all.cluster.seat(other).id());
         ensure_fault(!lost.is_empty(), "the other owned nothing")?;
-        stands_ready(&all, last, &before).await?;
+        stands_ready(&all, last, &before, kept.len()).await?;
         let ids = [one, other].map(|n| all.cluster.seat(n).id().to_owned());
         all.cluster.seat_mut(other).kill_at_once().await?;
         let newest = |target: &str| {
@@ -78,15 +78,19 @@ fn without_a_majority_a_node_keeps_its_targets_and_claims_none() -> Result<()> {
     })
 }
 
-/// Waits until the node in this seat knows all of what it stands by for.
-async fn stands_ready(all: &Watching, seat: usize, agreed: &Agreement) -> Result<()> {
+/// Waits until the node in this seat owns what is its own, and knows all of what it stands by for. Before it owns that, it
+/// may still stand by for some of it: as many, but others.
+async fn stands_ready(all: &Watching, seat: usize, agreed: &Agreement, own: usize) -> Result<()> {
     let id = all.cluster.seat(seat).id();
     let wanted = agreed.standbys.values().filter(|by| *by == id).count() as u64;
     wait::until("it knows what it stands by for", SOON, async || {
         let node = all.cluster.node(seat).map_err(|e| e.to_string())?;
         let metrics = node.metrics().await.map_err(|e| format!("{e:#}"))?;
         let ready = metrics.count("ringwatch_standby_ready_targets", &[]);
-        wait::when(ready == wanted, || format!("{ready} of {wanted}"))
+        let owned = metrics.count("ringwatch_owned_targets", &[]);
+        wait::when(owned == own as u64 && ready == wanted, || {
+            format!("{ready} of {wanted}, owner of {owned}, to be {own}")
+        })
     })
     .await
 }

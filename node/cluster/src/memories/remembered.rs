@@ -107,6 +107,12 @@ impl Remembered {
         self.streams.get(stream)?.latest()
     }
 
+    /// The last tick of each stream that ended.
+    pub(super) fn lasts(&self) -> BTreeMap<StreamId, Tick> {
+        let last = |(id, stream): (&StreamId, &Stream)| Some((id.clone(), stream.latest()?));
+        self.streams.iter().filter_map(last).collect()
+    }
+
     /// A tick of `stream` has ended. A frame of it gets the number `next`, which is moved.
     pub(super) fn ended(
         &mut self,

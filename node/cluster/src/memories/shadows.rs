@@ -255,9 +255,10 @@ impl Shadows {
         shadow.map_or_else(TargetMemory::new, |shadow| shadow.remembered.memory(false))
     }
 
-    /// The last tick of a stream that has ended.
-    pub(super) fn last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
-        self.by_target.get(target)?.remembered.last(stream)
+    /// The last tick of each stream that has ended.
+    pub(super) fn lasts(&self, target: &TargetId) -> BTreeMap<StreamId, Tick> {
+        let shadow = self.by_target.get(target);
+        shadow.map_or_else(BTreeMap::new, |shadow| shadow.remembered.lasts())
     }
 
     /// Drops those that nobody has wanted for [`UNWANTED`].

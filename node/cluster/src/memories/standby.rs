@@ -1,6 +1,6 @@
 //! The side of the standby: it reads what an owner does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -29,9 +29,9 @@ impl Memories {
         self.shadows().memory(target)
     }
 
-    /// The last tick of a stream of another node's target that has ended, there or here.
-    pub fn shadow_last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
-        self.shadows().last(target, stream)
+    /// The last tick of each stream of another node's target that has ended, there or here.
+    pub fn shadow_lasts(&self, target: &TargetId) -> BTreeMap<StreamId, Tick> {
+        self.shadows().lasts(target)
     }
 
     /// The ticks that the owner of a target could not read; each is told once.

@@ -106,8 +106,9 @@ impl Inner {
             }
             return None;
         }
+        let lasts = self.memories.shadow_lasts(target);
         let open = |(stream, schedule, due): &(StreamId, ringwatch_frame::Schedule, Tick)| {
-            let told = self.memories.shadow_last(target, stream)?;
+            let told = *lasts.get(stream)?;
             let last = excused.get(stream).map_or(told, |excused| told.max(*excused));
             // A tick that is much older than its interval cannot be had any more.
             let oldest = schedule.after(shifted(now, -2 * millis(schedule.interval())));

@@ -1,5 +1,6 @@
 //! The session that waits, and what the database is asked about the owner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,12 +122,16 @@ impl<C: Connector> Covering<C> {
         self.pass_over(ids, lines, now);
         let claims = claims(lines, now, owner);
         tracing::debug!(target = %self.post.spec.id, node = self.owner, ?owner, ticks = claims.len(), "ticks are covered");
+        // A tick that is not read now may be read later, or is the owner's: what comes after it waits.
+        let mut left = BTreeSet::new();
         for (at, tick) in claims {
             if self.post.cancel.is_cancelled() || word.elapsed() > WORD {
                 return;
             }
-            if let Some(id) = ids.get(at) {
-                Box::pin(self.cover(id, tick)).await;
+            if let Some(id) = ids.get(at).filter(|_| !left.contains(&at))
+                && !Box::pin(self.cover(id, tick)).await
+            {
+                left.insert(at);
             }
         }
     }

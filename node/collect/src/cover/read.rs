@@ -29,22 +29,22 @@ struct Made {
 }
 
 impl<C: Connector> Covering<C> {
-    /// Claims the tick and reads it, if it can be had and read.
-    pub(super) async fn cover(&mut self, id: &StreamId, tick: Tick) {
+    /// Claims the tick and reads it, if it can be had and read. Says whether it was read.
+    pub(super) async fn cover(&mut self, id: &StreamId, tick: Tick) -> bool {
         let (env, target) = (Arc::clone(&self.env), self.post.spec.id.clone());
         let Some(stream) = self.streams.get_mut(id) else {
-            return;
+            return false;
         };
         let interval = stream.planned.interval();
         let Ok(leave) = Leave::ask(&env.guard, &target, id, tick, interval) else {
             stream.bar();
             tracing::debug!(%target, stream = %id, %tick, "no leave to cover a tick");
-            return;
+            return false;
         };
         let _place = env.gate.enter(Place::Healthy).await;
         let Some(claim) = Claim::of(&env.standby, &target, id, tick) else {
             tracing::debug!(%target, stream = %id, %tick, "a tick is not to be covered any more");
-            return;
+            return false;
         };
         let lateness = tick.lateness(env.clock.now());
         let read = self.read(id, tick).await;
@@ -52,8 +52,12 @@ impl<C: Connector> Covering<C> {
         match read {
             Ok(made) => {
                 self.fine(claim, id, tick, made, lateness);
+                true
             }
-            Err(fault) => self.failed(id, tick, &fault),
+            Err(fault) => {
+                self.failed(id, tick, &fault);
+                false
+            }
         }
     }
 

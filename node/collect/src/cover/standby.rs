@@ -1,5 +1,6 @@
 //! What a standby knows of targets that another member owns, and whom it tells of the ticks that it covers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -40,8 +41,8 @@ pub trait Standby: Send + Sync {
     /// What the owner has told of the target, with what was covered since; without pending frames.
     fn memory(&self, target: &TargetId) -> TargetMemory;
 
-    /// The last tick of a stream that ended.
-    fn last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick>;
+    /// The streams of which the owner has told, each with its last tick that ended.
+    fn lasts(&self, target: &TargetId) -> BTreeMap<StreamId, Tick>;
 
     /// Ticks that the owner missed because it could not reach the server. Each is told once.
     fn unreachable(&self, target: &TargetId) -> Vec<(StreamId, Tick)>;
@@ -75,8 +76,8 @@ impl Standby for NoStandby {
         TargetMemory::new()
     }
 
-    fn last(&self, _: &TargetId, _: &StreamId) -> Option<Tick> {
-        None
+    fn lasts(&self, _: &TargetId) -> BTreeMap<StreamId, Tick> {
+        BTreeMap::new()
     }
 
     fn unreachable(&self, _: &TargetId) -> Vec<(StreamId, Tick)> {

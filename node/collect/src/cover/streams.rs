@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringwatch_catalogue::model::Scope;
-use ringwatch_frame::{Resource, Schedule, StreamId, TargetId, TargetMemory, Tick};
+use ringwatch_frame::{Resource, Schedule, StreamId, Tick};
 use tokio::time::Instant;
 
-use super::Standby;
 use super::decide::{Line, is_of_our_time};
 use crate::plan::Planned;
 use crate::reader::Reader;
@@ -112,7 +111,8 @@ impl Stream {
 
 /// All streams of one target that its owner has told of.
 pub(super) struct Streams {
-    by_id: BTreeMap<StreamId, Stream>,
+    /// `None`: no receiver here reads it.
+    by_id: BTreeMap<StreamId, Option<Stream>>,
     /// When it was looked last how they stand.
     looked: Instant,
 }
@@ -126,41 +126,26 @@ impl Streams {
         }
     }
 
-    /// Takes in those that are new, and lets go of those that are gone.
-    pub(super) fn follow(&mut self, spec: &TargetSpec, memory: &TargetMemory) {
-        self.by_id.retain(|id, _| memory.contains_key(id));
-        for id in memory.keys() {
-            if !self.by_id.contains_key(id)
-                && let Some(stream) = Stream::new(spec, id)
-            {
-                self.by_id.insert(id.clone(), stream);
-            }
-        }
-    }
-
     /// One of them.
     pub(super) fn get_mut(&mut self, id: &StreamId) -> Option<&mut Stream> {
-        self.by_id.get_mut(id)
+        self.by_id.get_mut(id)?.as_mut()
     }
 
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
-    }
-
-    /// How each of them stands now.
+    /// How each of those stands now whose last ticks are `lasts`. Others are gone.
     pub(super) fn lines(
         &mut self,
-        standby: &dyn Standby,
-        target: &TargetId,
+        spec: &TargetSpec,
+        lasts: &BTreeMap<StreamId, Tick>,
         now: Tick,
     ) -> (Vec<StreamId>, Vec<Line>) {
         let looked = std::mem::replace(&mut self.looked, Instant::now());
-        let line = |(id, stream): (&StreamId, &mut Stream)| {
-            let last = standby.last(target, id)?;
-            stream.hear(last, now, looked);
-            Some((id.clone(), stream.line(last)))
+        self.by_id.retain(|id, _| lasts.contains_key(id));
+        let line = |(id, last): (&StreamId, &Tick)| {
+            let known = self.by_id.entry(id.clone());
+            let stream = known.or_insert_with(|| Stream::new(spec, id)).as_mut()?;
+            stream.hear(*last, now, looked);
+            Some((id.clone(), stream.line(*last)))
         };
-        self.by_id.iter_mut().filter_map(line).unzip()
+        lasts.iter().filter_map(line).unzip()
     }
 }

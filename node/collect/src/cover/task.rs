@@ -22,9 +22,7 @@ use crate::sessions::Sessions;
 use crate::target::TargetSpec;
 use crate::warrant::{StandbysWarrant, Warrant};
 
-/// How often it is looked which streams there are.
-const REFRESH: Duration = Duration::from_secs(5);
-/// The longest rest: what the owner cannot reach is heard of that late.
+/// The longest rest: what the owner cannot reach, and streams that are new, are heard of that late.
 const REST: Duration = Duration::from_secs(1);
 /// The shortest rest.
 const SOON: Duration = Duration::from_millis(20);
@@ -61,7 +59,6 @@ pub(crate) struct Covering<C: Connector> {
     pub(super) streams: Streams,
     pub(super) pace: Pace,
     pub(super) unread: Unread,
-    refreshed: Option<Instant>,
     /// When something was asked last.
     pub(super) used: Instant,
     /// When one may connect again after that failed, and how long that was waited for.
@@ -91,7 +88,6 @@ impl<C: Connector> Covering<C> {
             streams: Streams::new(),
             pace: Pace::new(),
             unread: Unread::default(),
-            refreshed: None,
             used: Instant::now(),
             again: None,
             env: Arc::clone(env),
@@ -120,11 +116,11 @@ impl<C: Connector> Covering<C> {
 
     async fn stand_by(&mut self) {
         while !self.post.cancel.is_cancelled() {
-            self.refresh();
             Box::pin(self.tend()).await;
             Box::pin(self.try_unreachable()).await;
             let now = self.env.clock.now();
-            let (ids, lines) = self.streams.lines(&*self.env.standby, &self.post.spec.id, now);
+            let lasts = self.env.standby.lasts(&self.post.spec.id);
+            let (ids, lines) = self.streams.lines(&self.post.spec, &lasts, now);
             let newest = newest(&lines, now);
             let due = self.pace.due(newest, Instant::now());
             if newest.is_some() && due <= Instant::now() && self.may_ask() {
@@ -139,18 +135,6 @@ impl<C: Connector> Covering<C> {
     /// Whether anything may be asked now.
     pub(super) fn may_ask(&self) -> bool {
         self.warrant.holds() && self.env.guard.at_ease(&self.post.spec.id)
-    }
-
-    /// Looks which streams there are.
-    fn refresh(&mut self) {
-        let now = Instant::now();
-        let wait = if self.streams.is_empty() { REST } else { REFRESH };
-        if self.refreshed.is_some_and(|refreshed| now < refreshed + wait) {
-            return;
-        }
-        self.refreshed = Some(now);
-        let memory = self.env.standby.memory(&self.post.spec.id);
-        self.streams.follow(&self.post.spec, &memory);
     }
 
     /// Keeps what is to be kept open, and closes what is not.

@@ -11,8 +11,8 @@ use crate::engine_settings::EngineSettings;
 use crate::fault::{Fault, FaultKind};
 use crate::reader::{Reader, ReaderPlan};
 
-/// How many prepared statements a connection keeps.
-const STATEMENTS: usize = 32;
+/// How many prepared statements a connection keeps: more than there are streams, and what is asked beside them.
+pub(super) const STATEMENTS: usize = 64;
 
 /// Opens a connection.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Fault> {

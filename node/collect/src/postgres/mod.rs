@@ -9,7 +9,7 @@ mod parameter;
 mod query;
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ use crate::fence::{Lock, LockKey, Locked};
 use crate::names::{Names, Station};
 use crate::reader::{Reader, ReaderPlan};
 use crate::session::{
-    Activity, Arg, Connector, Described, Expected, Explain, Explained, Extension, LastQuestion, NoPlan,
-    Query, Question, Refused, Session, Whose,
+    Activity, Arg, Asked, Connector, Described, Expected, Explain, Explained, Extension, LastQuestion,
+    NoPlan, Query, Question, Refused, Session, Whose,
 };
 use crate::sqlquery::Answered;
 use crate::target::TargetSpec;
@@ -75,6 +75,8 @@ pub(crate) struct PgSession {
     plan: ReaderPlan,
     /// How long the server itself lets a statement run, as it was told last.
     limit: Duration,
+    /// The statements of streams that have been asked, and so are prepared.
+    asked: HashSet<Arc<str>>,
     /// What is known of users' statements.
     shapes: HashMap<Arc<str>, Arc<Shape>>,
     /// When the server started, once that was asked.
@@ -108,6 +110,7 @@ impl Connector for Postgres {
             version,
             plan: reader.plan.clone(),
             limit: connect::statement_timeout(reader.plan.timeout()),
+            asked: HashSet::new(),
             shapes: HashMap::new(),
             started: None,
         })
@@ -120,8 +123,13 @@ impl Session for PgSession {
     }
 
     async fn read(&mut self, question: &Question<'_>) -> Result<RecordBatch, Fault> {
-        let deadline = self.plan.timeout();
-        within(deadline, ask(&mut self.connection, question)).await
+        within(self.plan.timeout(), async {
+            match stream_of(question.sql) {
+                Some(stream) if !self.asked.contains(question.sql) => self.ask_first(&stream, question).await,
+                _ => ask(&mut self.connection, question).await,
+            }
+        })
+        .await
     }
 
     async fn extension(&mut self, name: &str) -> Result<Option<Extension>, Fault> {
@@ -217,6 +225,35 @@ impl Session for PgSession {
 }
 
 impl PgSession {
+    /// Asks a stream's statement for the first time. The driver prepares it before, and the server tells of a statement
+    /// that is prepared the same as of one that was answered. Whoever ends this session must know which of the two it was:
+    /// so it is asked in a transaction, and answered when that has ended.
+    async fn ask_first(&mut self, stream: &str, question: &Question<'_>) -> Result<RecordBatch, Fault> {
+        self.run("/* ringwatch */ BEGIN READ ONLY".to_owned()).await?;
+        let answer = ask(&mut self.connection, question).await;
+        match answer {
+            Ok(batch) => {
+                self.run(format!("/* ringwatch {stream} */ COMMIT")).await?;
+                if self.asked.len() >= connect::STATEMENTS / 2 {
+                    self.asked.clear();
+                }
+                self.asked.insert(Arc::clone(question.sql));
+                Ok(batch)
+            }
+            Err(fault) => {
+                if !fault.kind.loses_connection() {
+                    self.run("/* ringwatch */ ROLLBACK".to_owned()).await?;
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn run(&mut self, sql: String) -> Result<(), Fault> {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection);
+        done.await.map(drop).map_err(|e| fault_of(&e))
+    }
+
     async fn names(&mut self, sql: &str, args: &[Arg]) -> Result<Vec<String>, Fault> {
         let [names] = self.texts(sql, args, ["name"]).await?;
         Ok(names)
@@ -246,6 +283,14 @@ impl PgSession {
             let text = |key: i32| usize::try_from(key).ok().map(|key| texts.value(key).to_owned());
             column.keys().iter().flatten().filter_map(text).collect()
         }))
+    }
+}
+
+/// The stream whose statement this is.
+fn stream_of(sql: &str) -> Option<String> {
+    match Asked::of(Some(sql)) {
+        Asked::Stream(name) => Some(name),
+        Asked::Before | Asked::Unknown => None,
     }
 }
 

@@ -39,15 +39,17 @@ const ACTIVITY: &str = concat!(
      FROM lane"
 );
 /// Ends them where they are of our own role, and says of each whether it was at a question, how many microseconds ago it
-/// began it, where, and which.
+/// began it, where, and which, and whether it was within a transaction: then it has no answer yet.
 const END_LANES: &str = concat!(
     "/* ringwatch */ WITH lane AS MATERIALIZED (\
      SELECT a.pid, coalesce(a.state NOT LIKE 'idle%', true) AS active, \
      (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.query_start, a.backend_start)) * 1000000)::int8 AS age, \
-     a.datname::text AS datname, pg_catalog.left(a.query, 200) AS query ",
+     a.datname::text AS datname, pg_catalog.left(a.query, 200) AS query, \
+     coalesce(a.state LIKE 'idle in transaction%', false) AS within ",
     lanes!(),
     " AND a.usename = current_user) \
-     SELECT lane.active, lane.age, lane.datname, lane.query, pg_catalog.pg_terminate_backend(lane.pid) FROM lane"
+     SELECT lane.active, lane.age, lane.datname, lane.query, lane.within, pg_catalog.pg_terminate_backend(lane.pid) \
+     FROM lane"
 );
 /// What this session calls itself from here on.
 pub(super) const NAME: &str =
@@ -114,8 +116,13 @@ impl PgSession {
 fn last_question(row: &PgRow) -> Result<LastQuestion, Fault> {
     let age: Option<i64> = row.try_get(1).map_err(|e| fault_of(&e))?;
     let statement: Option<String> = row.try_get(3).map_err(|e| fault_of(&e))?;
+    let within: bool = row.try_get(4).map_err(|e| fault_of(&e))?;
     Ok(LastQuestion {
-        asked: Asked::of(statement.as_deref()),
+        asked: if within {
+            Asked::Before
+        } else {
+            Asked::of(statement.as_deref())
+        },
         active: row.try_get(0).map_err(|e| fault_of(&e))?,
         age: Duration::from_micros(age.map_or(0, |micros| u64::try_from(micros).unwrap_or(0))),
         database: row.try_get(2).map_err(|e| fault_of(&e))?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringwatch_cluster_tests::mysql::{Flavour, Server as MyServer};
 use ringwatch_cluster_tests::postgres::{MONITOR, MONITOR_PASSWORD};
 use ringwatch_frame::{Epoch, TargetId};
-use sqlx::ConnectOptions as _;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _};
 use tokio::time::Instant;
 
 use super::*;
@@ -218,19 +218,74 @@ async fn all_holds_for_postgresql() {
     a_lane_counts_for_nothing_with_another_role(&nodes).await;
     nodes.all_lanes_of_a_node_are_ended(true).await;
     who_has_just_connected_has_read_nothing(&real, &nodes).await;
+    who_has_only_prepared_a_question_has_read_nothing(&real, &nodes).await;
+}
+
+/// To the server, a session that has prepared a statement and one that has executed it look alike. Ours do both in a
+/// transaction, the first time.
+async fn who_has_only_prepared_a_question_has_read_nothing(real: &Real, nodes: &Nodes) {
+    let sql: Arc<str> = "/* ringwatch some.stream */ SELECT 1 AS a".into();
+    let question = crate::session::Question {
+        sql: &sql,
+        args: &[],
+        columns: &[crate::session::Expected {
+            name: "a",
+            kind: ringwatch_frame::ColumnType::Int,
+        }],
+    };
+    let node = session_node(CLUSTER, "n1");
+    let whose = nodes.whose(&node);
+    let mut lane = nodes.session("n1", Station::Lane).await;
+    let watch = format!(
+        "SELECT query FROM pg_stat_activity WHERE application_name = '{}'",
+        lane_of(&node, whose.lock)
+    );
+    let mut watcher = connect_as(real, "watcher").await;
+    for ends_in_commit in [true, false] {
+        lane.read(&question).await.unwrap();
+        let watch = sqlx::query_scalar(AssertSqlSafe(watch.clone()));
+        let last: String = watch.fetch_one(&mut watcher).await.unwrap();
+        assert_eq!(
+            last.ends_with("COMMIT"),
+            ends_in_commit,
+            "it is prepared once: {last}"
+        );
+    }
+    lane.close().await;
+    let mut two = nodes.session("n2", Station::Lane).await;
+    for (prepared_only, asked) in [
+        (true, Asked::Before),
+        (false, Asked::Stream("some.stream".into())),
+    ] {
+        let mut lane = connect_as(real, &lane_of(&node, whose.lock)).await;
+        lane.execute("/* ringwatch */ BEGIN READ ONLY").await.unwrap();
+        let text = AssertSqlSafe(Arc::clone(&sql)).into_sql_str();
+        (&mut lane).prepare(text).await.unwrap();
+        if !prepared_only {
+            lane.execute("/* ringwatch some.stream */ COMMIT").await.unwrap();
+        }
+        let ended = two.end_lanes(&whose).await.unwrap();
+        let told: Vec<_> = ended.iter().map(|last| (&last.asked, last.active)).collect();
+        assert_eq!(told, [(&asked, false)]);
+    }
+    two.close().await;
+}
+
+/// A session of the superuser under this name.
+async fn connect_as(real: &Real, name: &str) -> sqlx::PgConnection {
+    let url = format!(
+        "postgresql://{SUPERUSER}:{SUPERUSER_PASSWORD}@{}/postgres?sslmode=disable",
+        real.server.endpoint()
+    );
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    options.application_name(name).connect().await.unwrap()
 }
 
 /// Such a session knows no question yet: it is not one whose question the server does not tell.
 async fn who_has_just_connected_has_read_nothing(real: &Real, nodes: &Nodes) {
     let node = session_node(CLUSTER, "n1");
     let whose = nodes.whose(&node);
-    let url = format!(
-        "postgresql://{SUPERUSER}:{SUPERUSER_PASSWORD}@{}/postgres?sslmode=disable",
-        real.server.endpoint()
-    );
-    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
-    let options = options.application_name(&lane_of(&node, whose.lock));
-    let fresh = options.connect().await.unwrap();
+    let fresh = connect_as(real, &lane_of(&node, whose.lock)).await;
     let mut two = nodes.session("n2", Station::Lane).await;
     let ended = two.end_lanes(&whose).await.unwrap();
     let asked: Vec<_> = ended.iter().map(|last| &last.asked).collect();

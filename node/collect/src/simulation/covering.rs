@@ -15,7 +15,7 @@ pub(super) const ALL: [(&str, Option<&str>, Duration); 5] = [
     ("indexes", Some("app"), TEN),
 ];
 /// How late a covered tick of a stream of a second may be: its grace, and a few readings.
-const COVERED: Duration = Duration::from_millis(330);
+pub(super) const COVERED: Duration = Duration::from_millis(330);
 
 /// Takes the frames of both.
 pub(super) struct Outlet {

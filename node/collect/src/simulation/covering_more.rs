@@ -1,6 +1,6 @@
 //! What a standby does besides, and what it does not.
 
-use super::covering::{ALL, duo};
+use super::covering::{ALL, COVERED, duo};
 use super::*;
 use crate::ownership::Late;
 
@@ -49,6 +49,22 @@ async fn a_covered_reading_that_fails_is_tried_again() {
     millis(20_000).await;
     duo.check();
     duo.check_deltas();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_new_is_covered_from_its_second_tick_on() {
+    let mut duo = duo(StandbyMode::Hot, |_| {});
+    duo.pair.leave_unheard(Some(StreamId::of_server("activity")));
+    millis(21_000).await;
+    duo.after_tick(500).await;
+    duo.pair.leave_unheard(None);
+    duo.after_tick(500).await;
+    duo.owning = None;
+    millis(5_000).await;
+    duo.check();
+    let late = duo.arrived("activity", None).into_iter().map(|(_, late)| late);
+    let latest = late.max().unwrap();
+    assert!(latest < COVERED, "{latest:?}");
 }
 
 #[tokio::test(start_paused = true)]

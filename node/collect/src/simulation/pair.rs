@@ -37,6 +37,8 @@ struct State {
     deaf: bool,
     /// The standby is one no more.
     over: bool,
+    /// A stream of which the standby has not heard yet.
+    unheard: Option<StreamId>,
 }
 
 impl State {
@@ -69,6 +71,11 @@ impl Pair {
     /// Keeps from the owner what was covered, until it asks.
     pub(super) fn deafen(&self) {
         self.with(|state| state.deaf = true);
+    }
+
+    /// The standby has not heard of this stream, or has heard of all.
+    pub(super) fn leave_unheard(&self, stream: Option<StreamId>) {
+        self.with(|state| state.unheard = stream);
     }
 
     /// Mends it: the owner tells all that it remembers, and hears what the standby has covered since.
@@ -205,8 +212,12 @@ impl Standby for StandbysSide {
         self.0.with(|state| state.shadow.clone())
     }
 
-    fn last(&self, _: &TargetId, stream: &StreamId) -> Option<Tick> {
-        self.0.with(|state| state.shadow.get(stream)?.last)
+    fn lasts(&self, _: &TargetId) -> BTreeMap<StreamId, Tick> {
+        self.0.with(|state| {
+            let heard = |(id, _): &(&StreamId, &StreamMemory)| state.unheard.as_ref() != Some(*id);
+            let last = |(id, known): (&StreamId, &StreamMemory)| Some((id.clone(), known.last?));
+            state.shadow.iter().filter(heard).filter_map(last).collect()
+        })
     }
 
     fn unreachable(&self, _: &TargetId) -> Vec<(StreamId, Tick)> {

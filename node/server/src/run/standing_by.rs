@@ -1,5 +1,6 @@
 //! Between the collector and the cluster: targets that others own, and what this node does for them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -27,8 +28,8 @@ impl Standby for InShadows {
         self.memories.shadow_memory(target)
     }
 
-    fn last(&self, target: &TargetId, stream: &StreamId) -> Option<Tick> {
-        self.memories.shadow_last(target, stream)
+    fn lasts(&self, target: &TargetId) -> BTreeMap<StreamId, Tick> {
+        self.memories.shadow_lasts(target)
     }
 
     fn unreachable(&self, target: &TargetId) -> Vec<(StreamId, Tick)> {

@@ -15,7 +15,8 @@ use crate::member::Incarnation;
 use crate::memories::READING;
 use crate::memories::change::{Change, CoverWord, Leave, Word};
 
-/// So long this node does not read a tick that its owner was told it may begin.
+/// So long this node does not read a tick that its owner was told it may begin, nor one after it: the owner's would not
+/// count then.
 const PROMISE: Duration = Duration::from_secs(1);
 /// So long nothing is covered of a target that another node wants to own.
 const RECALLED: Duration = Duration::from_secs(2);
@@ -190,7 +191,7 @@ impl Shadows {
         let cover = shadow.streams.entry(stream.clone()).or_default();
         let promised = cover
             .promised
-            .is_some_and(|(promised, until)| promised == tick && now < until);
+            .is_some_and(|(promised, until)| promised <= tick && now < until);
         let free = tick > last || cover.granted.contains(&tick);
         if promised || !free || cover.claim.is_some() {
             return None;

@@ -91,7 +91,7 @@ async fn what_the_standby_has_claimed_does_not_count_at_the_owner() {
     let third = collect(&owner, &db, &activity, 3);
     line.settle();
     assert_eq!(fate(&owner, &db, &activity, 3), Some(true));
-    assert_eq!(standby.shadow_last(&db, &activity), Some(tick(3)));
+    assert_eq!(standby.shadow_lasts(&db).get(&activity).copied(), Some(tick(3)));
     drop(covered);
     assert_eq!(ticks(&standby.whole(&db), &activity), [0; 0]);
     drop((first, late, third));
@@ -246,7 +246,7 @@ async fn a_snapshot_does_not_undo_what_was_covered() {
     }
     line.settle();
     assert_eq!(fate(&owner, &db, &activity, 2), Some(false));
-    assert_eq!(standby.shadow_last(&db, &activity), Some(tick(3)));
+    assert_eq!(standby.shadow_lasts(&db).get(&activity).copied(), Some(tick(3)));
     assert_eq!(owner.rebase(&db, &activity).unwrap().baseline, Some(rows(3, 7)));
     let next = collect(&owner, &db, &activity, 4);
     line.cut();
@@ -386,7 +386,7 @@ async fn an_owner_of_an_older_version_is_neither_waited_for_nor_covered() {
     let receipt = collect(&owner, &db, &activity, 1);
     assert_eq!(fate(&owner, &db, &activity, 1), Some(true));
     line.settle();
-    assert_eq!(standby.shadow_last(&db, &activity), Some(tick(1)));
+    assert_eq!(standby.shadow_lasts(&db).get(&activity).copied(), Some(tick(1)));
     assert_eq!(standby.claim(&db, &activity, tick(2)), None);
     drop(receipt);
 }

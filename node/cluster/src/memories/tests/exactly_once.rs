@@ -164,8 +164,8 @@ impl World<'_> {
 
     /// The last tick of which the standby knows.
     fn known(&self, s: usize) -> i64 {
-        let last = self.standby.shadow_last(&self.db, &stream(s));
-        last.map_or(0, Tick::unix_nanos)
+        let lasts = self.standby.shadow_lasts(&self.db);
+        lasts.get(&stream(s)).map_or(0, |last| last.unix_nanos())
     }
 
     /// Whether the owner has sent away what the standby does not know, the link being down. When it stands
@@ -401,7 +401,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
     for op in ops {
         world.happens(op).await;
         for (s, last) in last.iter_mut().enumerate().filter(|_| !world.taken) {
-            let now = world.standby.shadow_last(&world.db, &stream(s));
+            let now = world.standby.shadow_lasts(&world.db).get(&stream(s)).copied();
             prop_assert!(now >= *last, "the last tick falls from {:?} to {:?}", last, now);
             *last = now;
         }

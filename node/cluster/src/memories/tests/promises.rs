@@ -23,6 +23,11 @@ async fn a_late_owner_asks_and_is_promised_its_tick() {
         }
     );
     assert_eq!(standby.claim(&db, &activity, tick(2)), None, "it is promised");
+    assert_eq!(
+        standby.claim(&db, &activity, tick(3)),
+        None,
+        "the one before it would not count then"
+    );
     advance(Duration::from_millis(1_001)).await;
     standby.claim(&db, &activity, tick(2)).unwrap();
     let leave = may(2);

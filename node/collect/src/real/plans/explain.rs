@@ -62,11 +62,13 @@ async fn statements_with_parameters_have_plans_on_18() {
 }
 
 /// What our sessions may send; docs/plans.md has the list.
-const ALLOWED: [&str; 12] = [
+const ALLOWED: [&str; 14] = [
     "/* ringwatch */ SET client_connection_check_interval = '100ms'",
     "/* ringwatch */ SELECT r.rolname::text FROM pg_catalog.pg_roles r",
     "/* ringwatch */ SELECT e.extversion::text,",
+    "/* ringwatch */ BEGIN READ ONLY",
     "/* ringwatch postgresql.plans */ select",
+    "/* ringwatch postgresql.plans */ COMMIT",
     "/* ringwatch postgresql.plans */ SELECT pg_catalog.set_config(",
     "/* ringwatch postgresql.plans */ BEGIN READ ONLY",
     "/* ringwatch postgresql.plans */ PREPARE ringwatch AS ",
