@@ -167,17 +167,20 @@ async fn what_has_no_text_is_not_explained(flavour: Flavour, streams: &Streams, 
     let mut session = streams.server.connect().await.unwrap();
     let bound = sqlx::query::<sqlx::MySql>("select total from shop.orders as bound where id = ?").bind(7);
     bound.fetch_all(&mut session).await.unwrap();
-    let rows = stream.read_at(360).await.unwrap();
-    assert_eq!(
-        about(&rows, "lengthy"),
-        [["failure", "truncated", "null"].map(str::to_owned)]
-    );
+    // A reading that has taken a second leaves the rest to the next one.
+    let (mut lengthy, mut prepared) = (Vec::new(), Vec::new());
+    for at in 360..364 {
+        let rows = stream.read_at(at).await.unwrap();
+        lengthy.extend(about(&rows, "lengthy"));
+        prepared.extend(about(&rows, "bound"));
+    }
+    assert_eq!(lengthy, [["failure", "truncated", "null"].map(str::to_owned)]);
     // MariaDB does not count what was prepared.
     let bound = match flavour {
         Flavour::MySql => vec![["failure", "parameters", "null"].map(str::to_owned)],
         Flavour::MariaDb => Vec::new(),
     };
-    assert_eq!(about(&rows, "bound"), bound);
+    assert_eq!(prepared, bound);
 }
 
 /// What the account of the receiver sent, and nothing else, is what we send.
