@@ -16,7 +16,7 @@ const WRITES: [&str; 4] = [
 ];
 
 /// What is sent for plans, as the documentation lists it.
-const FOR_PLANS: [&str; 8] = [
+const FOR_PLANS: [&str; 9] = [
     "select ",
     "BEGIN READ ONLY",
     "SELECT pg_catalog.set_config(",
@@ -24,13 +24,17 @@ const FOR_PLANS: [&str; 8] = [
     "DEALLOCATE ringwatch",
     "SAVEPOINT ringwatch",
     "ROLLBACK",
+    "COMMIT",
     "EXPLAIN (",
 ];
-/// What is sent for all else: what only reads, and the session's one setting.
-const ELSE: [&str; 4] = [
+/// What is sent for all else: what only reads, the transaction around it, and the session's one setting.
+const ELSE: [&str; 7] = [
     "select ",
     "SELECT ",
     "with ",
+    "BEGIN READ ONLY",
+    "COMMIT",
+    "ROLLBACK",
     "SET client_connection_check_interval = ",
 ];
 
