@@ -153,12 +153,7 @@ fn accounted(cluster: &Cluster) -> Result<()> {
     println!("  audit: {totals}");
     ensure!(totals["unknown"] == 0, "ticks nobody accounts for: {said}");
     let missed = totals["missed"].as_object().context("no reasons")?;
-    // The tick before the first one of a stream was never due.
-    let others: Vec<_> = missed
-        .keys()
-        .filter(|reason| *reason != "told_by_owner")
-        .collect();
-    ensure!(others.is_empty(), "missed: {missed:?}");
+    ensure!(missed.is_empty(), "missed: {missed:?}");
     ensure_fault(
         totals["covered"].as_u64() > Some(0),
         "no tick fell into the time in which nobody owned",

@@ -1,12 +1,16 @@
 //! What is changed while the nodes run: targets, flags, limits, and back again.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use ringwatch_cluster_tests::chaos::oracle::audit;
 use ringwatch_cluster_tests::cluster::group::WELL;
 use ringwatch_cluster_tests::cluster::ticks::{self, ACTIVITY};
 use ringwatch_cluster_tests::postgres::{Wish, sql};
 use ringwatch_cluster_tests::scene::{ensure_fault, scenario};
 use ringwatch_cluster_tests::wait;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::cluster::Watching;
 use crate::story::SOON;
@@ -24,6 +28,27 @@ async fn same_version(all: &Watching, n: usize, version: u64) -> Result<()> {
         wait::when(here && members.len() == 3, || said.to_string())
     })
     .await
+}
+
+/// Adds a target that was removed, and removes it. It is still known where it was left, and what fell between is told.
+async fn again(all: &Watching, endpoint: &str) -> Result<()> {
+    let count = || all.sink.look(|l| ticks::of_event(l, endpoint, ACTIVITY).len());
+    let before = count();
+    sleep(Duration::from_secs(3)).await;
+    ensure_fault(count() == before, "it was read on")?;
+    all.asked(0, &["targets", "add", "postgresql", endpoint], 0)?;
+    wait::until("ticks of the target that is back", SOON, async || {
+        wait::when(count() >= before + 3, || format!("{}", count()))
+    })
+    .await?;
+    let target = format!("postgresql://{endpoint}");
+    let account = audit::of_target(all.cluster.seat(0).ports().grpc, 5, &target)?;
+    println!("  audit of the target: {account}");
+    let missed = account["missed"].as_object().context("no reasons")?;
+    let late = missed.keys().all(|reason| reason == "late");
+    ensure!(account["balanced"] == true && late, "{account}");
+    all.asked(0, &["targets", "remove", &target], 0)?;
+    Ok(())
 }
 
 #[test]
@@ -86,6 +111,7 @@ fn a_target_is_added_read_and_rolled_back() -> Result<()> {
         ensure!(set == ["\"plans\""], "set after the rollback: {set:?}");
         let history = all.asked(1, &["targets", "history"], 0)?;
         ensure!(history.contains(&endpoint), "{history}");
+        again(&all, &endpoint).await?;
         all.cluster.agree(SOON).await?;
         all.cluster.same_state(SOON).await?;
         all.more_ticks(2).await?;

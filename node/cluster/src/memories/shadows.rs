@@ -39,7 +39,16 @@ pub(super) struct Shadows {
     covers: BTreeSet<TargetId>,
     next: u64,
     /// What was taken in, for a witness; `None`: there is none.
-    pub(super) taken: Option<Vec<(Incarnation, Change)>>,
+    pub(super) taken: Option<Vec<Testimony>>,
+}
+
+/// What a witness is shown.
+#[derive(Debug)]
+pub(super) struct Testimony {
+    pub(super) from: Incarnation,
+    pub(super) change: Change,
+    /// It is the first word of a stream.
+    pub(super) begins: bool,
 }
 
 #[derive(Debug)]
@@ -128,7 +137,11 @@ impl Shadows {
             return Ok(None);
         }
         if let (Some(taken), Change::Settled { .. }) = (&mut self.taken, &change) {
-            taken.push((from.clone(), change.clone()));
+            taken.push(Testimony {
+                from: from.clone(),
+                change: change.clone(),
+                begins: false,
+            });
         }
         let boxed = |gone: Parts| Box::new(gone) as Box<dyn Send>;
         Ok(match change {

@@ -13,8 +13,9 @@ use crate::member::Incarnation;
 
 /// Sees what owners tell this node of ticks, where that counts.
 pub trait Witness: Send + Sync {
-    /// An owner has told this: a tick that ended, or a frame that was settled. Must not wait.
-    fn told(&self, from: &Incarnation, change: &Change);
+    /// An owner has told this: a tick that ended, or a frame that was settled. `begins`: a stream begins, of which the
+    /// owner had told nothing before; the tick is the one before its first, and was never due. Must not wait.
+    fn told(&self, from: &Incarnation, change: &Change, begins: bool);
 }
 
 impl std::fmt::Debug for dyn Witness {
@@ -159,8 +160,8 @@ impl Memories {
             return;
         };
         let taken = self.shadows().taken.as_mut().map(std::mem::take);
-        for (from, change) in taken.unwrap_or_default() {
-            witness.told(&from, &change);
+        for testimony in taken.unwrap_or_default() {
+            witness.told(&testimony.from, &testimony.change, testimony.begins);
         }
     }
 }

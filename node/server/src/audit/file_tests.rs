@@ -61,7 +61,7 @@ fn what_is_of_no_use_is_set_aside_and_then_it_is_written_anew() {
     save(&file).unwrap();
     let whole = fs::read(file.path()).unwrap();
     let mut newer = whole.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     for useless in [&b""[..], &whole[..whole.len() - 1], &newer] {
         fs::write(file.path(), useless).unwrap();
         assert!(file.load().unwrap().is_none());

@@ -47,8 +47,8 @@ pub(crate) struct Account {
     pub(crate) stream: StreamId,
     /// Nanoseconds between two ticks; 0: not known.
     pub(crate) step: i64,
-    /// When the stream ended here for good.
-    pub(crate) closed: Option<i64>,
+    /// When it ended, in nanoseconds since the Unix epoch, by time; it may have begun anew since.
+    pub(crate) closings: Vec<i64>,
     pub(crate) runs: Vec<Run>,
 }
 
@@ -80,7 +80,7 @@ impl Ledger {
         }
         let latest = instant.saturating_add(AHEAD);
         for account in sheet.accounts {
-            let line = Line::resumed(account.step, account.closed, account.runs, latest);
+            let line = Line::resumed(account.step, account.closings, account.runs, latest);
             let lines = ledger.lines.entry(account.target).or_default();
             lines.insert(account.stream, line);
         }
@@ -100,6 +100,11 @@ impl Ledger {
         self.change(target, stream, entry.last, now, |line| line.fill(entry, began))
     }
 
+    /// The stream begins after this tick, which was nobody's to read.
+    pub(super) fn begin(&mut self, target: &TargetId, stream: &StreamId, before: i64, now: Tick) -> bool {
+        self.change(target, stream, before, now, |line| line.begin(before))
+    }
+
     /// The frame of a tick has ended.
     pub(super) fn ended(&mut self, target: &TargetId, stream: &StreamId, tick: Tick, end: End) {
         let line = self.lines.get_mut(target).and_then(|lines| lines.get_mut(stream));
@@ -111,11 +116,22 @@ impl Ledger {
         }
     }
 
-    /// The stream is gone for good.
+    /// The stream is gone.
     pub(super) fn close(&mut self, target: &TargetId, stream: &StreamId, now: Tick) {
         let line = self.lines.get_mut(target).and_then(|lines| lines.get_mut(stream));
         if let Some(line) = line {
-            line.closed = Some(now.unix_nanos());
+            line.close(now.unix_nanos());
+            self.changes += 1;
+        }
+    }
+
+    /// The streams are gone of targets that are not `configured`, which is sorted.
+    pub(super) fn keep_open(&mut self, configured: &[TargetId], now: Tick) {
+        let targets = self.lines.iter_mut();
+        let gone = targets.filter(|(target, _)| configured.binary_search(target).is_err());
+        let lines = gone.flat_map(|(_, lines)| lines.values_mut());
+        for line in lines.filter(|line| !line.is_closed()) {
+            line.close(now.unix_nanos());
             self.changes += 1;
         }
     }
@@ -248,7 +264,7 @@ fn of_target(
         target: target.clone(),
         stream: stream.clone(),
         step: line.step,
-        closed: line.closed,
+        closings: line.closings(from.saturating_sub(line.step), to),
         runs: line.between(from, to),
     });
     lines.filter(|account| !account.runs.is_empty())

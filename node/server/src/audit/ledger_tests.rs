@@ -28,7 +28,10 @@ fn an_hour_is_kept_and_streams_that_are_gone_go_with_it() {
     ledger.ended(&b, &stream, at(1), End::Delivered);
     ledger.close(&b, &stream, at(2));
     let first = ledger.between(at(0).unix_nanos(), at(9).unix_nanos());
-    assert_eq!((first.len(), first[0].closed), (1, Some(at(2).unix_nanos())));
+    assert_eq!(
+        (first.len(), &first[0].closings[..]),
+        (1, &[at(2).unix_nanos()][..])
+    );
     for second in 1..=4000 {
         ledger.write(&a, &stream, entry(second, 1), at(second));
     }
@@ -77,7 +80,7 @@ fn resumed(limit: usize, now: Tick, edges: Edges, runs: &[(i64, End)]) -> Ledger
         target: TargetId::from_name("a"),
         stream: StreamId::of_server("s"),
         step: SECOND,
-        closed: None,
+        closings: Vec::new(),
         runs: runs.collect(),
     };
     let sheet = Sheet {

@@ -6,6 +6,8 @@ use super::run::{End, Run, What};
 
 /// The most ticks that are written down at once: those of an hour at the shortest interval.
 const MOST: u32 = 36_000;
+/// The most ends of a stream that are remembered.
+const MOST_CLOSINGS: usize = 64;
 
 /// What became of the ticks of one stream.
 #[derive(Debug, Default)]
@@ -14,8 +16,11 @@ pub(super) struct Line {
     runs: VecDeque<Run>,
     /// The stream's interval in nanoseconds, as it was told last; 0: not known.
     pub(super) step: i64,
-    /// When the stream ended here for good.
-    pub(super) closed: Option<i64>,
+    /// When nothing more of it was to be read: its database was dropped, or its target is configured no more. By time; it
+    /// may have begun anew since.
+    closings: VecDeque<i64>,
+    /// After this tick it began, as its owner told.
+    began: Option<i64>,
 }
 
 /// Ticks that end alike.
@@ -35,11 +40,15 @@ pub(super) struct Entry {
 impl Line {
     /// What an earlier life of the node wrote down, without ticks after `latest`. What was on its way then has
     /// nobody here any more who would say how it ends.
-    pub(super) fn resumed(step: i64, closed: Option<i64>, runs: Vec<Run>, latest: i64) -> Self {
+    pub(super) fn resumed(step: i64, closings: Vec<i64>, runs: Vec<Run>, latest: i64) -> Self {
         let mut line = Self {
             runs: VecDeque::with_capacity(runs.len()),
             step: step.max(0),
-            closed,
+            closings: closings
+                .into_iter()
+                .filter(|closing| *closing <= latest)
+                .collect(),
+            began: None,
         };
         for mut run in runs {
             let is_one = run.count == 1 && run.step >= 0 || run.count > 1 && run.step > 0;
@@ -60,12 +69,43 @@ impl Line {
         self.runs.len()
     }
 
+    /// It begins after this tick. Of one that is known here, and has not ended, the ticks in between were due.
+    pub(super) fn begin(&mut self, before: i64) {
+        if self.runs.is_empty() || self.is_closed() {
+            self.began = Some(before);
+        }
+    }
+
+    /// Nothing more is read of it from this instant on.
+    pub(super) fn close(&mut self, now: i64) {
+        if self.is_closed() {
+            return;
+        }
+        if self.closings.back().is_none_or(|last| *last < now) {
+            self.closings.push_back(now);
+        }
+        if self.closings.len() > MOST_CLOSINGS {
+            self.closings.pop_front();
+        }
+    }
+
+    /// Whether it ended, and nothing was read of it since.
+    pub(super) fn is_closed(&self) -> bool {
+        let last = self.runs.back().map_or(i64::MIN, Run::last);
+        self.closings.back().is_some_and(|closing| *closing >= last)
+    }
+
+    /// When it ended in a range of time, this first instant and the last one included.
+    pub(super) fn closings(&self, from: i64, to: i64) -> Vec<i64> {
+        let within = |closing: &&i64| (from..=to).contains(*closing);
+        self.closings.iter().filter(within).copied().collect()
+    }
+
     /// Writes ticks down. What is known of one already is kept, as far as it says more.
     pub(super) fn write(&mut self, entry: Entry) {
         if entry.step > 0 {
             self.step = entry.step;
         }
-        self.closed = None;
         let count = if self.step > 0 {
             entry.count.clamp(1, MOST)
         } else {
@@ -94,10 +134,9 @@ impl Line {
     /// The ticks after the last one that is known, up to and including the one of `entry`, are as it says. None
     /// before `floor` is: nobody listened then.
     pub(super) fn fill(&mut self, entry: Entry, floor: i64) {
-        let since = self
-            .runs
-            .back()
-            .map_or(0, |run| entry.last.saturating_sub(run.last().max(floor)));
+        let written = self.runs.back().map(Run::last);
+        let known = written.max(self.closings.back().copied()).max(self.began);
+        let since = known.map_or(0, |known| entry.last.saturating_sub(known.max(floor)));
         let count = if self.step > 0 { since / self.step } else { 1 };
         let count = u32::try_from(count).unwrap_or(1).max(1);
         self.write(Entry { count, ..entry });
@@ -112,6 +151,7 @@ impl Line {
 
     /// Forgets what lies before the instant.
     pub(super) fn cut(&mut self, horizon: i64) {
+        self.closings.retain(|closing| *closing >= horizon);
         while let Some(front) = self.runs.front_mut().filter(|run| run.first < horizon) {
             let (_, rest) = front.split(front.before(horizon));
             match rest {

@@ -117,3 +117,36 @@ fn ticks_of_another_phase_part_a_run() {
     }
     line.cut(i64::MAX);
 }
+
+#[test]
+fn nothing_is_filled_in_before_the_end_of_a_stream_or_the_beginning_of_one_that_is_new() {
+    let heard = |last| entry(last, 1, What::Heard(false), End::NoFrame);
+    let known = |line: &Line| ticks(line).into_keys().collect::<Vec<_>>();
+    let mut line = Line::resumed(STEP, Vec::new(), Vec::new(), 1000);
+    line.begin(100);
+    line.fill(heard(120), 0);
+    assert_eq!(known(&line), [110, 120]);
+    line.close(125);
+    line.close(130);
+    line.begin(205);
+    line.fill(heard(225), 0);
+    assert_eq!(known(&line), [110, 120, 215, 225]);
+    line.begin(305);
+    line.fill(heard(245), 0);
+    assert_eq!(known(&line), [110, 120, 215, 225, 235, 245], "it had not ended");
+    assert_eq!(line.closings(0, 1000), [125]);
+    line.cut(200);
+    assert_eq!((line.closings(0, 1000), line.len()), (vec![], 1));
+}
+
+#[test]
+fn a_bounded_number_of_ends_is_remembered() {
+    let mut line = Line::default();
+    for at in 1..=200 {
+        line.write(entry(at * STEP, 1, What::Collected, End::NoFrame));
+        line.close(at * STEP + 1);
+    }
+    assert_eq!(line.closings(0, i64::MAX).len(), MOST_CLOSINGS);
+    let closings = line.closings(0, i64::MAX);
+    assert_eq!(closings.last(), Some(&2001), "the newest");
+}

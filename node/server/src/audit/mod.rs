@@ -20,6 +20,8 @@ use ringwatch_cluster::member::Incarnation;
 use ringwatch_cluster::memories::{Change, Witness};
 use ringwatch_collect::{EndedTicks, TickBook};
 use ringwatch_frame::{Clock, FrameEnd, FrameId, Receipt, StreamId, TargetId, Tick};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::file::{BookFile, BookFileError};
 pub(crate) use self::keeping::KeptBooks;
@@ -110,10 +112,29 @@ impl TickBooks {
         .withdrawn_by(withdrawal.unwrap_or_default())
     }
 
-    /// A stream is gone for good.
+    /// A stream is gone: nothing of it is due before it begins anew.
     pub(crate) fn closed(&self, target: &TargetId, stream: &StreamId) {
         let now = self.clock.now();
         self.lock().close(target, stream, now);
+    }
+
+    /// Closes the streams of targets that are not `configured`, now and at each change.
+    pub(crate) fn follow(
+        self: &Arc<Self>,
+        mut configured: watch::Receiver<Arc<[TargetId]>>,
+    ) -> AbortOnDropHandle<()> {
+        let books = Arc::clone(self);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                let ids = Arc::clone(&configured.borrow_and_update());
+                let now = books.clock.now();
+                books.lock().keep_open(&ids, now);
+                // The list stays as it is from then on.
+                if configured.changed().await.is_err() {
+                    return;
+                }
+            }
+        }))
     }
 
     /// What is known of the ticks from one instant up to and without another, in nanoseconds since the Unix
@@ -184,6 +205,13 @@ impl TickBooks {
         self.told(&ledger, forgot);
     }
 
+    fn begun(&self, target: &TargetId, stream: &StreamId, before: Tick) {
+        let now = self.clock.now();
+        let mut ledger = self.lock();
+        let forgot = ledger.begin(target, stream, before.unix_nanos(), now);
+        self.told(&ledger, forgot);
+    }
+
     fn told(&self, ledger: &Ledger, forgot: bool) {
         self.shown.set(i64::try_from(ledger.bytes()).unwrap_or(i64::MAX));
         if forgot {
@@ -217,8 +245,9 @@ impl TickBook for TickBooks {
 }
 
 impl Witness for TickBooks {
-    fn told(&self, _: &Incarnation, change: &Change) {
+    fn told(&self, _: &Incarnation, change: &Change, begins: bool) {
         match change {
+            Change::Ended { target, ended } if begins => self.begun(target, &ended.stream, ended.tick),
             Change::Ended { target, ended } => {
                 let epoch = ended.frame.as_ref().map(|frame| frame.meta.id.epoch.0);
                 self.heard(target, &ended.stream, ended.tick, epoch);
@@ -226,6 +255,7 @@ impl Witness for TickBooks {
             Change::Settled { target, stream, tick } => {
                 self.lock().ended(target, stream, *tick, End::Elsewhere);
             }
+            Change::Forget { target, stream } => self.closed(target, stream),
             _ => {}
         }
     }

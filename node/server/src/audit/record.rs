@@ -15,7 +15,7 @@ use super::run::Run;
 /// Every version begins so.
 const MARK: &[u8; 8] = b"RWTICKS\n";
 /// The version that this release writes, and the only one that it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The time that the books speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ struct Stream<'a> {
     name: &'a str,
     database: Option<&'a str>,
     step: i64,
-    closed: Option<i64>,
+    closings: Vec<i64>,
     runs: Vec<Run>,
 }
 
@@ -93,7 +93,7 @@ impl<W: Write> Pen<W> {
             name: account.stream.name(),
             database: account.stream.database(),
             step: account.step,
-            closed: account.closed,
+            closings: account.closings,
             runs: account.runs,
         }))
     }
@@ -162,7 +162,7 @@ fn account(stream: Stream<'_>) -> Account {
             None => StreamId::of_server(stream.name),
         },
         step: stream.step,
-        closed: stream.closed,
+        closings: stream.closings,
         runs: stream.runs,
     }
 }

@@ -46,9 +46,7 @@ fn account(account: &Account) -> v1::StreamAccount {
         stream: account.stream.name().to_owned(),
         database: account.stream.database().unwrap_or_default().to_owned(),
         interval: account.step,
-        closed: account
-            .closed
-            .map(|nanos| timestamp(Tick::from_unix_nanos(nanos))),
+        closings: account.closings.clone(),
         runs: account.runs.iter().map(run).collect(),
     }
 }

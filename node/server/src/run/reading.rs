@@ -90,14 +90,14 @@ pub(super) struct Started {
     /// What people are to see of single ticks.
     incidents: Arc<Incidents>,
     control: Arc<OnceLock<ClusterControl>>,
-    covers: Option<AbortOnDropHandle<()>>,
+    follow: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Started {
     /// The cluster has started. What goes on beside the parts from now on is added to `following`.
     pub(super) fn join(&mut self, control: ClusterControl, following: &mut Vec<AbortOnDropHandle<()>>) {
         following.push(self.incidents.tend(control.clone()));
-        following.extend(self.covers.take());
+        following.append(&mut self.follow);
         // It is filled once.
         let _ = self.control.set(control);
     }
@@ -119,6 +119,7 @@ pub(super) fn start_reading(
     let gatehouse = Gatehouse::new(Arc::clone(&memories) as _, router, ground.registry)?;
     let (incidents, control) = (Arc::<Incidents>::default(), Arc::default());
     let (covers, follow) = follow_covers(cluster.covers(), &share);
+    let follow = vec![follow, ticks.follow(share.ids())];
     let settings = &ground.settings.cluster;
     let collector = Arc::new(start_collector(CollectorParts {
         clock: ground.clock.clone(),
@@ -166,7 +167,7 @@ pub(super) fn start_reading(
         ticks: kept,
         incidents,
         control,
-        covers: Some(follow),
+        follow,
     })
 }
 

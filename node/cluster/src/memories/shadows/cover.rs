@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use ringwatch_frame::{StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
-use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Whose, refusal};
+use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Testimony, Whose, refusal};
 use crate::member::Incarnation;
 use crate::memories::READING;
 use crate::memories::change::{Change, CoverWord, Leave, Word};
@@ -311,10 +311,15 @@ impl Shadows {
     fn settle(&mut self, target: &TargetId, ended: EndedTick) -> Gone {
         let shadow = self.by_target.get_mut(target)?;
         let copy = self.taken.as_ref().map(|_| ended.clone());
+        let begins = ended.frame.is_none() && shadow.remembered.last(&ended.stream).is_none();
         let (word, gone) = shadow.settle(target, ended, &mut self.next);
         if let (Word::Taken { .. }, Some(taken), Some(ended)) = (&word, &mut self.taken, copy) {
             let target = target.clone();
-            taken.push((shadow.owner.clone(), Change::Ended { target, ended }));
+            taken.push(Testimony {
+                from: shadow.owner.clone(),
+                change: Change::Ended { target, ended },
+                begins,
+            });
         }
         if shadow.hears {
             Self::say(&mut self.voices, &shadow.owner, word);

@@ -78,6 +78,39 @@ fn late_words_of_an_earlier_life_and_of_strangers_change_nothing() {
     assert_eq!(standby.shadow_count(), 0);
 }
 
+/// The ticks that owners told, each with whether its stream begins.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(Tick, bool)>>);
+
+impl Witness for Heard {
+    fn told(&self, _: &Incarnation, change: &Change, begins: bool) {
+        if let Change::Ended { ended, .. } = change {
+            self.0.lock().unwrap().push((ended.tick, begins));
+        }
+    }
+}
+
+#[test]
+fn a_witness_hears_which_tick_is_the_one_before_the_first() {
+    let (owner, standby, heard) = (memories(), memories(), Arc::new(Heard::default()));
+    standby.witness(Arc::clone(&heard) as _);
+    let (db, old, new) = (target(1), stream(1), stream(2));
+    owner.own(&db, TargetMemory::new());
+    owner.missed(&db, &old, tick(1), false);
+    owner.set_heirs(&heirs([db.clone()], &member("standby", 1)));
+    let mut line = Line::new(&owner, &standby);
+    line.open();
+    line.settle();
+    owner.missed(&db, &old, tick(2), false);
+    owner.missed(&db, &new, tick(3), false);
+    owner.missed(&db, &new, tick(4), false);
+    drop(collect(&owner, &db, &old, 5));
+    line.settle();
+    let expected = [(2, false), (3, true), (4, false), (5, false)];
+    let heard: Vec<_> = heard.0.lock().unwrap().clone();
+    assert_eq!(heard, expected.map(|(n, begins)| (tick(n), begins)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shadow_that_nobody_wants_goes_after_a_minute() {
     let (standby, owner) = (memories(), incarnation("owner", 1));

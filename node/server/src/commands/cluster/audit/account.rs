@@ -100,11 +100,7 @@ pub(super) fn settle(books: &[v1::AuditResponse], to: i64, configured: &BTreeSet
     let until = clocks.min().map_or(to, |now| now.min(to));
     let mut account = Account::default();
     for ((target, name, database), parts) in streams {
-        let closed = parts.iter().filter_map(|part| nanos(part.closed.as_ref()?));
-        let until = match closed.max() {
-            Some(_) => None,
-            None => Some(until).filter(|_| configured.contains(target)),
-        };
+        let until = Some(until).filter(|_| configured.contains(target));
         let (totals, found) = stream(&parts, until);
         let room = FINDINGS.saturating_sub(account.findings.len());
         let found = found.into_iter().take(room).map(|(what, tick, count)| Finding {
@@ -144,10 +140,15 @@ fn stream(parts: &[&v1::StreamAccount], until: Option<i64>) -> (Totals, Vec<Foun
         let known = of.iter().map(|note| note.step).max().unwrap_or(0);
         if known > 0 { known } else { interval }
     };
+    // Nodes do not end a stream at the same instant: what is not after it by more than an interval was the last of it.
+    let ends = |from: i64, to: i64| {
+        let mut closings = parts.iter().flat_map(|part| &part.closings);
+        closings.any(|closing| closing.saturating_add(interval) >= from && *closing < to)
+    };
     let mut before: Option<(i64, i64)> = None;
     for of in notes.chunk_by(|a, b| a.tick == b.tick) {
         let (tick, step) = (of.first().map_or(0, |note| note.tick), step_of(of));
-        if let Some((last, last_step)) = before {
+        if let Some((last, last_step)) = before.filter(|(last, _)| !ends(*last, tick)) {
             let step = step.max(last_step);
             let unknown = between(tick.saturating_sub(last), step);
             nobodys(last.saturating_add(step), unknown, &mut totals, &mut found);
@@ -155,7 +156,8 @@ fn stream(parts: &[&v1::StreamAccount], until: Option<i64>) -> (Totals, Vec<Foun
         before = Some((tick, step));
         one(of, &mut totals, &mut found);
     }
-    if let (Some((last, step)), Some(until)) = (before, until) {
+    let open = before.filter(|(last, _)| !ends(*last, i64::MAX));
+    if let (Some((last, step)), Some(until)) = (open, until) {
         let silent = until.saturating_sub(last);
         if silent > UNDER_WAY.max(step.saturating_mul(2)) {
             nobodys(

@@ -123,8 +123,28 @@ fn nothing_is_due_after_the_end_of_a_stream_or_a_target() {
     let mut one = book(900, vec![run(1, 5, TickOutcome::Collected, FrameEnd::Delivered)]);
     let gone = settle(std::slice::from_ref(&one), 1000 * SECOND, &BTreeSet::new());
     assert!(gone.totals.balance(), "the target is not configured any more");
-    one.streams[0].closed = Some(prost_types::Timestamp { seconds: 6, nanos: 0 });
+    one.streams[0].closings = vec![6 * SECOND];
     assert!(totals(&[one]).balance());
+}
+
+#[test]
+fn nothing_is_due_between_the_end_of_a_stream_and_its_new_beginning() {
+    use FrameEnd::Delivered;
+    use TickOutcome::Collected;
+    let runs = || vec![run(1, 5, Collected, Delivered), run(20, 2, Collected, Delivered)];
+    let with = |closing| {
+        let mut one = book(21, runs());
+        one.streams[0].closings = vec![closing];
+        totals(&[one])
+    };
+    // Not all nodes know of the end at the same instant.
+    for closing in [5 * SECOND - 1, 6 * SECOND, 20 * SECOND - 1] {
+        let whole = with(closing);
+        assert_eq!((whole.due, whole.unknown), (7, 0), "{closing}");
+    }
+    for closing in [4 * SECOND - 1, 20 * SECOND] {
+        assert_eq!(with(closing).unknown, 14, "{closing}: it ended before, or later");
+    }
 }
 
 #[test]
