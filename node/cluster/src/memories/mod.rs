@@ -52,6 +52,11 @@ pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
 
 /// The reading of a standby lasts no longer than this, for the owner that waits for it.
 const READING: Duration = Duration::from_secs(1);
+/// So long nothing is covered of a target that another node wants to own.
+const RECALLED: Duration = Duration::from_secs(2);
+/// So long nothing is covered of a target whose owner is about to hand it to this node: longer than that takes, and shorter
+/// than a dead owner's targets are covered before they are taken over.
+const YIELDED: Duration = Duration::from_millis(600);
 
 /// How a target of ours and its heir are tied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,9 +178,9 @@ impl Memories {
     /// The target is ours from here on, and goes on from `memory`. Pending frames in it are ours to deliver,
     /// each with its [receipt](Self::receipt); those that we have read ourselves before, and not delivered
     /// yet, stay pending too.
-    pub fn own(&self, target: &TargetId, memory: TargetMemory) {
+    pub fn own(&self, target: &TargetId, mut memory: TargetMemory) {
         // What its owner before us said is of no use any more, and must not be taken for its last word later.
-        let old = self.shadows().drop_shadow(target);
+        let old = self.shadows().end_cover(target, &mut memory);
         drop(old);
         let owned = self.lock().own(target, memory);
         if !self.told(owned) {

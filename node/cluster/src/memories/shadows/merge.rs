@@ -12,6 +12,25 @@ use crate::memories::own::is_set_back;
 use crate::memories::remembered::Remembered;
 
 impl Shadows {
+    /// This node owns a target from now on, and goes on from `memory`. What it has covered itself, and whoever gave the
+    /// memory did not know, has ended too.
+    pub(in crate::memories) fn end_cover(&mut self, target: &TargetId, memory: &mut TargetMemory) -> Gone {
+        self.give_up_all(target);
+        let shadow = self.by_target.remove(target)?;
+        for (stream, cover) in &shadow.streams {
+            let Some(covered) = cover.covered else { continue };
+            let known = memory.entry(stream.clone()).or_default();
+            if known
+                .last
+                .is_none_or(|last| last < covered && !is_set_back(last, covered))
+            {
+                known.last = Some(covered);
+                known.baseline = shadow.remembered.baseline(stream);
+            }
+        }
+        Some(Box::new(shadow))
+    }
+
     pub(super) fn replace(
         &mut self,
         from: &Incarnation,
