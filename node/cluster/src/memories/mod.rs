@@ -52,11 +52,6 @@ pub(crate) use self::remembered::{MAX_FRAMES, MAX_STREAMS};
 
 /// The reading of a standby lasts no longer than this, for the owner that waits for it.
 const READING: Duration = Duration::from_secs(1);
-/// So long nothing is covered of a target that another node wants to own.
-const RECALLED: Duration = Duration::from_secs(2);
-/// So long nothing is covered of a target whose owner is about to hand it to this node: longer than that takes, and shorter
-/// than a dead owner's targets are covered before they are taken over.
-const YIELDED: Duration = Duration::from_millis(600);
 
 /// How a target of ours and its heir are tied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use ringwatch_frame::{Epoch, FrameMeta, PendingFrame, Receipt, StreamId, TargetI
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Change, Leave, Memories, RECALLED, Word, YIELDED};
+use super::{Change, Leave, Memories, Word};
 use crate::member::Incarnation;
 
 /// Sees what owners tell this node of ticks, where that counts.
@@ -125,12 +125,7 @@ impl Memories {
     /// This node is about to own a target of another: it claims nothing more of it. Says whether what it reads
     /// of it just now should be waited for.
     pub(crate) fn closes(&self, target: &TargetId) -> bool {
-        self.shadows().closes(target, RECALLED)
-    }
-
-    /// As [`closes`](Self::closes), for a target that its owner hands to this node, in a moment or not at all.
-    pub(crate) fn yields(&self, target: &TargetId) -> bool {
-        self.shadows().closes(target, YIELDED)
+        self.shadows().closes(target)
     }
 
     /// These are the targets for which this node stands by.

@@ -98,8 +98,7 @@ impl Steering {
         });
     }
 
-    /// A connection for a target that is offered to us is made, or cannot be. What is being read of it here for its owner
-    /// ends first: it would not count when that one has let go of the target.
+    /// A connection for a target that is offered to us is made, or cannot be.
     pub(super) fn warmed(
         &mut self,
         target: &TargetId,
@@ -111,21 +110,9 @@ impl Steering {
         if !waits {
             return;
         }
-        if answer.is_ok() && self.memories.yields(target) {
-            let offer = (target.clone(), from.clone(), handoff);
-            self.yielding.push(offer);
-            return;
-        }
         self.incoming.warmed(target, from, handoff, answer.is_ok());
         if let Some(reply) = self.warming.remove(target) {
             let _ = reply.send(answer.map_err(Refused::Because));
-        }
-    }
-
-    /// Answers the offers that waited for readings.
-    pub(super) fn finish_yielding(&mut self) {
-        for (target, from, handoff) in std::mem::take(&mut self.yielding) {
-            self.warmed(&target, &from, handoff, Ok(()));
         }
     }
 

@@ -29,7 +29,7 @@ use super::pause::PauseCheck;
 use super::receive::Incoming;
 use super::rivals::Rivals;
 use super::status::{NodeFailure, Status};
-use crate::member::{Incarnation, PROTOCOL, Said, Stage, State, TargetKey};
+use crate::member::{PROTOCOL, Said, Stage, State, TargetKey};
 use crate::memories::{Memories, Parting};
 use crate::peer::Refused;
 use crate::plan::{self, Action, Holding, Situation, Why};
@@ -85,8 +85,6 @@ pub(crate) struct Steering {
     pub(super) claimed: BTreeMap<TargetId, u64>,
     /// A target is taken over when what is being read of it has ended.
     pub(super) closing: bool,
-    /// Offers, by target, owner and number, that are taken when what is being read of the targets here has ended.
-    pub(super) yielding: Vec<(TargetId, Incarnation, u64)>,
     pub(super) moves: Moves,
     /// Targets that stay because they have moved too often; said once.
     pub(super) capped: BTreeSet<TargetId>,
@@ -142,7 +140,6 @@ impl Steering {
             bereft: BTreeMap::new(),
             claimed: BTreeMap::new(),
             closing: false,
-            yielding: Vec::new(),
             moves,
             capped: BTreeSet::new(),
             offers: Offers::default(),
@@ -171,7 +168,6 @@ impl Steering {
         self.resolve_pause(now);
         self.probe_rivals(now);
         self.follow_handoffs(now);
-        self.finish_yielding();
         self.act(now);
         self.care_for_heirs(now);
         self.wake(now);
@@ -195,7 +191,6 @@ impl Steering {
             || self.pause.is_some()
             || self.waking.is_some()
             || self.closing
-            || !self.yielding.is_empty()
             || self.offers.is_pending()
             || self.claims.is_pending()
             || self.handoffs.is_pending()

@@ -333,47 +333,6 @@ async fn what_is_committed_is_owned_and_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_being_read_for_the_owner_ends_before_its_target_is_taken() {
-    let (mut scene, target) = receiving();
-    let told = Change::Snapshot {
-        target: target.clone(),
-        memory: memory(&target, 9, 0),
-        covers: BTreeMap::new(),
-        serial: 1,
-        view: 0,
-    };
-    scene.memories.shadowed(&life("b"), told).unwrap();
-    scene.step();
-    let (stream, tick) = (
-        StreamId::of_server("postgresql.activity"),
-        Tick::from_unix_nanos(10),
-    );
-    assert!(scene.memories.claim(&target, &stream, tick).is_some());
-    let (from, of) = (life("b"), target.clone());
-    let mut answer = scene.ask(|reply| Question::Prepare {
-        from,
-        target: of,
-        handoff: 1,
-        view: 1,
-        reply,
-    });
-    scene.on(Event::Warmed {
-        target: target.clone(),
-        from: life("b"),
-        handoff: 1,
-        answer: Ok(()),
-    });
-    scene.pass(500).await;
-    assert!(answer.try_recv().is_err(), "the tick is still read");
-    scene.memories.abandoned(&target, &stream, tick);
-    scene.pass(100).await;
-    assert_eq!(answer.try_recv().unwrap(), Ok(()));
-    let next = Tick::from_unix_nanos(11);
-    assert_eq!(scene.memories.claim(&target, &stream, next), None);
-    assert_eq!(commit(&mut scene, &target, 1), Ok(()));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_commit_that_does_not_follow_its_prepare_is_refused() {
     let (mut scene, target) = receiving();
     assert!(commit(&mut scene, &target, 1).is_err(), "nothing was prepared");

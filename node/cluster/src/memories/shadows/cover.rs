@@ -12,12 +12,14 @@ use tokio::time::Instant;
 
 use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Testimony, Whose, refusal};
 use crate::member::Incarnation;
+use crate::memories::READING;
 use crate::memories::change::{Change, CoverWord, Leave, Word};
-use crate::memories::{READING, RECALLED};
 
 /// So long this node does not read a tick that its owner was told it may begin, nor one after it: the owner's would not
 /// count then.
 const PROMISE: Duration = Duration::from_secs(1);
+/// So long nothing is covered of a target that another node wants to own.
+const RECALLED: Duration = Duration::from_secs(2);
 /// How much of one stream is held while a tick of it is read.
 const MOST_HELD: usize = 256;
 /// How many ticks of one stream its owner may have failed to read.
@@ -391,14 +393,14 @@ impl Shadows {
         }
     }
 
-    /// This node is about to own a target: nothing more is claimed of it for some `time`. Says whether a tick of it is
-    /// still being read that began a moment ago.
-    pub(in crate::memories) fn closes(&mut self, target: &TargetId, time: Duration) -> bool {
+    /// This node is about to own a target: nothing more is claimed of it. Says whether a tick of it is still
+    /// being read that began a moment ago.
+    pub(in crate::memories) fn closes(&mut self, target: &TargetId) -> bool {
         let now = Instant::now();
         let Some(shadow) = self.by_target.get_mut(target) else {
             return false;
         };
-        shadow.recalled = shadow.recalled.max(Some(now + time));
+        shadow.recalled = Some(now + RECALLED);
         let claims = shadow.streams.values().filter_map(|cover| cover.claim.as_ref());
         claims.into_iter().any(|claim| now < claim.since + READING)
     }
