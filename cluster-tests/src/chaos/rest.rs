@@ -94,14 +94,20 @@ impl Rig {
 
     /// Prints what the cluster says of the targets of which ticks are missing, as far as it says anything.
     pub fn tell_of_missing(&self, ticks: &Ticks) {
-        for (target, missing) in &ticks.missing {
+        let activity = ticks
+            .missing
+            .iter()
+            .map(|(target, at)| (target, format!("{at:?}")));
+        let metrics = ticks.missing_metrics.iter();
+        let metrics = metrics.map(|(target, at)| (target, format!("of metrics {at:?}")));
+        for (target, missing) in activity.chain(metrics) {
             let target = format!("postgresql://{target}");
             let asked = self.cluster.awake().first().copied();
             let said = asked.map(|asked| {
                 let grpc = self.cluster.seat(asked).ports().grpc;
                 audit::of_target(grpc, self.minutes(), &target)
             });
-            eprintln!("missing of {target}: {missing:?}\n  {said:?}");
+            eprintln!("missing of {target}: {missing}\n  {said:?}");
         }
     }
 
