@@ -36,8 +36,8 @@ pub(super) struct Cover {
     /// A tick that is the owner's for now.
     promised: Option<(Tick, Instant)>,
     /// Ticks that the owner could not read, and nobody here was told yet; and those that may be claimed.
-    due: BTreeSet<Tick>,
-    granted: BTreeSet<Tick>,
+    pub(super) due: BTreeSet<Tick>,
+    pub(super) granted: BTreeSet<Tick>,
     /// Ticks that its owner read without knowing of the cover before them: they do not count, though it has told of later
     /// ones.
     pub(super) refused: BTreeSet<Tick>,

@@ -13,20 +13,24 @@ use crate::memories::remembered::Remembered;
 
 impl Shadows {
     /// This node owns a target from now on, and goes on from `memory`. What it has covered itself, and whoever gave the
-    /// memory did not know, has ended too.
+    /// memory may not know, has ended too. What that one could not read, and nobody here yet, has not.
     pub(in crate::memories) fn end_cover(&mut self, target: &TargetId, memory: &mut TargetMemory) -> Gone {
         self.give_up_all(target);
         let shadow = self.by_target.remove(target)?;
         for (stream, cover) in &shadow.streams {
-            let Some(covered) = cover.covered else { continue };
-            let known = memory.entry(stream.clone()).or_default();
-            if known
-                .last
-                .is_none_or(|last| last < covered && !is_set_back(last, covered))
-            {
-                known.last = Some(covered);
-                known.baseline = shadow.remembered.baseline(stream);
+            let last = memory.get(stream).and_then(|known| known.last);
+            let unread = last.filter(|last| cover.due.contains(last) || cover.granted.contains(last));
+            let set_back = last
+                .zip(cover.covered)
+                .is_some_and(|(last, covered)| is_set_back(last, covered));
+            let read_on = last > cover.told.max(cover.covered);
+            if (cover.covered.is_none() && unread.is_none()) || read_on || set_back {
+                continue;
             }
+            let before = unread.map(|unread| Tick::from_unix_nanos(unread.unix_nanos().saturating_sub(1)));
+            let known = memory.entry(stream.clone()).or_default();
+            known.last = before.or_else(|| last.max(cover.covered));
+            known.baseline = shadow.remembered.baseline(stream);
         }
         Some(Box::new(shadow))
     }

@@ -98,35 +98,6 @@ async fn what_the_standby_has_claimed_does_not_count_at_the_owner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_that_becomes_the_owner_goes_on_from_what_it_has_covered_itself() {
-    for released in [false, true] {
-        let (db, activity, other) = (target(1), stream(1), stream(2));
-        let (owner, standby) = pair(&db);
-        let mut line = Line::new(&owner, &standby);
-        let first = (
-            collect(&owner, &db, &activity, 1),
-            collect(&owner, &db, &other, 5),
-        );
-        line.settle();
-        standby.claim(&db, &activity, tick(2)).unwrap();
-        let covered = cover(&standby, &db, &activity, 2);
-        // It is released before it has heard of that.
-        let handed = owner.part(&db, Parting::Handed);
-        if released {
-            line.deliver(usize::MAX);
-        }
-        assert_eq!(handed[&activity].last, Some(tick(1)));
-        standby.own(&db, handed);
-        let whole = standby.whole(&db);
-        let place = &whole[&activity];
-        assert_eq!((place.last, &place.baseline), (Some(tick(2)), &Some(rows(2, 7))));
-        assert_eq!(ticks(&whole, &activity), [2], "it is its own to deliver");
-        assert_eq!(whole[&other].last, Some(tick(5)));
-        drop((first, covered));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_claim_that_is_given_up_lets_the_owners_reading_count() {
     let (db, activity) = (target(1), stream(1));
     let (owner, standby) = pair(&db);

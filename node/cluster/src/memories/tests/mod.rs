@@ -2,6 +2,7 @@
 
 mod covers;
 mod exactly_once;
+mod inherited;
 mod model;
 mod owner;
 mod partings;
