@@ -136,7 +136,7 @@ impl Shadows {
         if shadow.owner != *from {
             return Ok(None);
         }
-        if let (Some(taken), Change::Settled { .. }) = (&mut self.taken, &change) {
+        if let (Some(taken), Change::Settled { .. } | Change::Forget { .. }) = (&mut self.taken, &change) {
             taken.push(Testimony {
                 from: from.clone(),
                 change: change.clone(),

@@ -78,14 +78,16 @@ fn late_words_of_an_earlier_life_and_of_strangers_change_nothing() {
     assert_eq!(standby.shadow_count(), 0);
 }
 
-/// The ticks that owners told, each with whether its stream begins.
+/// The ticks that owners told, each with whether its stream begins, and tick 0 for a stream that is gone.
 #[derive(Default)]
 struct Heard(Mutex<Vec<(Tick, bool)>>);
 
 impl Witness for Heard {
     fn told(&self, _: &Incarnation, change: &Change, begins: bool) {
-        if let Change::Ended { ended, .. } = change {
-            self.0.lock().unwrap().push((ended.tick, begins));
+        match change {
+            Change::Ended { ended, .. } => self.0.lock().unwrap().push((ended.tick, begins)),
+            Change::Forget { .. } => self.0.lock().unwrap().push((tick(0), begins)),
+            _ => {}
         }
     }
 }
@@ -105,8 +107,17 @@ fn a_witness_hears_which_tick_is_the_one_before_the_first() {
     owner.missed(&db, &new, tick(3), false);
     owner.missed(&db, &new, tick(4), false);
     drop(collect(&owner, &db, &old, 5));
+    owner.forget(&db, &new);
+    owner.missed(&db, &new, tick(6), false);
     line.settle();
-    let expected = [(2, false), (3, true), (4, false), (5, false)];
+    let expected = [
+        (2, false),
+        (3, true),
+        (4, false),
+        (5, false),
+        (0, false),
+        (6, true),
+    ];
     let heard: Vec<_> = heard.0.lock().unwrap().clone();
     assert_eq!(heard, expected.map(|(n, begins)| (tick(n), begins)));
 }
