@@ -38,6 +38,8 @@ fn statements_are_written_in_one_spelling() {
             "SELECT a [1], b[1:2], ARRAY [1, 2]",
             "SELECT a[?], b[?:?], ARRAY[?]",
         ),
+        (PostgreSql, "SELECT ARRAY [1, 2", "SELECT ARRAY[?"),
+        (PostgreSql, "SELECT ARRAY [1, 2;", "SELECT ARRAY[?"),
         (
             PostgreSql,
             "SELECT 'a'\n'b', E'c' 'd', x ->> 'k'",

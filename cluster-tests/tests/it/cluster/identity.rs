@@ -29,7 +29,11 @@ fn a_second_node_with_the_same_id_does_not_start() -> Result<()> {
         );
 
         let after = all.cluster.agree(SOON).await?;
-        ensure!(after == before, "before {before:?}, after {after:?}");
+        // The others may have taken the first for gone while the second asked: views pass, and everything is where it was.
+        ensure!(
+            (&after.owners, &after.standbys) == (&before.owners, &before.standbys),
+            "before {before:?}, after {after:?}"
+        );
         all.more_ticks(2).await?;
         all.nothing_missing().await?;
         all.nothing_twice()?;

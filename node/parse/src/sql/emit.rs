@@ -253,6 +253,8 @@ impl Pass<'_> {
     }
 
     pub(super) fn semicolon(&mut self) {
+        // A list that is open here ends as at the end of the text.
+        self.end_item();
         self.out.frames.clear();
         self.frame = Frame::default();
         self.too_deep = 0;
