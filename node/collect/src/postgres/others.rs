@@ -54,8 +54,9 @@ const END_LANES: &str = concat!(
 /// What this session calls itself from here on.
 pub(super) const NAME: &str =
     "/* ringwatch */ SELECT pg_catalog.set_config('application_name', $1::text, false)";
-/// Ends a session of our own role.
-const END: &str = "/* ringwatch */ SELECT pg_catalog.pg_terminate_backend($1::int8::int4)";
+/// Ends a session of our own role, if it is still there: the server warns of one that is gone.
+const END: &str = "/* ringwatch */ SELECT pg_catalog.pg_terminate_backend(a.pid) \
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1::int8::int4";
 
 impl PgSession {
     /// What the sessions of a node's lanes are at.
