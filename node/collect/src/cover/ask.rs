@@ -109,11 +109,17 @@ impl<C: Connector> Covering<C> {
         let Ok(activity) = self.ask().await else { return };
         let (word, now) = (Instant::now(), self.env.clock.now());
         let owner = judge(lines, now, &activity);
+        let silent = lines.iter().map(|line| line.silent).min();
+        let absent = self.absence.wait(owner, silent.unwrap_or_default(), word);
         if owner == OwnerIs::Alive {
             if let Some(wait) = stuck_in(lines, now, &activity) {
                 self.pace.waits(wait);
             }
             self.excuse(ids, lines, &activity, now);
+            return;
+        }
+        if let Some(wait) = absent {
+            self.pace.waits(wait);
             return;
         }
         if let Some(wait) = doubt_in(lines, now, owner) {

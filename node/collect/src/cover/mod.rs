@@ -4,6 +4,7 @@
 //! is asked whether the owner's sessions are there and have asked ([`decide`]). A tick is claimed before it is read, so
 //! that it is never the owner's and the standby's both ([`Standby::claim`]). One connection, one reading at a time.
 
+mod absence;
 mod ask;
 mod claim;
 mod decide;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::StandbyMode;
+use super::absence::Absence;
 use super::decide::Line;
 use super::pace::Pace;
 use super::streams::Streams;
@@ -58,6 +59,7 @@ pub(crate) struct Covering<C: Connector> {
     pub(super) sessions: Sessions<GuardedSession<C::Session>>,
     pub(super) streams: Streams,
     pub(super) pace: Pace,
+    pub(super) absence: Absence,
     pub(super) unread: Unread,
     /// When something was asked last.
     pub(super) used: Instant,
@@ -87,6 +89,7 @@ impl<C: Connector> Covering<C> {
             sessions: Sessions::new(1),
             streams: Streams::new(),
             pace: Pace::new(),
+            absence: Absence::default(),
             unread: Unread::default(),
             used: Instant::now(),
             again: None,

@@ -350,3 +350,21 @@ async fn behind_a_cut_link_a_death_costs_no_tick() {
     assert!(twice <= 2, "what nobody could know: {twice}");
     duo.check_standby();
 }
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_cut_link_a_handoff_is_no_reason_to_read() {
+    for at in [100, 350, 600, 850] {
+        let mut duo = duo(StandbyMode::Hot, |_| {});
+        millis(25_000).await;
+        duo.pair.cut();
+        millis(20_000).await;
+        duo.after_tick(at).await;
+        // For a while nobody has the lock, nor any session.
+        duo.owning = None;
+        millis(700).await;
+        duo.servers
+            .with(|world| world.sessions.locked_by("a", "another", Epoch(9)));
+        millis(20_000).await;
+        assert_eq!(duo.covered_in_all(), 0, "{at}");
+    }
+}
