@@ -13,8 +13,9 @@ use crate::member::Incarnation;
 
 /// Sees what owners tell this node of ticks, where that counts.
 pub trait Witness: Send + Sync {
-    /// An owner has told this: a tick that ended, a frame that was settled, or a stream that is gone. `begins`: a stream begins, of which the
-    /// owner had told nothing before; the tick is the one before its first, and was never due. Must not wait.
+    /// An owner has told this: a tick that ended, a frame that was settled, or a stream that is gone. `begins`: a stream
+    /// begins, of which the owner had told nothing before; the tick is the one before its first, and was never due. Must
+    /// not wait.
     fn told(&self, from: &Incarnation, change: &Change, begins: bool);
 }
 
