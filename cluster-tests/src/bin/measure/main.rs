@@ -109,7 +109,7 @@ enum What {
     GapJoin,
     /// Ten rounds of restarts, one node after the other
     GapRolling,
-    /// Two nodes and three do not hear each other for a minute; in networks of their own, as the next three
+    /// Two nodes and three do not hear each other for a minute; in networks of their own, as the next four
     GapPartition,
     /// One node is not heard by another, then by nobody
     GapOneWay,
@@ -117,6 +117,8 @@ enum What {
     GapFlapping,
     /// A tenth of all datagrams lost and the rest late, for ten minutes
     GapLoss,
+    /// A node reaches the databases now and then, for two minutes: when its targets go, and when they come back
+    GapReach,
     /// A machine and its disk lost while the receiver is down for two minutes
     GapMachine,
     /// An hour in which nothing happens
@@ -130,8 +132,8 @@ enum What {
 impl What {
     /// Whether it needs networks of its own.
     fn needs_networks(self) -> bool {
-        use What::{GapFlapping, GapLoss, GapOneWay, GapPartition};
-        matches!(self, GapPartition | GapOneWay | GapFlapping | GapLoss)
+        use What::{GapFlapping, GapLoss, GapOneWay, GapPartition, GapReach};
+        matches!(self, GapPartition | GapOneWay | GapFlapping | GapLoss | GapReach)
     }
 
     /// Whether it is one of no gap, or all of them at once.
@@ -217,6 +219,7 @@ async fn of_gaps(what: What, options: gap::Options) -> Result<()> {
         What::GapOneWay => gap::links::one_way(options).await,
         What::GapFlapping => gap::links::flapping(options).await,
         What::GapLoss => gap::links::loss(options).await,
+        What::GapReach => gap::reach::measure(options).await,
         What::GapMachine => gap::machine::measure(options).await,
         What::GapCalm => gap::calm::measure(options).await,
         What::GapCost => gap::cost::measure(options, apart::inside()).await,

@@ -95,6 +95,7 @@ mod tests {
             line("2.001", "a@c/0a0b0c0d/3", "postgresql.activity"),
             line("3.400", "b@c/standby", "postgresql.activity"),
             line("3.410", "b@c/standby", "postgresql.activity"),
+            line("3.411", "b@c/standby", "postgresql.activity").replace("select 1", "COMMIT"),
             line("3.420", "b@c/standby", "postgresql.tables"),
             line("4.310", "b@c/standby", "postgresql.activity"),
         ];

@@ -120,11 +120,12 @@ impl Seen {
 }
 
 /// Whether a question of a node reads what it is there to read: its stream is named in it. What opens a session, asks for
-/// locks or for the owner's life names none.
+/// locks or for the owner's life names none, and the end of the transaction of a first reading is not one more.
 pub fn is_reading(question: &Question) -> bool {
     question.application.starts_with("ringwatch")
         && question.text.starts_with("/* ringwatch ")
         && !question.text.starts_with("/* ringwatch */")
+        && !question.text.ends_with("*/ COMMIT")
 }
 
 /// The same of those that an owner makes.

@@ -2,6 +2,7 @@
 
 mod asking;
 mod command;
+mod epochs;
 mod identity;
 mod kill;
 mod lonely;

@@ -28,16 +28,21 @@ const CAP: f64 = 4.0;
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// A rig in networks of its own, after a time of calm, and what is told of it.
-struct Stage {
-    rig: Rig,
+pub(super) struct Stage {
+    pub(super) rig: Rig,
     folder: TempDir,
-    report: Report,
+    pub(super) report: Report,
     moves: Moves,
     calm_rate: usize,
 }
 
 impl Stage {
-    async fn set(name: &'static str, nodes: usize, relays: Option<u64>, witness: usize) -> Result<Self> {
+    pub(super) async fn set(
+        name: &'static str,
+        nodes: usize,
+        relays: Option<u64>,
+        witness: usize,
+    ) -> Result<Self> {
         let wanted = Wanted {
             apart: true,
             relays,
@@ -62,7 +67,7 @@ impl Stage {
     }
 
     /// After the links are healed.
-    async fn end(mut self, options: Options, bearable: Bearable) -> Result<()> {
+    pub(super) async fn end(mut self, options: Options, bearable: Bearable) -> Result<()> {
         let since = Instant::now();
         // Targets that have moved often lately stay where they are.
         self.rig.cluster.agree_at_rest(REST, CONVERGED).await?;

@@ -10,6 +10,7 @@ pub(crate) mod kill;
 pub(crate) mod links;
 pub(crate) mod machine;
 mod moves;
+pub(crate) mod reach;
 mod report;
 
 use std::path::Path;
