@@ -1,6 +1,7 @@
 //! The connection: requests as bytes, answers as what was rejected.
 
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -25,6 +26,9 @@ const LOGS: PathAndQuery =
 /// After so many attempts in a row without an answer a new connection is made: the old one may lead nowhere, as
 /// after a failover that took the address along, and TCP alone would notice in a quarter of an hour.
 const SILENT: u32 = 3;
+/// When the time is over, so long an answer is waited for that has come and was not read, because this process stood still:
+/// what was taken would be sent again.
+const UNREAD: Duration = Duration::from_millis(100);
 
 /// What the backend said to a request that it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +76,12 @@ impl Client {
                 Signal::Logs => self.call::<ExportLogsServiceResponse>(LOGS, body).await,
             }
         };
-        match tokio::time::timeout(self.timeout, attempt).await {
+        let mut attempt = pin!(attempt);
+        let mut answer = tokio::time::timeout(self.timeout, &mut attempt).await;
+        if answer.is_err() {
+            answer = tokio::time::timeout(UNREAD, attempt).await;
+        }
+        match answer {
             Ok(answer) => {
                 self.silent.store(0, Relaxed);
                 answer

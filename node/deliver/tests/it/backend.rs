@@ -27,6 +27,8 @@ use tonic::{Code, Request, Response, Status};
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Ok,
+    /// Taken, and said so after this time.
+    After(Duration),
     Partial(i64, &'static str),
     Fail(Status),
     Hang,
@@ -140,7 +142,7 @@ impl Seen {
                 .pop_front()
                 .or_else(|| state.always.clone())
                 .unwrap_or(Answer::Ok);
-            if matches!(answer, Answer::Ok | Answer::Partial(..)) {
+            if matches!(answer, Answer::Ok | Answer::After(_) | Answer::Partial(..)) {
                 state.points += points;
                 state.records += records;
             }
@@ -148,6 +150,10 @@ impl Seen {
         };
         match answer {
             Answer::Ok => Ok((0, String::new())),
+            Answer::After(time) => {
+                tokio::time::sleep(time).await;
+                Ok((0, String::new()))
+            }
             Answer::Partial(rejected, message) => Ok((rejected, message.into())),
             Answer::Fail(status) => Err(status),
             Answer::Hang => {

@@ -10,6 +10,7 @@ use ringwatch_deliver::{AlwaysSure, DeliverError, OtlpParts, Signal, start_otlp}
 use ringwatch_frame::{BooksSnapshot, DropReason};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -66,6 +67,29 @@ async fn what_may_be_repeated_is_repeated_until_it_is_taken() {
     assert_eq!((books.delivered_rows, books.dropped_total()), (4, 0));
     assert_eq!((backend.requests(), backend.taken().0), (4, 12));
     assert!((node.attempts("UNAVAILABLE") - 1.0).abs() < 0.1);
+}
+
+#[tokio::test]
+async fn an_answer_that_came_while_the_process_stood_still_is_read() {
+    // It does not stand still with us.
+    let elsewhere = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let late = Answer::After(Duration::from_millis(200));
+    let backend = elsewhere.spawn(Backend::start([late])).await.unwrap();
+    let node = Node::start(&backend.address, |settings| {
+        settings.timeout = Setting::from_millis(500);
+    });
+    node.push(Signal::Metrics, 1, 4);
+    node.until("the request is on its way", |_| backend.requests() == 1)
+        .await;
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(node.settled().await.delivered_rows, 4);
+    assert_eq!(backend.requests(), 1);
+    assert!((node.attempts("OK") - 1.0).abs() < 0.1);
+    elsewhere.shutdown_background();
 }
 
 #[tokio::test]
