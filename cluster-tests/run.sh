@@ -152,8 +152,9 @@ structure() {
     return $good
 }
 
-# The nodes of the scenarios are the programs built here.
-build() { cargo build --workspace --locked; }
+# The nodes of the scenarios are the programs built here; with the features that the tests ask for, else most of it
+# would be built once more for them.
+build() { cargo test --workspace --locked --no-run; }
 
 tests() {
     local more=()
