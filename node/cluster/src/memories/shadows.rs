@@ -238,6 +238,18 @@ impl Shadows {
             .is_some_and(|shadow| !alive(&shadow.owner))
     }
 
+    /// Shows the witness, if there is one, a tick that ended at its owner.
+    fn show(&mut self, from: &Incarnation, target: &TargetId, ended: EndedTick, begins: bool) {
+        if let Some(taken) = &mut self.taken {
+            let target = target.clone();
+            taken.push(Testimony {
+                from: from.clone(),
+                change: Change::Ended { target, ended },
+                begins,
+            });
+        }
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_target.len()
@@ -304,5 +316,29 @@ fn refusal(target: &TargetId, stream: &StreamId, tick: Tick) -> Word {
             baseline: None,
             reading: false,
         },
+    }
+}
+
+/// What a witness is shown of a tick that ended at its owner, which hears this `word` of it.
+fn as_told(word: &Word, ended: EndedTick) -> Option<EndedTick> {
+    match word {
+        Word::Taken { .. } => Some(ended),
+        _ => ended
+            .frame
+            .is_some()
+            .then(|| unread_at(&ended.stream, ended.tick)),
+    }
+}
+
+/// The tick of a reading that was refused: unless it is read here, nobody has read it.
+fn unread_at(stream: &StreamId, tick: Tick) -> EndedTick {
+    EndedTick {
+        stream: stream.clone(),
+        tick,
+        baseline: None,
+        frame: None,
+        based: None,
+        unreachable: false,
+        anew: false,
     }
 }

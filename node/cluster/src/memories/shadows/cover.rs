@@ -10,10 +10,10 @@ use arrow_array::RecordBatch;
 use ringwatch_frame::{StreamId, TargetId, Tick};
 use tokio::time::Instant;
 
-use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Testimony, Whose, refusal};
+use super::{Ended, EndedTick, Former, Gone, Shadow, Shadows, Whose, as_told, refusal};
 use crate::member::Incarnation;
 use crate::memories::READING;
-use crate::memories::change::{Change, CoverWord, Leave, Word};
+use crate::memories::change::{CoverWord, Leave, Word};
 
 /// So long this node does not read a tick that its owner was told it may begin, nor one after it: the owner's would not
 /// count then.
@@ -313,16 +313,12 @@ impl Shadows {
         let copy = self.taken.as_ref().map(|_| ended.clone());
         let begins = ended.frame.is_none() && shadow.remembered.last(&ended.stream).is_none();
         let (word, gone) = shadow.settle(target, ended, &mut self.next);
-        if let (Word::Taken { .. }, Some(taken), Some(ended)) = (&word, &mut self.taken, copy) {
-            let target = target.clone();
-            taken.push(Testimony {
-                from: shadow.owner.clone(),
-                change: Change::Ended { target, ended },
-                begins,
-            });
-        }
+        let (seen, owner) = (copy.and_then(|ended| as_told(&word, ended)), shadow.owner.clone());
         if shadow.hears {
-            Self::say(&mut self.voices, &shadow.owner, word);
+            Self::say(&mut self.voices, &owner, word);
+        }
+        if let Some(ended) = seen {
+            self.show(&owner, target, ended, begins);
         }
         gone
     }

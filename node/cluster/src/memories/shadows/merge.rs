@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ringwatch_frame::{StreamId, StreamMemory, TargetId, TargetMemory, Tick};
 
 use super::cover::Cover;
-use super::{Gone, MAX_SHADOWS, Shadow, Shadows};
+use super::{Gone, MAX_SHADOWS, Shadow, Shadows, unread_at};
 use crate::member::Incarnation;
 use crate::memories::change::{CoverWord, Word};
 use crate::memories::own::is_set_back;
@@ -75,7 +75,7 @@ impl Shadows {
             streams: BTreeMap::new(),
         };
         let kept = shadow.remembered.count() == frames;
-        let mut words = Vec::new();
+        let (mut words, mut unread) = (Vec::new(), Vec::new());
         if let Some(before) = before.as_mut().filter(|before| before.owner == *from) {
             shadow.recalled = before.recalled;
             let released = !before.hears;
@@ -88,10 +88,20 @@ impl Shadows {
                 if released && told > cover.covered {
                     continue;
                 }
-                words.extend(shadow.merge(stream, cover, own, known));
+                words.extend(shadow.merge(stream.clone(), cover, own, known));
+                let refused = shadow.streams.get(&stream).map(|cover| &cover.refused);
+                unread.extend(
+                    refused
+                        .into_iter()
+                        .flatten()
+                        .map(|tick| unread_at(&stream, *tick)),
+                );
             }
         }
         self.by_target.insert(target.clone(), shadow);
+        for ended in unread {
+            self.show(from, &target, ended, false);
+        }
         for cover in words {
             let word = Word::Covered {
                 target: target.clone(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringwatch_frame::StreamMemory;
 
+use super::covers::{cover, pair};
 use super::*;
 
 #[test]
@@ -120,6 +121,55 @@ fn a_witness_hears_which_tick_is_the_one_before_the_first() {
     ];
     let heard: Vec<_> = heard.0.lock().unwrap().clone();
     assert_eq!(heard, expected.map(|(n, begins)| (tick(n), begins)));
+}
+
+/// The ticks that were read by owners, or missed, as a witness hears.
+#[derive(Default)]
+struct Read(Mutex<Vec<(Tick, bool)>>);
+
+impl Witness for Read {
+    fn told(&self, _: &Incarnation, change: &Change, _: bool) {
+        if let Change::Ended { ended, .. } = change {
+            self.0.lock().unwrap().push((ended.tick, ended.frame.is_some()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_hears_that_a_reading_that_is_refused_is_none() {
+    let (db, activity) = (target(1), stream(1));
+    let (owner, standby) = pair(&db);
+    let read = Arc::new(Read::default());
+    standby.witness(Arc::clone(&read) as _);
+    let seen = || std::mem::take(&mut *read.0.lock().unwrap());
+    let mut line = Line::new(&owner, &standby);
+    let first = collect(&owner, &db, &activity, 1);
+    line.settle();
+    let second = collect(&owner, &db, &activity, 2);
+    line.settle();
+    standby.claim(&db, &activity, tick(3)).unwrap();
+    let covered = cover(&standby, &db, &activity, 3);
+    // It has not heard of that, and the standby does not get round to the next one before the owner goes on.
+    let stale = collect(&owner, &db, &activity, 4);
+    line.settle();
+    assert_eq!(seen(), [(tick(2), true), (tick(4), false)]);
+    owner.rebase(&db, &activity).unwrap();
+    let next = collect(&owner, &db, &activity, 5);
+    line.settle();
+    assert_eq!(seen(), [(tick(5), true)]);
+    assert_eq!(
+        standby.claim(&db, &activity, tick(4)),
+        None,
+        "it is too late for that"
+    );
+    // Neither hears the other for a while.
+    line.cut();
+    standby.claim(&db, &activity, tick(6)).unwrap();
+    let alone = cover(&standby, &db, &activity, 6);
+    let unheard = [6, 7].map(|n| collect(&owner, &db, &activity, n));
+    line.settle();
+    assert_eq!(seen(), [(tick(7), false)]);
+    drop((first, second, covered, stale, next, alone, unheard));
 }
 
 #[tokio::test(start_paused = true)]

@@ -226,6 +226,9 @@ fn one(notes: &[Note<'_>], totals: &mut Totals, found: &mut Vec<Found>) {
         }
         TickOutcome::Covered => totals.covered += 1,
         TickOutcome::Missed => return count(&mut totals.missed, &run.missed),
+        TickOutcome::HeardMissed if notes.iter().any(|note| is_superseded(note.run)) => {
+            return count(&mut totals.missed, "superseded");
+        }
         TickOutcome::HeardMissed => return count(&mut totals.missed, "told_by_owner"),
         _ => totals.collected += 1,
     }

@@ -119,6 +119,24 @@ fn a_gap_a_silent_end_and_a_second_delivery_do_not_balance() {
 }
 
 #[test]
+fn a_reading_that_was_refused_and_not_made_again_is_missed() {
+    use TickOutcome::{Collected, Covered, HeardMissed};
+    let heard = run(1, 2, HeardMissed, FrameEnd::Unspecified);
+    let owner = book(3, vec![dropped(1, Collected, "superseded")]);
+    let standby = book(3, vec![heard.clone()]);
+    let lost = totals(&[owner.clone(), standby]);
+    let reasons = [("superseded".to_owned(), 1), ("told_by_owner".to_owned(), 1)];
+    assert_eq!(
+        (lost.due, lost.missed.clone(), lost.unknown),
+        (2, reasons.into(), 0)
+    );
+    assert!(lost.balance());
+    let again = book(3, vec![heard, run(1, 2, Covered, FrameEnd::Delivered)]);
+    let again = totals(&[owner, again]);
+    assert_eq!((again.due, again.covered, again.missed()), (2, 2, 0));
+}
+
+#[test]
 fn nothing_is_due_after_the_end_of_a_stream_or_a_target() {
     let mut one = book(900, vec![run(1, 5, TickOutcome::Collected, FrameEnd::Delivered)]);
     let gone = settle(std::slice::from_ref(&one), 1000 * SECOND, &BTreeSet::new());
